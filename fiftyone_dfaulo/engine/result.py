@@ -1,0 +1,33 @@
+"""What scoring yields, whichever the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of N samples with labels from K classes.
+
+    Attributes:
+        suspiciousness: float64 (N,), in [0, 1]; higher is more likely a fault.
+        suggestion: int64 (N,), index of the class that the mutants see.
+        confidence: float32 (N,), in [0, 1]; the mutants' probability of the suggestion.
+        reasons: bool (N, R); which entries of
+            :data:`fiftyone_dfaulo.engine.reasons.REASONS` apply.
+        signals: float32 (N, S); one column a signal, higher is more suspicious.
+        signal_names: S names, in the order of the columns.
+        estimated_faults: how many of the N samples are probably faults.
+        notes: plain sentences that a user should read with the result.
+    """
+
+    suspiciousness: np.ndarray
+    suggestion: np.ndarray
+    confidence: np.ndarray
+    reasons: np.ndarray
+    signals: np.ndarray
+    signal_names: tuple[str, ...]
+    estimated_faults: int
+    notes: tuple[str, ...] = ()

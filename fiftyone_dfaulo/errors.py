@@ -1,0 +1,32 @@
+"""Every exception this package raises on purpose.
+
+::
+
+    DFauLoError
+    ├── InputError    (ValueError)    something passed in cannot be used
+    ├── RunError      (ValueError)    a brain run is missing, or its key or fields clash
+    ├── WeightsError  (RuntimeError)  pretrained weights are not to be had
+    └── Cancelled                     the caller stopped the run
+
+A message says what came, what was expected, and what to do about it.
+"""
+
+
+class DFauLoError(Exception):
+    """Base class of all errors raised by this package."""
+
+
+class InputError(DFauLoError, ValueError):
+    """Something passed in cannot be used; raised before anything is computed."""
+
+
+class RunError(DFauLoError, ValueError):
+    """A brain run is missing, or its key or one of its fields is taken."""
+
+
+class WeightsError(DFauLoError, RuntimeError):
+    """Pretrained weights are neither in the local cache nor downloadable."""
+
+
+class Cancelled(DFauLoError):
+    """The caller stopped the run; the dataset is as it was before."""
