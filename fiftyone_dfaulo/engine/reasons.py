@@ -1,7 +1,43 @@
 """Why a sample is suspicious: a short, fixed vocabulary."""
 
-REASONS = (
-    "looks like another class",
-    "fits no class",
-    "hard to learn",
-)
+from __future__ import annotations
+
+import numpy as np
+
+from fiftyone_dfaulo.engine import signals
+
+REASONS = ("looks like another class", "fits no class", "hard to learn")
+"""In the order of the columns of ``Scores.reasons``:
+
+- *looks like another class*: the mutants are as sure of another class as they usually
+  are of samples that carry that label;
+- *fits no class*: the label is unlikely, and the mutants are sure of no other class;
+- *hard to learn*: the original model has seen the label and still finds it unlikely.
+"""
+
+
+def find(
+    vote: np.ndarray,
+    labels: np.ndarray,
+    confident: np.ndarray,
+    original: np.ndarray | None = None,
+) -> np.ndarray:
+    """Which reasons apply to the samples whose label is likelier wrong than right.
+
+    Args:
+        vote: log-probabilities (N, K) of the mutants together.
+        labels: int64 (N,).
+        confident: int64 (N,), the class a sample is confidently counted to, or -1.
+        original: log-probabilities (N, K) of the original model, if there is one.
+
+    Returns:
+        bool (N, 3), columns as in :data:`REASONS`; none is True where the vote's
+        probability of the label is a half or more.
+    """
+    suspicious = np.exp(-signals.loss(vote, labels)) < 0.5
+    another = suspicious & (confident >= 0) & (confident != labels)
+    neither = suspicious & (confident < 0)
+    hard = np.zeros(len(labels), bool)
+    if original is not None:
+        hard = suspicious & (np.exp(-signals.loss(original, labels)) < 0.5)
+    return np.column_stack([another, neither, hard])

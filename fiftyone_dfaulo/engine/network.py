@@ -1,0 +1,74 @@
+"""The network trained on the samples themselves: small and residual."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class _Residual(nn.Module):
+    """Two convolutions around which the input is carried."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_conv(channels, channels), _conv(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class SmallResNet(nn.Module):
+    """A residual classifier of square RGB images.
+
+    The stem brings images to at most 16 x 16 cells; every further stage halves the
+    side and doubles the channels up to ``width``, down to 4 x 4; the average over the
+    cells is the penultimate activation.
+
+    Args:
+        num_classes: K, at least 2.
+        size: side of the images in pixels; a power of two from 8 to 64.
+        width: D, the number of penultimate features; a multiple of 4.
+    """
+
+    def __init__(self, num_classes: int, size: int, width: int = 128) -> None:
+        super().__init__()
+        channels = width // 4
+        layers: list[nn.Module] = [_conv(3, channels, stride=2 if size > 16 else 1)]
+        if size > 32:
+            layers.append(_conv(channels, channels, stride=2))
+        layers.append(_Residual(channels))
+        for _ in range(int(math.log2(min(size, 16))) - 2):
+            wider = min(2 * channels, width)
+            layers += [_conv(channels, wider, stride=2), _Residual(wider)]
+            channels = wider
+        if channels < width:
+            layers.append(_conv(channels, width))
+        self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Linear(width, num_classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Penultimate activations (B, D) of normalised images (B, 3, H, W)."""
+        return self.body(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, K) of normalised images (B, 3, H, W)."""
+        return self.head(self.features(x))
+
+
+def seeded_network(
+    num_classes: int, size: int, seed: int, width: int = 128
+) -> SmallResNet:
+    """A :class:`SmallResNet` with weights drawn from ``seed`` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SmallResNet(num_classes, size, width)

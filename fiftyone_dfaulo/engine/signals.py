@@ -1,0 +1,35 @@
+"""Signals: one number per sample, from the outputs of one model; higher is suspicious.
+
+All take log-probabilities float (N, K) and labels int64 (N,), and give float (N,).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Log-probabilities float64 (N, K) of logits (N, K)."""
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def loss(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How unlikely the label is: minus its log-probability, at least 0, in nats."""
+    return -log_probabilities[np.arange(len(labels)), labels]
+
+
+def margin(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How much likelier the best other class is than the label, in nats.
+
+    Negative where the label is the likeliest class.
+    """
+    rows = np.arange(len(labels))
+    others = log_probabilities.copy()
+    others[rows, labels] = -np.inf
+    return others.max(1) - log_probabilities[rows, labels]
+
+
+def doubt(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How unlikely even the likeliest class is: in [0, 1 - 1/K], whatever the label."""
+    return 1.0 - np.exp(log_probabilities.max(1))

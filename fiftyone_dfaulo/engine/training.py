@@ -1,0 +1,222 @@
+"""Trains the original model on the samples as they are, and runs it over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.device import autocast, pick_device
+from fiftyone_dfaulo.engine.network import seeded_network
+from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+
+PEAK_RATE = 0.1  # learning rate at the peak, for batches of MAX_BATCH images
+MAX_BATCH = 128
+STEPS_PER_EPOCH = 40  # small datasets get smaller batches, down to MIN_BATCH
+MIN_BATCH = 8
+PATIENCE = 2  # epochs without a better validation loss that end the peak
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network and how images are prepared for it.
+
+    Attributes:
+        module: in evaluation mode; ``module(x)`` gives logits and
+            ``module.features(x)`` penultimate activations.
+        mean: float32 (3,), per channel, on the 0..255 scale.
+        std: float32 (3,), per channel, on the 0..255 scale.
+        epochs: how many epochs it was trained for.
+    """
+
+    module: nn.Module
+    mean: Tensor
+    std: Tensor
+    epochs: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return self.mean.device
+
+    def normalise(self, batch: Tensor) -> Tensor:
+        """uint8 images (B, H, W, 3) as the network's input, float32 (B, 3, H, W)."""
+        images = (batch.to(self.device).float() - self.mean) / self.std
+        return images.permute(0, 3, 1, 2)
+
+    def outputs(
+        self,
+        pixels: np.ndarray,
+        *,
+        batch_size: int = 256,
+        report: StageReport = silent_stage,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Penultimate activations and logits of all images.
+
+        Args:
+            pixels: uint8 (N, H, W, 3).
+            batch_size: images per forward pass.
+            report: told the fraction of images done.
+
+        Returns:
+            float32 (N, D) activations and float32 (N, K) logits.
+        """
+        head = self.module.get_submodule("head")
+        embeddings, logits = [], []
+        with torch.inference_mode():
+            for start in range(0, len(pixels), batch_size):
+                batch = torch.from_numpy(pixels[start : start + batch_size])
+                images = _channels_last(self.normalise(batch))
+                with autocast(self.device):
+                    features = self.module.features(images)  # type: ignore[operator]
+                features = features.float()
+                embeddings.append(features.cpu().numpy())
+                logits.append(head(features).cpu().numpy())
+                report((start + len(batch)) / len(pixels))
+        return np.concatenate(embeddings), np.concatenate(logits)
+
+
+def train_network(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    *,
+    settings: Settings,
+    report: StageReport = silent_stage,
+) -> Network:
+    """Trains a small residual network on all samples with the labels as they are.
+
+    One cycle of the learning rate, whose length a validation split chooses:
+
+    1. up: the rate rises to its peak over the first epoch, on 90 % of the samples;
+    2. peak: the rate stays, until the loss on the other 10 % has not improved for two
+       epochs (from there on a network learns its faulty labels by heart);
+    3. down: the rate falls to zero over half as many epochs, on all samples.
+
+    Args:
+        pixels: uint8 (N, S, S, 3), S a power of two from 8 to 64; may be a memmap.
+        labels: int64 (N,), in 0..K-1.
+        num_classes: K.
+        settings: seed, device, and ``max_epochs``, the cap on steps 1 to 3 together.
+        report: told the fraction of the cap done.
+    """
+    device = pick_device(settings.device)
+    module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean, std = _channel_statistics(pixels)
+    network = Network(module, mean.to(device), std.to(device), epochs=0)
+    trainer = _Trainer(network, pixels, labels, settings.seed)
+
+    everything = trainer.shuffled(np.arange(len(labels)))
+    split = _validation_size(len(labels))
+    validation, training = everything[:split], everything[split:]
+    last_peak = max(settings.max_epochs * 2 // 3, 1) if settings.max_epochs > 1 else 0
+    losses: list[float] = []
+    while len(losses) < last_peak and not _stalled(losses):
+        warm_up = not losses
+        trainer.epoch(training, (lambda t: max(t, 0.01)) if warm_up else (lambda t: 1))
+        losses.append(trainer.loss(validation, settings.batch_size))
+        report(len(losses) / settings.max_epochs)
+
+    down = max(1, min(round(len(losses) / 2), settings.max_epochs - len(losses)))
+    for epoch in range(down):
+        trainer.epoch(everything, lambda t, done=epoch: 1 - (done + t) / down)
+        report((len(losses) + epoch + 1) / settings.max_epochs)
+    report(1.0)
+    module.eval()
+    return Network(module, network.mean, network.std, epochs=len(losses) + down)
+
+
+class _Trainer:
+    """Steps of one training: the optimizer and the randomness it draws on."""
+
+    def __init__(
+        self, network: Network, pixels: np.ndarray, labels: np.ndarray, seed: int
+    ) -> None:
+        self.network = network
+        self.pixels = pixels
+        self.labels = torch.from_numpy(labels).to(network.device)
+        self.rng = np.random.default_rng(seed)
+        self.batch = int(np.clip(len(labels) // STEPS_PER_EPOCH, MIN_BATCH, MAX_BATCH))
+        self.peak = PEAK_RATE * self.batch / MAX_BATCH
+        self.optimizer = torch.optim.SGD(
+            network.module.parameters(),
+            self.peak,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=5e-4,
+        )
+
+    def shuffled(self, positions: np.ndarray) -> np.ndarray:
+        return self.rng.permutation(positions)
+
+    def epoch(self, positions: np.ndarray, rate: Callable[[float], float]) -> None:
+        """One pass; ``rate`` maps the fraction of it done to a share of the peak."""
+        self.network.module.train()
+        steps = max(len(positions) // self.batch, 1)
+        for step, chunk in enumerate(np.array_split(self.shuffled(positions), steps)):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.peak * rate(step / steps)
+            images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
+            loss = self._loss(_channels_last(_shift(images, self.rng)), chunk)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+
+    def loss(self, positions: np.ndarray, batch_size: int) -> float:
+        """Mean cross-entropy on samples as they are, without shifts."""
+        self.network.module.eval()
+        total = 0.0
+        with torch.inference_mode():
+            for start in range(0, len(positions), batch_size):
+                chunk = positions[start : start + batch_size]
+                images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
+                loss = self._loss(_channels_last(images), chunk)
+                total += loss.item() * len(chunk)
+        return total / len(positions)
+
+    def _loss(self, images: Tensor, chunk: np.ndarray) -> Tensor:
+        with autocast(self.network.device):
+            logits = self.network.module(images)
+        return F.cross_entropy(logits.float(), self.labels[torch.from_numpy(chunk)])
+
+
+def _stalled(losses: list[float]) -> bool:
+    return len(losses) - 1 - int(np.argmin(losses or [0.0])) >= PATIENCE
+
+
+def _validation_size(count: int) -> int:
+    """A tenth of the samples; of few samples up to a quarter, to be less noisy."""
+    return max(count // 10, min(count // 4, 100), 1)
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def _channel_statistics(pixels: np.ndarray, most: int = 4096) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation by channel, of an evenly spaced part."""
+    part = pixels[:: max(len(pixels) // most, 1)].astype(np.float32)
+    mean = torch.from_numpy(part.mean((0, 1, 2)))
+    std = torch.from_numpy(part.std((0, 1, 2)))
+    return mean, std.clamp(min=1.0)  # blank images have no spread
+
+
+def _shift(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Moves every image by up to a sixteenth of its side, its edge mirrored.
+
+    No flips and no colours: to some labels (letters, signs) they are the meaning.
+    """
+    count, channels, side, _ = images.shape
+    most = max(side // 16, 1)
+    moves = torch.from_numpy(rng.integers(0, 2 * most + 1, (2, count, 1)))
+    rows, columns = (moves + torch.arange(side)).to(images.device)
+    padded = F.pad(images, [most] * 4, mode="reflect")
+    picture = torch.arange(count, device=images.device)[:, None, None, None]
+    channel = torch.arange(channels, device=images.device)[None, :, None, None]
+    return padded[picture, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -1,0 +1,165 @@
+"""``method="dfaulo"`` as a whole: what it finds, against a slow re-computation."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from tests.engine.test_heads import blobs
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import dfaulo, signals
+from fiftyone_dfaulo.engine.heads import (
+    FOLDS,
+    INVERSE_REGULARIZATION,
+    assign_folds,
+    standardise,
+)
+from fiftyone_dfaulo.engine.reasons import REASONS
+
+
+def faulty_blobs(counts, rate=0.05, seed=0, dim=8):
+    """Gaussian classes of which ``rate`` of the labels were changed."""
+    rng = np.random.default_rng(seed)
+    features, truth = blobs(counts, seed, dim)
+    faults = np.zeros(len(truth), bool)
+    faults[rng.choice(len(truth), int(rate * len(truth)), replace=False)] = True
+    moved = truth + rng.integers(1, len(counts), len(truth))
+    return features, np.where(faults, moved % len(counts), truth), truth, faults
+
+
+def oracle(embeddings, labels, seed):
+    """Suspiciousness by plain loops; shares only folds and standardised features."""
+    features = standardise(embeddings)
+    folds = assign_folds(labels, np.random.default_rng(seed))
+    n, k = len(labels), labels.max() + 1
+
+    def heads(out):
+        table = np.zeros((n, k))
+        for fold in range(FOLDS):
+            rows = [
+                j
+                for j in range(n)
+                if (folds[j] != fold and j not in out)
+                or (labels == labels[j]).sum() == 1
+            ]
+            head = LogisticRegression(
+                C=INVERSE_REGULARIZATION / len(rows), tol=1e-3, max_iter=200
+            ).fit(features[rows], labels[rows])
+            for i in range(n):
+                if folds[i] == fold:
+                    table[i] = np.log(head.predict_proba(features[i : i + 1])[0])
+        return table
+
+    def worst(score, count):
+        out: set[int] = set()
+        taken = [0] * k
+        for i in sorted(range(n), key=lambda i: -score[i])[:count]:
+            size = int((labels == labels[i]).sum())
+            if size >= 2 * FOLDS and taken[labels[i]] < size // 2:
+                out.add(i)
+                taken[labels[i]] += 1
+        return out
+
+    def losses(table):
+        return [-table[i, labels[i]] for i in range(n)]
+
+    def margins(table):
+        return [
+            max(table[i, c] for c in range(k) if c != labels[i]) - table[i, labels[i]]
+            for i in range(n)
+        ]
+
+    first = heads(set())
+    second = heads(worst(losses(first), int(n * 0.10)))
+    contradicted = sum(m > 0 for m in margins(second))
+    third = heads(worst(margins(second), contradicted))
+    fourth = heads(worst(losses(second), int(n * 0.05)))
+    result = []
+    for i in range(n):
+        product = [
+            np.exp((first[i, c] + second[i, c] + third[i, c] + fourth[i, c]) / 4)
+            for c in range(k)
+        ]
+        result.append(1 - product[labels[i]] / sum(product))
+    return np.array(result)
+
+
+@pytest.mark.parametrize("counts", [[40, 40, 40], [60, 15, 2, 1], [50, 30]])
+def test_suspiciousness_agrees_with_a_slow_recomputation(counts):
+    embeddings, labels, *_ = faulty_blobs(counts)
+    labels[-len(counts) :] = np.arange(len(counts))  # every class occurs
+    scores = dfaulo.score(embeddings, labels, settings=Settings(seed=5))
+    expected = oracle(embeddings, labels, 5)
+    np.testing.assert_allclose(scores.suspiciousness, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_changed_labels_come_first_with_their_true_class_suggested():
+    embeddings, labels, truth, faults = faulty_blobs([100] * 5)
+    scores = dfaulo.score(embeddings, labels, settings=Settings())
+    assert average_precision_score(faults, scores.suspiciousness) > 0.95
+    assert (scores.suggestion[faults] == truth[faults]).mean() > 0.95
+    assert 0.5 < scores.estimated_faults / faults.sum() < 1.5
+
+
+def test_the_reason_for_a_changed_label_is_the_other_class():
+    embeddings, labels, _, faults = faulty_blobs([100] * 5)
+    scores = dfaulo.score(embeddings, labels, settings=Settings())
+    reasons = dict(zip(REASONS, scores.reasons.T, strict=True))
+    assert reasons["looks like another class"][faults].mean() > 0.8
+    assert not scores.reasons[scores.suspiciousness < 0.5].any()
+
+
+def test_scores_are_bit_identical_for_the_same_seed():
+    embeddings, labels, *_ = faulty_blobs([30, 30, 30])
+    first = dfaulo.score(embeddings, labels, settings=Settings(seed=1))
+    again = dfaulo.score(embeddings, labels, settings=Settings(seed=1))
+    other = dfaulo.score(embeddings, labels, settings=Settings(seed=2))
+    np.testing.assert_array_equal(first.suspiciousness, again.suspiciousness)
+    assert (first.suspiciousness != other.suspiciousness).any()
+
+
+def test_a_row_per_sample_a_column_per_signal():
+    embeddings, labels, *_ = faulty_blobs([30, 30, 30])
+    logits = np.eye(3)[labels]
+    plain = dfaulo.score(embeddings, labels, settings=Settings())
+    scores = dfaulo.score(embeddings, labels, logits=logits, settings=Settings())
+    assert scores.signals.shape == (90, len(scores.signal_names))
+    assert set(scores.signal_names) - set(plain.signal_names) == {"loss_original"}
+    column = scores.signals[:, scores.signal_names.index("loss_original")]
+    expected = signals.loss(signals.log_softmax(logits), labels)
+    np.testing.assert_allclose(column, expected, rtol=1e-6)
+    np.testing.assert_array_equal(scores.suspiciousness, plain.suspiciousness)
+
+
+@pytest.mark.parametrize(
+    "counts", [[2, 2], [1, 1], [200, 2], [5] * 40, [1] * 30, [300, 1]]
+)
+def test_small_and_uneven_classes_give_finite_scores(counts):
+    embeddings, labels = blobs(counts)
+    scores = dfaulo.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.signals).all()
+    assert ((scores.suspiciousness >= 0) & (scores.suspiciousness <= 1)).all()
+    assert ((scores.confidence >= 0) & (scores.confidence <= 1)).all()
+
+
+def test_constant_embeddings_give_finite_scores():
+    labels = np.arange(40) % 2
+    scores = dfaulo.score(np.zeros((40, 3)), labels, settings=Settings())
+    assert np.isfinite(scores.suspiciousness).all()
+
+
+def test_progress_moves_through_all_heads():
+    embeddings, labels = blobs([20, 20])
+    told: list[float] = []
+    dfaulo.score(embeddings, labels, settings=Settings(), report=told.append)
+    assert told == sorted(told)
+    assert len(set(told)) == 4 * FOLDS
+    assert told[-1] == 1.0
+
+
+def test_confident_class_needs_the_mean_probability_of_that_label():
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.6, 0.4], [0.1, 0.9]])
+    labels = np.array([0, 0, 1, 1])
+    # thresholds: class 0 (.9 + .7) / 2 = .8, class 1 (.4 + .9) / 2 = .65
+    result = dfaulo.confident_class(probabilities, labels)
+    np.testing.assert_array_equal(result, [0, -1, -1, 1])
