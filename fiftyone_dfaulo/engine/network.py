@@ -31,12 +31,12 @@ class SmallResNet(nn.Module):
     """A residual classifier of square RGB images.
 
     The stem brings images to at most 16 x 16 cells; every further stage halves the
-    side and doubles the channels up to ``width``, down to 4 x 4; the average over the
-    cells is the penultimate activation.
+    side and doubles the channels up to ``width``, down to about 4 x 4; the average over
+    the cells is the penultimate activation.
 
     Args:
         num_classes: K, at least 2.
-        size: side of the images in pixels; a power of two from 8 to 64.
+        size: side of the images in pixels, 8 to 64.
         width: D, the number of penultimate features; a multiple of 4.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +98,7 @@ def train_network(
     3. down: the rate falls to zero over half as many epochs, on all samples.
 
     Args:
-        pixels: uint8 (N, S, S, 3), S a power of two from 8 to 64; may be a memmap.
+        pixels: uint8 (N, S, S, 3), S from 8 to 64; may be a memmap.
         labels: int64 (N,), in 0..K-1.
         num_classes: K.
         settings: seed, device, and ``max_epochs``, the cap on steps 1 to 3 together.
@@ -107,7 +106,7 @@ def train_network(
     """
     device = pick_device(settings.device)
     module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
-    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = module.to(memory_format=torch.channels_last)
     mean, std = _channel_statistics(pixels)
     network = Network(module, mean.to(device), std.to(device), epochs=0)
     trainer = _Trainer(network, pixels, labels, settings.seed)
@@ -118,14 +117,13 @@ def train_network(
     last_peak = max(settings.max_epochs * 2 // 3, 1) if settings.max_epochs > 1 else 0
     losses: list[float] = []
     while len(losses) < last_peak and not _stalled(losses):
-        warm_up = not losses
-        trainer.epoch(training, (lambda t: max(t, 0.01)) if warm_up else (lambda t: 1))
+        trainer.epoch(training, 1.0 if losses else 0.0, 1.0)
         losses.append(trainer.loss(validation, settings.batch_size))
         report(len(losses) / settings.max_epochs)
 
     down = max(1, min(round(len(losses) / 2), settings.max_epochs - len(losses)))
     for epoch in range(down):
-        trainer.epoch(everything, lambda t, done=epoch: 1 - (done + t) / down)
+        trainer.epoch(everything, 1 - epoch / down, 1 - (epoch + 1) / down)
         report((len(losses) + epoch + 1) / settings.max_epochs)
     report(1.0)
     module.eval()
@@ -155,13 +153,13 @@ class _Trainer:
     def shuffled(self, positions: np.ndarray) -> np.ndarray:
         return self.rng.permutation(positions)
 
-    def epoch(self, positions: np.ndarray, rate: Callable[[float], float]) -> None:
-        """One pass; ``rate`` maps the fraction of it done to a share of the peak."""
+    def epoch(self, positions: np.ndarray, first: float, last: float) -> None:
+        """One pass, the rate moving between two shares of the peak."""
         self.network.module.train()
         steps = max(len(positions) // self.batch, 1)
         for step, chunk in enumerate(np.array_split(self.shuffled(positions), steps)):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.peak * rate(step / steps)
+                group["lr"] = self.peak * (first + (last - first) * step / steps)
             images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
             loss = self._loss(_channels_last(_shift(images, self.rng)), chunk)
             self.optimizer.zero_grad()

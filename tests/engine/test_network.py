@@ -6,7 +6,7 @@ import torch
 from fiftyone_dfaulo.engine.network import seeded_network
 
 
-@pytest.mark.parametrize("size", [8, 16, 32, 64])
+@pytest.mark.parametrize("size", [8, 11, 16, 28, 32, 50, 64])
 def test_features_and_logits_have_their_shapes_at_every_size(size):
     network = seeded_network(3, size, seed=0).eval()
     images = torch.zeros(2, 3, size, size)

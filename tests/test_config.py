@@ -1,0 +1,55 @@
+"""Settings: checked when made, JSON both ways."""
+
+import json
+
+import pytest
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.errors import DFauLoError, InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("method", "magic"),
+        ("seed", -1),
+        ("seed", 1.5),
+        ("seed", True),
+        ("image_size", 7),
+        ("image_size", 65),
+        ("max_epochs", 0),
+        ("batch_size", 0),
+        ("num_workers", 0),
+        ("memory_budget", "2 GB"),
+        ("model", object()),
+        ("device", 0),
+    ],
+)
+def test_a_bad_value_is_an_error_that_names_it(name, value):
+    with pytest.raises(InputError, match=name):
+        Settings(**{name: value})
+
+
+def test_the_paper_s_method_takes_no_pretrained_model():
+    with pytest.raises(InputError, match="trains its own network"):
+        Settings(method="paper", model="resnet18")
+
+
+def test_settings_survive_json():
+    settings = Settings(seed=3, model="resnet18", device="cpu")
+    stored = json.loads(json.dumps(settings.to_dict()))
+    assert Settings.from_dict(stored) == settings
+
+
+def test_settings_of_a_later_version_lose_what_this_one_does_not_know():
+    assert Settings.from_dict({"seed": 3, "telepathy": True}) == Settings(seed=3)
+
+
+def test_workers_are_as_many_as_said_and_else_at_most_eight():
+    assert Settings(num_workers=3).workers == 3
+    assert 1 <= Settings().workers <= 8
+
+
+def test_input_errors_are_value_errors_too():
+    assert issubclass(InputError, ValueError)
+    assert issubclass(InputError, DFauLoError)
