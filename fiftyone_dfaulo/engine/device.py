@@ -49,3 +49,8 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     if gains_from_bfloat16(device):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def repeatable() -> AbstractContextManager[object]:
+    """Has cuDNN pick algorithms that give the same bits each time."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

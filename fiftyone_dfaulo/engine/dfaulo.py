@@ -66,6 +66,7 @@ def score(
         signals=np.column_stack(list(columns.values())).astype(np.float32),
         signal_names=tuple(columns),
         estimated_faults=int(((confident >= 0) & (confident != labels)).sum()),
+        notes=_notes(labels),
     )
 
 
@@ -130,3 +131,13 @@ def _signals(
     if original is not None:
         columns["loss_original"] = signals.loss(original, labels)
     return columns
+
+
+def _notes(labels: np.ndarray) -> tuple[str, ...]:
+    alone = int((np.bincount(labels) == 1).sum())
+    if not alone:
+        return ()
+    return (
+        f"Classes with only one sample: {alone}. No other sample can confirm or "
+        "contradict such a label; read its score with care.",
+    )

@@ -4,8 +4,7 @@ Yin et al., "Dynamic Data Fault Localization for Deep Neural Networks", ESEC/FSE
 doi 10.1145/3611643.3616345. Its steps, and where they are:
 
 1. original model: a network trained on all samples; the caller brings it
-2. three subsets, class by class: :func:`input_outliers`, :func:`unusual_activations`,
-   :func:`high_loss`
+2. three subsets, class by class: :mod:`fiftyone_dfaulo.engine.subsets`
 3. three mutants, each trained further without one subset: :func:`train_mutant`
 4. 5K + 7 features of each sample: :func:`features`
 5. initial suspiciousness: :func:`draw_trusted`, :func:`initial_suspiciousness`
@@ -22,16 +21,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 from torch.nn.functional import cross_entropy
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
-from fiftyone_dfaulo.engine.device import autocast
+from fiftyone_dfaulo.engine.device import autocast, repeatable
 from fiftyone_dfaulo.engine.progress import StageReport, Stages, silent_stage
 from fiftyone_dfaulo.engine.result import Scores
+from fiftyone_dfaulo.engine.subsets import (
+    double_softmax_loss,
+    high_loss,
+    input_outliers,
+    rank_in_class,
+    unusual_activations,
+)
 from fiftyone_dfaulo.engine.vae import reconstruction_errors
 
 if TYPE_CHECKING:
@@ -108,92 +112,6 @@ def score(
     return _scores(suspiciousness, logits[1:], labels, flags, rows)
 
 
-# Step 2: three subsets, class by class
-
-
-def double_softmax_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Cross-entropy of the softmax output taken as if it were logits.
-
-    Args:
-        logits: float (N, K).
-        labels: int64 (N,), in [0, K).
-
-    Returns:
-        float64 (N,), log(sum(exp(p))) - p[label] with p the softmax; higher is a worse
-        fit to the label.
-    """
-    return signals.loss(signals.log_softmax(_softmax(logits)), labels)
-
-
-def input_outliers(errors: np.ndarray, labels: np.ndarray, ratio: float) -> np.ndarray:
-    """The first subset: of each class of n samples, the int(n * ratio) worst rebuilt.
-
-    Args:
-        errors: float (N,), reconstruction errors; higher is worse.
-        labels: int64 (N,).
-        ratio: share of each class, in [0, 1].
-
-    Returns:
-        bool (N,); of equal ones, the first samples are taken.
-    """
-    return _highest_of_each_class(errors, labels, ratio)
-
-
-def high_loss(logits: np.ndarray, labels: np.ndarray, ratio: float) -> np.ndarray:
-    """The third subset: of each class of n samples, the int(n * ratio) highest losses.
-
-    Takes the original's logits, float (N, K), and is otherwise as
-    :func:`input_outliers`, with :func:`double_softmax_loss` for the errors.
-    """
-    return _highest_of_each_class(double_softmax_loss(logits, labels), labels, ratio)
-
-
-def unusual_activations(
-    embeddings: np.ndarray, labels: np.ndarray, seed: int
-) -> np.ndarray:
-    """The second subset: of each class, the whole smaller one of two clusters.
-
-    Args:
-        embeddings: float (N, D), activations of the original's penultimate layer.
-        labels: int64 (N,).
-        seed: of the clustering, in [0, 2**32).
-
-    Returns:
-        bool (N,). Of two clusters of one size, it is the one without the class's first
-        sample. A class with fewer than two different embeddings has none.
-    """
-    chosen = np.zeros(len(labels), dtype=bool)
-    for given in np.unique(labels):
-        members = np.flatnonzero(labels == given)
-        points = embeddings[members].astype(np.float64)
-        if (points == points[0]).all():
-            continue
-        # Summing in several threads would let their timing decide the last bits.
-        with threadpool_limits(1, user_api="openmp"):
-            means = KMeans(n_clusters=2, n_init=10, random_state=seed)
-            cluster = means.fit_predict(points)
-        away = cluster != cluster[0]
-        chosen[members] = away if 2 * away.sum() <= len(away) else ~away
-    return chosen
-
-
-def _highest_of_each_class(
-    values: np.ndarray, labels: np.ndarray, ratio: float
-) -> np.ndarray:
-    allowed = (np.bincount(labels) * ratio).astype(np.int64)
-    return _rank_in_class(values, labels) < allowed[labels]
-
-
-def _rank_in_class(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many samples of its class come before each one, highest value first."""
-    order = np.lexsort((-values, labels))
-    counts = np.bincount(labels)
-    starts = np.cumsum(counts) - counts
-    rank = np.empty(len(labels), dtype=np.int64)
-    rank[order] = np.arange(len(labels)) - starts[labels[order]]
-    return rank
-
-
 # Step 3: three mutants
 
 
@@ -232,10 +150,11 @@ def train_mutant(
         for batch in np.split(order, range(MUTANT_BATCH, len(order) - 1, MUTANT_BATCH)):
             images = mutant.normalise(torch.from_numpy(pixels[batch]))
             targets = torch.from_numpy(labels[batch]).to(mutant.device)
-            with autocast(mutant.device):
-                logits = mutant.module(images)
-            optimizer.zero_grad()
-            cross_entropy(logits.float(), targets).backward()
+            with repeatable():
+                with autocast(mutant.device):
+                    logits = mutant.module(images)
+                optimizer.zero_grad()
+                cross_entropy(logits.float(), targets).backward()
             optimizer.step()
         report((epoch + 1) / MUTANT_EPOCHS)
     mutant.module.eval()
@@ -259,7 +178,7 @@ def features(
     Returns:
         float32 (N, 5K + 7), in the order of :func:`feature_names`.
     """
-    original, *mutants = (_softmax(each) for each in logits)
+    original, *mutants = (signals.softmax(each) for each in logits)
     losses = [double_softmax_loss(each, labels) for each in logits]
     one_hot = np.eye(original.shape[1], dtype=np.float32)[labels]
     columns = [original, one_hot, *mutants, flags, np.stack(losses, axis=1)]
@@ -298,7 +217,7 @@ def draw_trusted(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns:
         int64 (T,), their positions in ``labels``, ascending.
     """
-    rank = _rank_in_class(rng.random(len(labels)), labels)
+    rank = rank_in_class(rng.random(len(labels)), labels)
     return np.flatnonzero(rank < TRUSTED_PER_CLASS)
 
 
@@ -380,7 +299,7 @@ def _scores(
     flags: np.ndarray,
     rows: np.ndarray,
 ) -> Scores:
-    seen = np.mean([_softmax(each) for each in mutant_logits], axis=0)
+    seen = np.mean([signals.softmax(each) for each in mutant_logits], axis=0)
     suggestion = seen.argmax(axis=1)
     suspicious = suspiciousness > 0.5
     input_flag, _, loss_flag = flags.T
@@ -412,10 +331,6 @@ def _notes(labels: np.ndarray) -> tuple[str, ...]:
             "method takes no input outliers and no high losses from them."
         )
     return tuple(notes)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    return np.exp(signals.log_softmax(logits))
 
 
 def _seed(rng: np.random.Generator) -> int:

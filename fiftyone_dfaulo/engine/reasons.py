@@ -13,6 +13,9 @@ REASONS = ("looks like another class", "fits no class", "hard to learn")
   are of samples that carry that label;
 - *fits no class*: the label is unlikely, and the mutants are sure of no other class;
 - *hard to learn*: the original model has seen the label and still finds it unlikely.
+
+The paper's method knows them as: its mutants suggest another class; the image is an
+input outlier; the sample is one of high loss.
 """
 
 

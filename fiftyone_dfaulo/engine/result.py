@@ -17,7 +17,8 @@ class Scores:
         confidence: float32 (N,), in [0, 1]; the mutants' probability of the suggestion.
         reasons: bool (N, R); which entries of
             :data:`fiftyone_dfaulo.engine.reasons.REASONS` apply.
-        signals: float32 (N, S); one column a signal, higher is more suspicious.
+        signals: float32 (N, S); one column a signal. With ``method="dfaulo"`` higher is
+            more suspicious; the paper's features have no such direction.
         signal_names: S names, in the order of the columns.
         estimated_faults: how many of the N samples are probably faults.
         notes: plain sentences that a user should read with the result.

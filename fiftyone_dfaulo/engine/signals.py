@@ -1,6 +1,7 @@
 """Signals: one number per sample, from the outputs of one model; higher is suspicious.
 
-All take log-probabilities float (N, K) and labels int64 (N,), and give float (N,).
+:func:`loss`, :func:`margin` and :func:`doubt` take log-probabilities, float (N, K), and
+labels, int64 (N,), and give float (N,).
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Log-probabilities float64 (N, K) of logits (N, K)."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities float64 (N, K) of logits (N, K)."""
+    return np.exp(log_softmax(logits))
 
 
 def loss(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.device import autocast, pick_device
+from fiftyone_dfaulo.engine.device import autocast, pick_device, repeatable
 from fiftyone_dfaulo.engine.network import seeded_network
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
@@ -161,9 +161,10 @@ class _Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.peak * (first + (last - first) * step / steps)
             images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
-            loss = self._loss(_channels_last(_shift(images, self.rng)), chunk)
-            self.optimizer.zero_grad()
-            loss.backward()
+            with repeatable():
+                loss = self._loss(_channels_last(_shift(images, self.rng)), chunk)
+                self.optimizer.zero_grad()
+                loss.backward()
             self.optimizer.step()
 
     def loss(self, positions: np.ndarray, batch_size: int) -> float:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
-from tests.engine.test_heads import blobs
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import dfaulo, signals
@@ -15,6 +14,7 @@ from fiftyone_dfaulo.engine.heads import (
     standardise,
 )
 from fiftyone_dfaulo.engine.reasons import REASONS
+from tests.engine.test_heads import blobs
 
 
 def faulty_blobs(counts, rate=0.05, seed=0, dim=8):
@@ -163,3 +163,11 @@ def test_confident_class_needs_the_mean_probability_of_that_label():
     # thresholds: class 0 (.9 + .7) / 2 = .8, class 1 (.4 + .9) / 2 = .65
     result = dfaulo.confident_class(probabilities, labels)
     np.testing.assert_array_equal(result, [0, -1, -1, 1])
+
+
+def test_classes_with_one_sample_are_said():
+    embeddings, labels = blobs([30, 1, 1])
+    (note,) = dfaulo.score(embeddings, labels, settings=Settings()).notes
+    assert "only one sample: 2" in note
+    embeddings, labels = blobs([30, 2])
+    assert dfaulo.score(embeddings, labels, settings=Settings()).notes == ()
