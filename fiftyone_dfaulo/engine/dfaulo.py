@@ -5,9 +5,10 @@
 2. Mutants are such heads fitted without a suspicious subset: without the highest
    losses, without the labels that a mutant contradicts, without the highest losses
    under a mutant. Faults can no longer vouch for each other.
-3. The mutants vote by the geometric mean of their probabilities. Suspiciousness is one
-   minus the vote's probability of the label; the suggestion is its likeliest class.
-4. Reasons, and the estimated number of faults, follow from the same vote.
+3. Suspiciousness is one minus the geometric mean of the heads' probabilities of the
+   label; in other words it grows with the mean of their losses.
+4. The class whose geometric mean is highest is the suggestion. Reasons, and the
+   estimated number of faults, follow from the same vote.
 
 The idea, training without suspicious subsets, is that of Yin et al., "Dynamic Data
 Fault Localization for Deep Neural Networks", ESEC/FSE 2023; the paper's own procedure
@@ -53,13 +54,13 @@ def score(
         report: told the fraction of heads fitted.
     """
     mutants = mutant_log_probabilities(embeddings, labels, settings.seed, report)
-    vote = signals.log_softmax(np.mean(mutants, axis=0))
+    mean = np.mean(mutants, axis=0)
+    vote = signals.log_softmax(mean)
     original = None if logits is None else signals.log_softmax(logits)
     columns = _signals(mutants, vote, original, labels)
-    suspiciousness = -np.expm1(-signals.loss(vote, labels))
     confident = confident_class(np.exp(vote), labels)
     return Scores(
-        suspiciousness=np.clip(suspiciousness, 0.0, 1.0),
+        suspiciousness=-np.expm1(-signals.loss(mean, labels)),
         suggestion=vote.argmax(1),
         confidence=np.exp(vote.max(1)).astype(np.float32),
         reasons=reasons.find(vote, labels, confident, original),

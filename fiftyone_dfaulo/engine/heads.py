@@ -89,7 +89,7 @@ def out_of_sample(
         report: told the fraction of heads fitted.
 
     Returns:
-        float64 (N, K), at least log(1e-12).
+        float64 (N, K), from log(1e-12) to 0.
     """
     single = np.bincount(labels)[labels] == 1
     used = np.ones(len(labels), bool) if left_out is None else ~left_out
@@ -107,4 +107,4 @@ def out_of_sample(
                 head.fit(features[training], labels[training])
             result[held_out] = head.predict_proba(features[held_out])
         report((fold + 1) / FOLDS)
-    return np.log(np.maximum(result, LEAST_PROBABILITY))
+    return np.log(np.clip(result, LEAST_PROBABILITY, 1.0))

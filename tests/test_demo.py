@@ -1,0 +1,72 @@
+"""``make demo`` and ``make app``, as a new user calls them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def clean_environment() -> dict[str, str]:
+    """The caller's environment without the FiftyOne of these tests."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FIFTYONE_", "MAKE"))
+    }
+
+
+def test_demo_finds_most_planted_faults_within_twice_their_number() -> None:
+    done = subprocess.run(
+        ["make", "demo"],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (total,) = re.findall(r"(\d+) labels were made wrong", done.stdout)
+    found = dict(
+        re.findall(r"(\d+) samples finds +\d+ of them \((\d+)%\)", done.stdout)
+    )
+    assert int(found[str(2 * int(total))]) >= 80
+
+
+def test_app_opens_on_what_the_demo_made() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = subprocess.Popen(
+        ["make", "app", f"ARGS=--port {port} --address 127.0.0.1"],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        page = wait_for(f"http://127.0.0.1:{port}/datasets/dfaulo-demo", app)
+        assert "<title>FiftyOne</title>" in page
+    finally:
+        os.killpg(app.pid, signal.SIGINT)
+        app.wait(timeout=60)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
+    """The page at an address, as soon as it answers."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as response:
+                return str(response.read().decode())
+        except OSError:
+            assert process.poll() is None, "the App ended"
+            assert time.monotonic() < deadline, "the App did not start"
+            time.sleep(0.5)

@@ -1,0 +1,83 @@
+"""The README holds: its Python runs, its commands are run, its facts are the code's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+import pytest
+import yaml
+
+from fiftyone_dfaulo.adapter.runs import field_names
+from fiftyone_dfaulo.engine.reasons import REASONS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+COMMANDS = {
+    "pip install .": "tests/test_install.py::installed",
+    "fiftyone-dfaulo register": "tests/test_install.py::installed",
+    "fiftyone plugins download ADDRESS": "tests/test_install.py::downloaded",
+    "fiftyone plugins requirements @dfaulo/dfaulo --install": (
+        "tests/test_install.py::downloaded"
+    ),
+    "make demo": "tests/test_demo.py::test_demo",
+    "make app": "tests/test_demo.py::test_app",
+}
+"""Every command of the README, and what runs it."""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_every_snippet_runs(
+    make_dataset: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(["ab"[n % 2] for n in range(60)])
+    vectors = np.random.default_rng(0).normal(size=(60, 4))
+    dataset.set_values("my_embeddings", list(vectors))
+    monkeypatch.setattr(fo, "load_dataset", {"my-dataset": dataset}.__getitem__)
+    names: dict[str, Any] = {}
+    for snippet in blocks("python"):
+        exec(snippet, names)
+    assert len(names["worst"]) == 60
+    assert dataset.list_brain_runs() == ["dfaulo"]
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    commands = [line for block in blocks("shell") for line in block.splitlines()]
+    assert set(commands) == set(COMMANDS)
+    for place in COMMANDS.values():
+        file, name = place.split("::")
+        assert f"def {name}" in (ROOT / file).read_text(encoding="utf-8")
+
+
+def test_fields_and_reasons_are_those_of_the_code() -> None:
+    assert re.findall(r"^\| `(dfaulo_\w+)`", README, re.MULTILINE) == [
+        *field_names("dfaulo")
+    ]
+    for reason in REASONS:
+        assert f"`{reason}`" in README
+
+
+def test_linked_files_are_there() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
+    assert links
+    for link in links:
+        assert (ROOT / link).is_file(), link
+
+
+def test_the_python_version_is_that_of_the_package() -> None:
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    (least,) = re.findall(r'python_requires=">=([\d.]+)"', setup)
+    assert f"Python {least} or later" in README
+
+
+def test_the_plugin_is_named_as_in_its_manifest() -> None:
+    manifest = yaml.safe_load((ROOT / "fiftyone.yml").read_text(encoding="utf-8"))
+    assert f"plugins requirements {manifest['name']}" in README
