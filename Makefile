@@ -1,0 +1,69 @@
+# Each of `make demo` and `make test` sets up all that it needs, once, in .venv.
+# FiftyOne runs with a database and folders of its own: see tools/isolated.py.
+
+PYTHON ?= python3
+PORT ?= 5161# not FiftyOne's 5151, where an App of the user's own may run already
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ISOLATED := $(BIN)/python tools/isolated.py
+DEMO := $(ISOLATED) --directory .demo
+SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
+	tools/mongod.py fiftyone_dfaulo/_version.py
+
+.PHONY: help demo app test lint bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   find injected label faults in real digits, without a GPU"
+	@echo "make app    open the App on what the demo made"
+	@echo "make test   ruff, mypy and all tests; ARGS='-k word' picks some"
+	@echo "make lint   ruff and mypy alone"
+	@echo "make bench  accuracy, time and memory (see examples/benchmark.py)"
+	@echo "make clean  remove all that these made, except .venv"
+
+demo: .venv/.ready
+	@$(DEMO) sh -c '$(BIN)/fiftyone-dfaulo register && \
+		$(BIN)/python examples/quickstart.py'
+
+app: .venv/.ready
+	@test -d .demo || { echo "Run \`make demo\` first: the App opens on what it made"; exit 1; }
+	@$(DEMO) $(BIN)/fiftyone app launch dfaulo-demo --port $(PORT) --wait -1
+
+test: lint
+	@$(ISOLATED) $(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.ready-test
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+bench: .venv/.ready-bench
+	@$(ISOLATED) --directory .bench $(BIN)/python examples/benchmark.py $(ARGS)
+
+clean:
+	rm -rf .bench .demo .mypy_cache .pytest_cache .ruff_cache build dist \
+		test-artifacts *.egg-info
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Some systems' Python has venv but not the pip that belongs into one.
+.venv/bin/pip:
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv 2>/dev/null || { \
+		$(PYTHON) -m venv --clear --without-pip .venv && \
+		$(PYTHON) -m pip --python .venv/bin/python install --quiet pip; }
+
+.venv/.ready: $(SET_UP) | .venv/bin/pip
+	@echo "Installing into .venv; the first time this is several GB and takes minutes"
+	@$(PIP) --editable .
+	@$(BIN)/python tools/ensure_mongod.py
+	@touch $@
+
+.venv/.ready-test: .venv/.ready
+	@echo "Installing the tools that the tests need"
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/.ready-bench: .venv/.ready
+	@echo "Installing what the benchmark compares with"
+	@$(PIP) --editable '.[bench]'
+	@touch $@

@@ -1,0 +1,84 @@
+"""Finds suspicious labels in FiftyOne image datasets.
+
+This file is two doors to one house. As the package it offers the public names below,
+each imported on first use, so that ``import fiftyone_dfaulo`` stays light. As the
+``py_entry`` of ``fiftyone.yml``, FiftyOne executes it a second time under a made-up
+name and calls :func:`register`, which hands over to the package under its real name:
+every class exists once, whichever door it is reached by.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__ as __version__
+
+if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
+    from .adapter.compute import compute_suspiciousness as compute_suspiciousness
+    from .adapter.runs import DFauLoResults as DFauLoResults
+    from .adapter.views import suspicious_view as suspicious_view
+    from .config import Settings as Settings
+    from .errors import Cancelled as Cancelled
+    from .errors import DFauLoError as DFauLoError
+    from .errors import InputError as InputError
+    from .errors import RunError as RunError
+    from .errors import WeightsError as WeightsError
+
+_NAME = "fiftyone_dfaulo"
+
+_HOMES = {
+    "Cancelled": "errors",
+    "DFauLoError": "errors",
+    "DFauLoResults": "adapter.runs",
+    "InputError": "errors",
+    "RunError": "errors",
+    "Settings": "config",
+    "WeightsError": "errors",
+    "compute_suspiciousness": "adapter.compute",
+    "suspicious_view": "adapter.views",
+}
+"""The public names, and the module that each is imported from on first use."""
+
+__all__ = ["__version__", *_HOMES]
+
+_NOT_INSTALLED = (
+    "fiftyone-dfaulo runs from %s and is not installed with pip. Where FiftyOne's "
+    "plugins have not been loaded, Python cannot import fiftyone_dfaulo, and deleting "
+    "or renaming one of its brain runs leaves the run's fields as they are. "
+    "`pip install %s` lifts that."
+)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{_NAME}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def register(plugin: Any) -> None:
+    """Registers the operators; FiftyOne calls this when it loads the plugin.
+
+    The installed package is used where there is one. Else it is the one that this
+    file is part of, whose folder is then put at the end of ``sys.path``.
+
+    Args:
+        plugin: FiftyOne's ``PluginContext``.
+    """
+    spec = importlib.util.find_spec(_NAME)
+    if spec is None or spec.origin is None:
+        folder = Path(__file__).resolve().parents[1]
+        sys.path.append(str(folder))
+        logging.getLogger(__name__).info(_NOT_INSTALLED, folder, folder)
+    importlib.import_module(f"{_NAME}.plugin").register(plugin)
