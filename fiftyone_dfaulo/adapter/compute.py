@@ -1,0 +1,284 @@
+"""One run from start to end: reads, has the engine score, writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import fiftyone.core.utils as fou
+
+from fiftyone_dfaulo._version import __version__
+from fiftyone_dfaulo.adapter.reading import (
+    check_embeddings,
+    check_label_field,
+    check_samples,
+    read_labels,
+)
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.scoring import Task, Usable, pick_route
+from fiftyone_dfaulo.adapter.writing import STAGE as WRITING
+from fiftyone_dfaulo.adapter.writing import check_key, write_run
+from fiftyone_dfaulo.config import GIB, Settings
+from fiftyone_dfaulo.engine.progress import Report, Stages, silent
+from fiftyone_dfaulo.engine.reasons import REASONS
+from fiftyone_dfaulo.errors import Cancelled, InputError
+
+if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.result import Scores
+
+READING = "Reading labels"
+
+
+def compute_suspiciousness(
+    samples: Any,
+    label_field: str = "ground_truth",
+    *,
+    brain_key: str = "dfaulo",
+    embeddings: Any = None,
+    model: str | None = None,
+    method: str = "dfaulo",
+    seed: int = 51,
+    progress: bool | Callable[[Any], None] | None = None,
+    image_size: int | None = None,
+    max_epochs: int = 30,
+    batch_size: int = 256,
+    num_workers: int | None = None,
+    memory_budget: int = 2 * GIB,
+    device: str | None = None,
+    overwrite: bool = False,
+) -> DFauLoResults:
+    """Scores how likely each sample's label, or its image, is wrong.
+
+    Writes four fields, of which the first is indexed, and a brain run that FiftyOne
+    lists, renames and deletes together with them:
+
+    ==========================  =====================================================
+    ``<key>_suspiciousness``    float in [0, 1], higher is more likely a fault
+    ``<key>_suggestion``        Classification: the class that models trained without
+                                the suspicious samples see, and their confidence
+    ``<key>_reasons``           list of strings: why
+    ``<key>_verdict``           string: ``"faulty"``, ``"correct"`` or None so far
+    ==========================  =====================================================
+
+    Samples without a label, and images that cannot be read, get no score; they are
+    counted and named in the results. Either all of the run is written or nothing.
+
+    Args:
+        samples: a dataset or view of images.
+        label_field: the Classification field with the labels, of two classes or more.
+        brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
+            Two runs must not write under one key at the same time.
+        embeddings: where to take embeddings from, rather than training a network on
+            the images: the name of a field of vectors, the key of a brain run that
+            has embeddings, or an (N, D) array in the order of ``samples``.
+        model: a torchvision architecture, such as ``"resnet18"``, whose pretrained
+            weights make the embeddings; not with ``embeddings``.
+        method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
+            Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by
+            step; that one takes neither ``embeddings`` nor ``model``.
+        seed: non-negative integer that all randomness comes from. Same inputs, seed
+            and machine give the same scores to the bit.
+        progress: whether to show a progress bar (True/False), FiftyOne's default
+            (None), or a function to call with the progress bar instead.
+        image_size: side in pixels, 8 to 64, that images are resized to for the
+            network trained here; None picks it from the images.
+        max_epochs: the most epochs to train, at least 1.
+        batch_size: images per forward pass; does not change the scores.
+        num_workers: threads that decode images; None is one per core, at most 8.
+        memory_budget: bytes of decoded images to keep in memory; beyond that they are
+            streamed from a temporary file.
+        device: torch device, such as ``"cuda:0"``; None picks one.
+        overwrite: whether a run that holds verdicts may be replaced.
+
+    Returns:
+        :class:`~fiftyone_dfaulo.adapter.runs.DFauLoResults`; print it for a summary.
+
+    Raises:
+        InputError: if the samples, the field, the embeddings or a setting cannot be
+            used, or fewer than two classes are left once unreadable images are.
+        RunError: if the key or a field of the run is taken, or if the run to be
+            replaced holds verdicts and ``overwrite`` is False.
+        WeightsError: if pretrained weights are neither cached nor downloadable.
+    """
+    settings = Settings(
+        method=method,
+        seed=seed,
+        model=model,
+        image_size=image_size,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        memory_budget=memory_budget,
+        device=device,
+    )
+    arguments = {
+        "brain_key": brain_key,
+        "embeddings": embeddings,
+        "settings": settings,
+        "overwrite": overwrite,
+    }
+    check(samples, label_field, **arguments)  # before a bar is drawn
+    with fou.ProgressBar(total=100, progress=progress, **_BAR) as bar:
+        return _run(samples, label_field, report=_report_to(bar), **arguments)
+
+
+_BAR = {"iters_str": "%", "show_iteration": False, "show_iter_rate": False}
+
+
+def _report_to(bar: Any) -> Report:
+    """Moves a progress bar, once for each per cent and each stage."""
+    last: list[tuple[str, int]] = [("", -1)]
+
+    def report(stage: str, fraction: float) -> None:
+        state = (stage, int(100 * fraction))
+        if state != last[0]:
+            last[0] = state
+            bar.set_iteration(state[1], suffix=stage)
+
+    return report
+
+
+def check(
+    samples: Any,
+    label_field: str,
+    *,
+    brain_key: str,
+    embeddings: Any = None,
+    settings: Settings,
+    overwrite: bool = False,
+) -> None:
+    """Makes sure that :func:`run` can take these; computes and writes nothing.
+
+    Raises:
+        InputError: if samples, field, embeddings or settings cannot be used.
+        RunError: if the key or a field of the run is taken, or holds verdicts.
+    """
+    check_samples(samples)
+    check_label_field(samples, label_field)
+    dataset = samples._root_dataset
+    dataset.reload()  # runs may have been made by another process
+    check_key(dataset, brain_key, overwrite=overwrite)
+    if embeddings is not None:
+        for name, value in (("model", settings.model), ("method", settings.method)):
+            if value not in (None, "dfaulo"):
+                raise InputError(
+                    f"embeddings cannot be combined with {name}={value!r}, which makes "
+                    "its own; leave one of them out"
+                )
+        check_embeddings(samples, embeddings)
+    if settings.model is not None:
+        from fiftyone_dfaulo.engine.backbone import check_architecture
+
+        check_architecture(settings.model)
+    if settings.device is not None:
+        from fiftyone_dfaulo.engine.device import pick_device
+
+        pick_device(settings.device)
+
+
+def run(
+    samples: Any,
+    label_field: str,
+    *,
+    brain_key: str = "dfaulo",
+    embeddings: Any = None,
+    settings: Settings,
+    overwrite: bool = False,
+    report: Report = silent,
+) -> DFauLoResults:
+    """:func:`compute_suspiciousness` with settings made and progress reported.
+
+    Args:
+        samples, label_field, brain_key, embeddings, overwrite: as there.
+        settings: how to score.
+        report: told the stage and the fraction of the whole; what it raises stops the
+            run, and the dataset is as it was.
+
+    Raises:
+        InputError, RunError, WeightsError: as there.
+    """
+    arguments = {
+        "brain_key": brain_key,
+        "embeddings": embeddings,
+        "settings": settings,
+        "overwrite": overwrite,
+    }
+    check(samples, label_field, **arguments)
+    return _run(samples, label_field, report=report, **arguments)
+
+
+def _run(
+    samples: Any,
+    label_field: str,
+    *,
+    brain_key: str,
+    embeddings: Any,
+    settings: Settings,
+    overwrite: bool,
+    report: Report,
+) -> DFauLoResults:
+    score, weights = pick_route(embeddings, settings)
+    stages = Stages({READING: 1, **weights, WRITING: 10}, report)
+    with stages.stage(READING):
+        labelled = read_labels(samples, label_field)
+    task = Task(samples, labelled, embeddings, settings, stages)
+    usable, scores = score(task)
+    config = DFauLoConfig(
+        label_field,
+        settings.to_dict(),
+        embeddings=_describe(embeddings),
+        versions=_versions(),
+    )
+    results = _results(samples, config, brain_key, usable, scores)
+    results.seconds = dict(stages.seconds)
+    written = False
+    try:
+        with stages.stage(WRITING) as told:
+            write_run(results, overwrite=overwrite, report=told)
+            written = True
+    except Cancelled:
+        if not written:  # else it came too late: the run is there, and whole
+            raise
+    return results
+
+
+def _results(
+    samples: Any, config: DFauLoConfig, key: str, usable: Usable, scores: Scores
+) -> DFauLoResults:
+    return DFauLoResults(
+        samples,
+        config,
+        key,
+        ids=usable.ids,
+        labels=usable.labels,
+        classes=usable.classes,
+        suspiciousness=scores.suspiciousness,
+        suggestions=scores.suggestion,
+        confidence=scores.confidence,
+        reasons=scores.reasons,
+        reason_names=REASONS,
+        signals=scores.signals,
+        signal_names=scores.signal_names,
+        unlabeled=usable.unlabeled,
+        unreadable=usable.unreadable,
+        estimated_faults=scores.estimated_faults,
+        notes=scores.notes,
+    )
+
+
+def _describe(embeddings: Any) -> str | None:
+    if embeddings is None or isinstance(embeddings, str):
+        return embeddings
+    return "array"
+
+
+def _versions() -> dict[str, str | None]:
+    """Versions of what the scores depend on."""
+    found: dict[str, str | None] = {"fiftyone_dfaulo": __version__}
+    for name in ("fiftyone", "torch", "torchvision", "scikit-learn", "numpy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found

@@ -1,0 +1,192 @@
+"""The brain run: how FiftyOne stores, lists, renames, deletes and loads one.
+
+FiftyOne stores the full paths of these classes with every run and imports them by
+it, so neither this module nor its classes may ever move or change their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any, NamedTuple
+
+import fiftyone.core.brain as fob
+
+from fiftyone_dfaulo.adapter.results import DFauLoResults
+from fiftyone_dfaulo.errors import RunError
+
+__all__ = [
+    "DFauLo",
+    "DFauLoConfig",
+    "DFauLoResults",
+    "RunFields",
+    "field_names",
+    "load_config",
+]
+
+
+class RunFields(NamedTuple):
+    """Names of the sample fields that one run writes."""
+
+    suspiciousness: str
+    suggestion: str
+    reasons: str
+    verdict: str
+
+
+def field_names(brain_key: str) -> RunFields:
+    """Names of the fields of a run under this key."""
+    return RunFields(*(f"{brain_key}_{part}" for part in RunFields._fields))
+
+
+def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
+    """The config of a finished DFauLo run.
+
+    Args:
+        samples: a dataset or view.
+        brain_key: the key of the run.
+
+    Raises:
+        RunError: if there is no such run, it is of another type, or it was
+            interrupted while its results were written.
+    """
+    dataset = samples._root_dataset
+    if not dataset.has_brain_run(brain_key):
+        dataset.reload()  # the run may come from another process
+    if not dataset.has_brain_run(brain_key):
+        keys = ", ".join(map(repr, dataset.list_brain_runs(type=DFauLo))) or "none yet"
+        raise RunError(
+            f"dataset {dataset.name!r} has no brain run {brain_key!r}; its DFauLo "
+            f"runs: {keys}. Run compute_suspiciousness first, or pass another "
+            "brain_key"
+        )
+    config = dataset.get_brain_info(brain_key).config
+    if not isinstance(config, DFauLoConfig):
+        raise RunError(
+            f"brain run {brain_key!r} is of type {config.type!r}, not a DFauLo run; "
+            "pass another brain_key"
+        )
+    if not config.complete:
+        raise RunError(
+            f"brain run {brain_key!r} was interrupted while its results were "
+            "written; run compute_suspiciousness again"
+        )
+    return config
+
+
+class DFauLoConfig(fob.BrainMethodConfig):
+    """What a run was asked to do, and with what.
+
+    Args:
+        label_field: the Classification field whose labels were scored.
+        settings: :meth:`fiftyone_dfaulo.config.Settings.to_dict`.
+        embeddings: name of the field or key of the brain run that the embeddings
+            came from, ``"array"`` where they were passed in, or None.
+        versions: package name to version.
+        fields: names of the sample fields that belong to the run, in the order of
+            :class:`RunFields`; while they are being renamed, the old four names
+            followed by the new four.
+        complete: whether all results are written.
+        token: random string that tells apart two runs under one key.
+        **kwargs: anything that a later version of this package stores.
+    """
+
+    def __init__(
+        self,
+        label_field: str,
+        settings: Mapping[str, Any],
+        embeddings: str | None = None,
+        versions: Mapping[str, str | None] | None = None,
+        fields: Sequence[str] = (),
+        complete: bool = False,
+        token: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.label_field = label_field
+        self.settings = dict(settings)
+        self.embeddings = embeddings
+        self.versions = dict(versions or {})
+        self.fields = list(fields)
+        self.complete = complete
+        self.token = token
+        super().__init__(**kwargs)
+
+    @property
+    def type(self) -> str:
+        """The type of run, as ``list_brain_runs(type=...)`` takes it."""
+        return "dfaulo"
+
+    @property
+    def method(self) -> str:
+        """``"dfaulo"`` or ``"paper"``, as ``list_brain_runs(method=...)`` takes it."""
+        return str(self.settings["method"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return int(self.settings["seed"])
+
+    @property
+    def run_fields(self) -> RunFields:
+        """Names of the fields that the run writes."""
+        return RunFields(*self.fields[: len(RunFields._fields)])
+
+
+class DFauLo(fob.BrainMethod):
+    """A run of :func:`fiftyone_dfaulo.compute_suspiciousness`."""
+
+    def get_fields(self, samples: Any, brain_key: str) -> list[str]:
+        """The label field, and those of the run's own fields that exist."""
+        own = [f for f in self.config.fields if samples.has_sample_field(f)]
+        return [self.config.label_field, *own]
+
+    def rename(self, samples: Any, brain_key: str, new_brain_key: str) -> None:
+        """Gives the run's fields, and the index, the names for its new key.
+
+        Fields that were deleted by hand are passed over. The config lists the old
+        and the new names while the fields move, so that after a crash in between
+        all of them still belong to the run; calling this again finishes the job.
+
+        Raises:
+            RunError: if a new name is taken by a field that is not the run's. FiftyOne
+                turns this into a warning and changes the key all the same; the run
+                then keeps its fields under their old names.
+        """
+        dataset = samples._root_dataset
+        old, new = self.config.run_fields, field_names(new_brain_key)
+        if old == new and len(self.config.fields) == len(new):
+            return
+        taken = [
+            name
+            for name in new
+            if dataset.has_sample_field(name) and name not in self.config.fields
+        ]
+        if taken:
+            raise RunError(
+                f"cannot rename the fields of brain run {brain_key!r}: "
+                f"{', '.join(taken)} exist already; choose another key"
+            )
+        moves = {
+            name: target
+            for name, target in zip(self.config.fields, cycle(new))
+            if name != target and dataset.has_sample_field(name)
+        }
+        self._save_fields(dataset, brain_key, [*self.config.fields, *new])
+        if moves:
+            dataset.rename_sample_fields(moves)
+        self._save_fields(dataset, brain_key, new)
+
+    def cleanup(self, samples: Any, brain_key: str) -> None:
+        """Deletes those of the run's fields that exist, and with them the index."""
+        dataset = samples._root_dataset
+        own = [f for f in self.config.fields if dataset.has_sample_field(f)]
+        if own:
+            dataset.delete_sample_fields(own)
+
+    def _save_fields(self, dataset: Any, brain_key: str, names: Sequence[str]) -> None:
+        self.config.fields = list(names)
+        self.update_run_config(dataset, brain_key, self.config)
+        if self.has_cached_run_results(dataset, brain_key):
+            results = dataset.load_brain_results(brain_key)
+            if results is not None:
+                results.config.fields = list(names)

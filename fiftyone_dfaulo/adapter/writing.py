@@ -1,0 +1,317 @@
+"""Writes a run to a dataset: all of it, or nothing.
+
+Steps of a write:
+
+1. Check, again, that the key and the names of the fields are free.
+2. Register the brain run, so that from here on everything written belongs to a run
+   that FiftyOne can delete. Where a run under the key is to be replaced, the new one
+   is first written beside it, under :func:`unfinished_key`.
+3. Add the fields, write the values in batches, create the index, save the results.
+4. Delete the run to be replaced, and give the new one its key.
+
+A failure in 1 to 3 deletes what was written; the old run was never touched. A failure
+in 4 is met by completing 4. A process that dies leaves a run that ``delete_brain_run``
+deletes, and that the next write under the same key clears away.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from fiftyone_dfaulo.adapter.runs import (
+    DFauLoConfig,
+    DFauLoResults,
+    RunFields,
+    field_names,
+)
+from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.errors import RunError
+
+logger = logging.getLogger(__name__)
+
+STAGE = "Writing results"
+"""Name of this stage in progress reports and in the results' ``seconds``."""
+
+_BATCH = 5_000
+
+_SCHEMA: tuple[dict[str, Any], ...] = (  # in the order of RunFields
+    {
+        "ftype": fo.FloatField,
+        "description": "How likely it is that the label or the image is wrong: 0 to 1, "
+        "higher is more likely (DFauLo)",
+    },
+    {
+        "ftype": fo.EmbeddedDocumentField,
+        "embedded_doc_type": fo.Classification,
+        "description": "The class that models trained without the suspicious samples "
+        "see, and their probability of it (DFauLo)",
+    },
+    {
+        "ftype": fo.ListField,
+        "subfield": fo.StringField,
+        "description": "Why the sample is suspicious (DFauLo)",
+    },
+    {
+        "ftype": fo.StringField,
+        "description": "What a person said: faulty, correct, or nothing so far "
+        "(DFauLo)",
+    },
+)
+
+
+def unfinished_key(brain_key: str) -> str:
+    """The key under which a run is written that will replace another."""
+    return f"{brain_key}_unfinished"
+
+
+def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
+    """Makes sure that a run can be written under this key.
+
+    Args:
+        dataset: the dataset, reloaded.
+        brain_key: the key.
+        overwrite: whether a run that holds verdicts may be replaced.
+
+    Raises:
+        RunError: if the key is no identifier or belongs to another type of run; if
+            a field that the run would write exists and is not its own; or if the run
+            to be replaced holds verdicts and ``overwrite`` is False.
+    """
+    if (
+        not isinstance(brain_key, str)
+        or not brain_key.isidentifier()
+        or brain_key.startswith("_")
+    ):
+        raise RunError(
+            f"brain_key={brain_key!r} cannot be used; expected letters, digits and "
+            "underscores, a letter first"
+        )
+    spare = unfinished_key(brain_key)
+    owned = _owned_fields(dataset, brain_key) | _owned_fields(dataset, spare)
+    taken = [
+        name
+        for name in (*field_names(brain_key), *field_names(spare))
+        if dataset.has_sample_field(name) and name not in owned
+    ]
+    if taken:
+        raise RunError(
+            f"brain_key={brain_key!r} would overwrite the fields {', '.join(taken)}, "
+            "which are no DFauLo run's of that key; pass another brain_key, or rename "
+            "or delete the fields"
+        )
+    if not overwrite:
+        _check_no_verdicts(dataset, brain_key)
+
+
+def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
+    if not dataset.has_brain_run(brain_key):
+        return set()
+    config = dataset.get_brain_info(brain_key).config
+    if not isinstance(config, DFauLoConfig):
+        raise RunError(
+            f"brain_key={brain_key!r} is taken by a brain run of type "
+            f"{config.type!r}; pass another brain_key, or delete that run first"
+        )
+    return set(config.fields)
+
+
+def _check_no_verdicts(dataset: Any, brain_key: str) -> None:
+    if not dataset.has_brain_run(brain_key):
+        return
+    field = dataset.get_brain_info(brain_key).config.run_fields.verdict
+    # Counted in the collection itself: a grouped dataset shows one slice only.
+    count = dataset._sample_collection.count_documents({field: {"$ne": None}})
+    if count:
+        raise RunError(
+            f"brain run {brain_key!r} holds {count} verdicts, which replacing it would "
+            "delete; pass another brain_key to keep them, or overwrite=True"
+        )
+
+
+def write_run(
+    results: DFauLoResults,
+    *,
+    overwrite: bool = False,
+    report: StageReport = silent_stage,
+) -> None:
+    """Writes fields, index, brain run and results; replaces a run of the same key.
+
+    Samples that no longer exist are moved to ``results.vanished``. Samples that are
+    not in the results have None in all fields.
+
+    Args:
+        results: what to write, with its samples, config and key.
+        overwrite: whether a run that holds verdicts may be replaced.
+        report: told the fraction done; what it raises stops the write.
+
+    Raises:
+        RunError: as :func:`check_key`; if all samples were deleted meanwhile; or if
+            another process wrote under the same key at the same time. The dataset is
+            as it was before.
+    """
+    dataset, key = results.samples._root_dataset, results.key
+    dataset.reload()  # other processes may have worked on it meanwhile
+    check_key(dataset, key, overwrite=overwrite)
+    spare = unfinished_key(key)
+    _remove_run(dataset, spare)
+    target = spare if dataset.has_brain_run(key) else key
+    try:
+        _write(results, target, report)
+    except BaseException:
+        _discard(dataset, target, results.config)
+        raise
+    if target == key:
+        return
+    try:
+        _replace(dataset, key, target)
+    except BaseException:
+        _replace(dataset, key, target)
+        raise
+
+
+def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
+    start = time.perf_counter()
+    samples, config, backend = results.samples, results.config, results.backend
+    dataset, names = samples._root_dataset, field_names(key)
+    config.fields, config.token, config.complete = [*names], uuid.uuid4().hex, False
+    backend.register_run(samples, key, overwrite=False)
+    _add_fields(dataset, names)
+    for begin in range(0, len(results.ids), _BATCH):
+        _check_ours(dataset, key, config)
+        report(begin / len(results.ids))
+        _write_batch(dataset, names, results, slice(begin, begin + _BATCH))
+    results.drop_vanished(_existing(dataset, results.ids))
+    if not results.ids:
+        raise RunError(
+            f"all {len(results.vanished)} samples were deleted while the run computed; "
+            "nothing was written"
+        )
+    dataset.create_index(names.suspiciousness)
+    results.seconds[STAGE] = time.perf_counter() - start
+    _check_ours(dataset, key, config)
+    backend.save_run_results(samples, key, results)
+    config.complete = True
+    backend.update_run_config(samples, key, config)
+
+
+def _add_fields(dataset: Any, names: RunFields) -> None:
+    for name, how in zip(names, _SCHEMA):
+        dataset.add_sample_field(name, **how)
+    # A process that died while FiftyOne renamed fields can leave values in the
+    # database that no schema names; they would show up again with these fields.
+    dataset.clear_sample_fields(list(names))
+
+
+def _write_batch(
+    dataset: Any, names: RunFields, results: DFauLoResults, rows: slice
+) -> None:
+    """Writes a batch with one update a sample.
+
+    ``set_values()`` would take one for each field, and three times as long.
+    """
+    now = datetime.now(timezone.utc)
+    columns = zip(
+        results.ids[rows],
+        results.suspiciousness[rows].tolist(),
+        _suggestions(results, rows),
+        results.reasons[rows],
+    )
+    updates = [
+        UpdateOne(
+            {"_id": ObjectId(sample_id)},
+            {
+                "$set": {
+                    names.suspiciousness: score,
+                    names.suggestion: suggestion,
+                    names.reasons: [
+                        results.reason_names[n] for n in np.flatnonzero(reasons)
+                    ],
+                    "last_modified_at": now,
+                }
+            },
+        )
+        for sample_id, score, suggestion, reasons in columns
+    ]
+    dataset._sample_collection.bulk_write(updates, ordered=False)
+
+
+def _suggestions(results: DFauLoResults, rows: slice) -> Iterator[dict[str, Any]]:
+    """Classifications as FiftyOne stores them."""
+    form = fo.Classification(label="", confidence=0.0).to_dict()
+    pairs = zip(results.suggestions[rows].tolist(), results.confidence[rows].tolist())
+    for index, confidence in pairs:
+        yield {
+            **form,
+            "_id": ObjectId(),
+            "label": results.classes[index],
+            "confidence": confidence,
+        }
+
+
+def _existing(dataset: Any, ids: Sequence[str]) -> set[str]:
+    """Which of the ids the dataset still holds, in whatever group slice."""
+    found: set[str] = set()
+    for begin in range(0, len(ids), 20 * _BATCH):
+        wanted = [ObjectId(i) for i in ids[begin : begin + 20 * _BATCH]]
+        query = {"_id": {"$in": wanted}}
+        documents = dataset._sample_collection.find(query, {"_id": True})
+        found.update(str(document["_id"]) for document in documents)
+    return found
+
+
+def _is_ours(dataset: Any, key: str, config: DFauLoConfig) -> bool:
+    dataset.reload()
+    if not dataset.has_brain_run(key):
+        return False
+    stored = dataset.get_brain_info(key).config
+    return getattr(stored, "token", None) == config.token
+
+
+def _check_ours(dataset: Any, key: str, config: DFauLoConfig) -> None:
+    if not _is_ours(dataset, key, config):
+        raise RunError(
+            f"brain run {key!r} was replaced or deleted while it was written; nothing "
+            "of this run was kept. Compute it again, or pass another brain_key"
+        )
+
+
+def _remove_run(dataset: Any, key: str) -> None:
+    if dataset.has_brain_run(key):
+        # FiftyOne only warns where this fails, and would leave the fields behind.
+        dataset.get_brain_info(key).config.build().cleanup(dataset, key)
+        dataset.delete_brain_run(key)
+
+
+def _discard(dataset: Any, key: str, config: DFauLoConfig) -> None:
+    """Deletes an unfinished run; never hides the error that made it necessary."""
+    try:
+        if _is_ours(dataset, key, config):
+            _remove_run(dataset, key)
+    except Exception:
+        logger.warning(
+            "Could not delete the unfinished brain run '%s' of dataset '%s'; the next "
+            "run under its key will",
+            key,
+            dataset.name,
+            exc_info=True,
+        )
+
+
+def _replace(dataset: Any, key: str, finished: str) -> None:
+    """Puts a finished run in the place of the one under ``key``; can be repeated."""
+    if not dataset.has_brain_run(finished):
+        return
+    _remove_run(dataset, key)
+    run = dataset.get_brain_info(finished).config.build()
+    run.rename(dataset, finished, key)  # FiftyOne only warns where this fails
+    dataset.rename_brain_run(finished, key)

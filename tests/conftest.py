@@ -1,0 +1,108 @@
+"""FiftyOne in a folder of its own, and small real datasets to test with.
+
+Its variables are set when pytest loads this file, before anything imports FiftyOne,
+which reads them once. Under ``tools/isolated.py`` (``make test``) they are set already.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import isolated
+import numpy as np
+import pytest
+from PIL import Image
+
+_open = ExitStack()
+
+
+def _isolate() -> None:
+    folder = Path(_open.enter_context(tempfile.TemporaryDirectory(prefix="dfaulo-")))
+    (folder / "plugins").mkdir()
+    variables = isolated.settings(folder, "")
+    if os.environ.get("FIFTYONE_DATABASE_NAME") == variables["FIFTYONE_DATABASE_NAME"]:
+        return
+    variables["FIFTYONE_DATABASE_URI"] = _open.enter_context(isolated.database(folder))
+    os.environ.pop("FIFTYONE_PRIVATE_DATABASE_PORT", None)
+    os.environ.update(variables)
+
+
+_isolate()
+os.environ["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
+
+
+def pytest_unconfigure() -> None:
+    _open.close()
+
+
+DatasetFactory = Callable[..., Any]
+
+
+def draw(path: Path, number: int, rng: np.random.Generator, size: int = 8) -> None:
+    """Writes an image of class ``number``: one bright row on noise."""
+    pixels = rng.integers(0, 60, (size, size, 3), dtype=np.uint8)
+    pixels[number % size] = 220
+    Image.fromarray(pixels).save(path)
+
+
+def build_dataset(
+    folder: Path, labels: Sequence[str | None], *, field: str = "ground_truth"
+) -> Any:
+    """A dataset of small images that show their labels.
+
+    Args:
+        folder: where to write the images; each is named by its position.
+        labels: one a sample, None for no label.
+        field: name of the label field.
+    """
+    import fiftyone as fo
+
+    folder.mkdir()
+    rng = np.random.default_rng(51)
+    names = sorted({label for label in labels if label is not None})
+    dataset = fo.Dataset()
+    dataset.add_sample_field(
+        field, fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification
+    )
+    samples = []
+    for position, label in enumerate(labels):
+        path = folder / f"{position:04}.png"
+        draw(path, names.index(label) if label is not None else 0, rng)
+        value = None if label is None else fo.Classification(label=label)
+        samples.append(fo.Sample(filepath=str(path), **{field: value}))
+    dataset.add_samples(samples)
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def make_shared_dataset(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DatasetFactory]:
+    """:func:`build_dataset` without the folder; deleted after the module's tests."""
+    yield from _factory(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def make_dataset(tmp_path: Path) -> Iterator[DatasetFactory]:
+    """:func:`build_dataset` without the folder; deleted after the test."""
+    yield from _factory(tmp_path)
+
+
+def _factory(folder: Path) -> Iterator[DatasetFactory]:
+    import fiftyone as fo
+
+    made: list[Any] = []
+
+    def make(labels: Sequence[str | None], *, field: str = "ground_truth") -> Any:
+        made.append(build_dataset(folder / f"images{len(made)}", labels, field=field))
+        return made[-1]
+
+    yield make
+    for dataset in made:
+        if fo.dataset_exists(dataset.name):
+            dataset.delete()
