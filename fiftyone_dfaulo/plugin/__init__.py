@@ -1,0 +1,43 @@
+"""What the plugin adds to FiftyOne, and its registration."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import Any
+
+from fiftyone_dfaulo._version import __version__
+from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
+
+logger = logging.getLogger(__name__)
+
+OPERATORS = [ComputeSuspiciousness]
+"""The operator classes; ``fiftyone.yml`` lists the names of the same ones."""
+
+
+def register(plugin: Any) -> None:
+    """Registers every operator with FiftyOne.
+
+    Args:
+        plugin: FiftyOne's ``PluginContext``.
+    """
+    definition = getattr(plugin, "plugin_definition", None)
+    if definition is not None:
+        _compare_versions(definition.version, definition.directory)
+    for operator in OPERATORS:
+        plugin.register(operator)
+
+
+@cache  # FiftyOne loads its plugins again for every operator it runs
+def _compare_versions(manifest: str, folder: str) -> None:
+    if manifest != __version__:
+        logger.warning(
+            "The plugin in %s says that it is version %s, but the fiftyone-dfaulo "
+            "that Python imports is %s and is the one used; operators that the "
+            "folder's fiftyone.yml does not list are missing from the App. Run "
+            "`fiftyone-dfaulo register`, or update a downloaded copy with "
+            "`fiftyone plugins download URL --overwrite`",
+            folder,
+            manifest,
+            __version__,
+        )

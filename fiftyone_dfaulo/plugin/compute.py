@@ -1,0 +1,152 @@
+"""The operator that scores labels: a thin door to ``adapter.compute.run``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import ExecutionRunState
+
+from fiftyone_dfaulo.adapter import compute
+from fiftyone_dfaulo.adapter.runs import DFauLoResults
+from fiftyone_dfaulo.adapter.views import suspicious_view
+from fiftyone_dfaulo.engine.progress import Report
+from fiftyone_dfaulo.errors import Cancelled
+from fiftyone_dfaulo.plugin.answers import Request, read_request
+from fiftyone_dfaulo.plugin.execution import in_background, throttled
+from fiftyone_dfaulo.plugin.forms import build_form
+from fiftyone_dfaulo.plugin.summary import show_failure, show_summary, summarize
+
+_DATABASE_PERIOD = 1.0
+"""Seconds between two updates of a delegated run's progress in the database."""
+
+
+class ComputeSuspiciousness(foo.Operator):
+    """Scores how likely each label is wrong, and shows the most suspicious first."""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """How FiftyOne lists and runs this operator."""
+        return foo.OperatorConfig(
+            name="compute_suspiciousness",
+            label="Find suspicious labels",
+            description="Rank the samples by how likely their label is wrong",
+            icon="troubleshoot",
+            dynamic=True,
+            execute_as_generator=True,
+            allow_immediate_execution=True,
+            allow_delegated_execution=True,
+            risk_level=types.RiskLevel.MEDIUM,  # writes fields; replaces its own runs
+        )
+
+    def __call__(
+        self,
+        samples: Any,
+        label_field: str = "ground_truth",
+        *,
+        delegate: bool = False,
+        **params: Any,
+    ) -> Any:
+        """Executes the operator from Python.
+
+        Args:
+            samples: a dataset or view.
+            label_field: the Classification field with the labels.
+            delegate: whether to leave the run to ``fiftyone delegated launch``.
+            **params: ``brain_key``, ``embeddings``, ``model``, ``method``, ``seed``,
+                ``max_epochs``, ``image_size``, ``batch_size``, ``num_workers`` and
+                ``overwrite``, as
+                :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings by
+                name only.
+
+        Returns:
+            a :class:`fiftyone.operators.executor.ExecutionResult`, or in a notebook a
+            task to await.
+        """
+        target = "dataset" if isinstance(samples, fo.Dataset) else "view"
+        return foo.execute_operator(
+            self.uri,
+            {target: samples, "params": {"label_field": label_field, **params}},
+            request_delegation=delegate,
+        )
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """The form."""
+        return build_form(ctx)
+
+    def resolve_run_name(self, ctx: Any) -> str:
+        """How a delegated run is listed."""
+        request = read_request(ctx)
+        return f"Find suspicious labels: {request.label_field} to {request.brain_key}"
+
+    def execute(self, ctx: Any) -> Any:
+        """Runs: at once, as a generator of messages to the App; or delegated.
+
+        Returns:
+            a generator, or of a delegated run the summary that is kept with it.
+        """
+        request = read_request(ctx)
+        if ctx.delegated:
+            return summarize(_run(request, _report_to_database(ctx)))
+        return _execute_at_once(ctx, request)
+
+    def resolve_output(self, ctx: Any) -> types.Property | None:
+        """The summary of a delegated run; an immediate one shows its own."""
+        return show_summary(ctx.results) if ctx.results else None
+
+
+def _run(request: Request, report: Report) -> DFauLoResults:
+    return compute.run(**request._asdict(), report=report)
+
+
+def _execute_at_once(ctx: Any, request: Request) -> Generator[Any, None, None]:
+    def message(stage: str, fraction: float) -> Any:
+        return ctx.ops.set_progress(label=stage, progress=fraction)
+
+    try:
+        results = yield from in_background(lambda told: _run(request, told), message)
+    except Exception as error:
+        # What a generator raises does not reach the App, Python users get that only.
+        yield ctx.ops.show_output(show_failure(error).to_json(), {})
+        raise
+    yield from _show(ctx, request, results)
+
+
+def _show(
+    ctx: Any, request: Request, results: DFauLoResults
+) -> Generator[Any, None, None]:
+    fields = results.config.run_fields
+    yield ctx.ops.reload_dataset()
+    yield ctx.ops.set_active_fields(
+        [request.label_field, fields.suggestion, fields.suspiciousness]
+    )
+    yield ctx.ops.set_view(suspicious_view(request.samples, request.brain_key))
+    yield ctx.ops.show_output(show_summary(summarize(results)).to_json(), {})
+
+
+def _report_to_database(ctx: Any) -> Report:
+    """Reports to the operation in the database, and stops with it."""
+    check = _stop_if_failed(ctx.request_params.get("run_doc"))
+
+    def send(stage: str, fraction: float) -> None:
+        check()
+        ctx.set_progress(progress=fraction, label=stage)
+
+    return throttled(send, period=_DATABASE_PERIOD)
+
+
+def _stop_if_failed(operation: Any) -> Callable[[], None]:
+    """Raises Cancelled once somebody has marked the operation as failed."""
+    service = DelegatedOperationService()
+
+    def check() -> None:
+        if operation is None:
+            return
+        if service.get(operation).run_state == ExecutionRunState.FAILED:
+            raise Cancelled("The run was marked as failed; the dataset is as it was.")
+
+    return check

@@ -1,0 +1,263 @@
+"""The form of ``compute_suspiciousness``.
+
+Each choice is checked by the adapter's own checks, and what they say stands beside it.
+The App resolves a form anew after every keystroke: nothing here reads images or
+imports torch, and what is slow to read is read once for each open form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators.types as types
+from fiftyone import ViewField
+
+from fiftyone_dfaulo.adapter import compute, reading
+from fiftyone_dfaulo.adapter.runs import field_names
+from fiftyone_dfaulo.adapter.writing import check_key
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.errors import DFauLoError
+from fiftyone_dfaulo.plugin import answers
+from fiftyone_dfaulo.plugin.answers import BACKBONE, EMBEDDINGS, NETWORK
+from fiftyone_dfaulo.plugin.remember import remember
+from fiftyone_dfaulo.plugin.workers import worker_runs_here
+
+_NUMBERS = {
+    "seed": ("Seed", "All randomness comes from it: same seed, same scores"),
+    "max_epochs": ("Most epochs", "Training stops earlier if it brings no more"),
+    "image_size": ("Image size", "Side in pixels, 8 to 64; empty picks it"),
+    "batch_size": ("Batch size", "Images at a time; does not change the scores"),
+    "num_workers": ("Reading threads", "Empty is one per core, at most 8"),
+}
+"""Setting to its label and description."""
+
+
+def build_form(ctx: Any) -> types.Property:
+    """The form, with what is wrong with the answers so far.
+
+    Args:
+        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
+    """
+    inputs = types.Object()
+    inputs.view_target(ctx, action_description="Score")
+    samples = ctx.target_view()
+    problem = remember(ctx, "samples", lambda: _said(reading.check_samples, samples))
+    if problem:
+        _add_problem(inputs, "These samples cannot be scored", problem)
+    elif not answers.label_fields(ctx):
+        _add_no_field(inputs, ctx, samples)
+    else:
+        _add_label_field(inputs, ctx, samples)
+        _add_source(inputs, ctx, samples)
+        _add_brain_key(inputs, ctx)
+        _add_advanced(inputs, ctx)
+        _add_worker_note(inputs)
+    return types.Property(inputs, view=types.View(label="Find suspicious labels"))
+
+
+def _said(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """What a check objects to; empty if nothing."""
+    try:
+        check(*args, **kwargs)
+    except DFauLoError as error:
+        return str(error)
+    return ""
+
+
+def _mark(prop: types.Property, problem: str) -> None:
+    """Has the App show the problem, and App and Python refuse to execute."""
+    if problem:
+        prop.invalid = True
+        prop.error_message = problem
+
+
+def _add_problem(inputs: types.Object, label: str, problem: str) -> None:
+    view = types.Error(label=label, description=problem)
+    _mark(inputs.view("problem", view), problem)
+
+
+def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    said = _said(reading.check_label_field, samples, answers.label_field(ctx))
+    todo = "Load labels into a Classification field, one label an image, first"
+    _add_problem(inputs, "No labels to check", f"{said}. {todo}")
+
+
+def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for name, count in answers.label_fields(ctx).items():
+        noun = "label" if count == 1 else "labels"
+        choices.add_choice(name, label=f"{name} ({count:,} {noun})")
+    prop = inputs.enum(
+        "label_field",
+        choices.values(),
+        default=answers.default_label_field(ctx),
+        label="Label field",
+        description="The labels to check. Images without a label are left out",
+        view=choices,
+    )
+    field = answers.label_field(ctx)
+    problem = _said(reading.check_label_field, samples, field)
+    _mark(prop, problem or _label_problem(ctx, samples, field))
+
+
+def _label_problem(ctx: Any, samples: Any, field: str) -> str:
+    """What speaks against the labels; they are all read only if two do not differ."""
+
+    def look() -> str:
+        labels = samples.exists(f"{field}.label")
+        for first in labels.limit(1).values(f"{field}.label"):
+            other = labels.match(ViewField(f"{field}.label") != first)
+            if len(other.limit(1)):
+                return ""
+        return _said(reading.read_labels, samples, field)
+
+    return remember(ctx, ("labels", field), look)
+
+
+def _add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    chosen = answers.source(ctx)
+    choices = types.RadioGroup(orientation="vertical")
+    choices.add_choice(
+        NETWORK,
+        label="Train a network on these images",
+        description="Needs nothing else; best for small images",
+    )
+    if answers.embedding_sources(ctx) or chosen == EMBEDDINGS:
+        choices.add_choice(
+            EMBEDDINGS,
+            label="Use embeddings that are there",
+            description="From a field or a brain run; the fastest way",
+        )
+    choices.add_choice(
+        BACKBONE,
+        label="Use a pretrained torchvision network",
+        description="Good for photos; its weights are downloaded if need be",
+    )
+    prop = inputs.enum(
+        "source", choices.values(), default=NETWORK, label="How to score", view=choices
+    )
+    if answers.method(ctx) == "paper" and chosen != NETWORK:
+        _mark(prop, _said(lambda: compute.check(**answers.read_request(ctx)._asdict())))
+    if chosen == EMBEDDINGS:
+        _add_embeddings(inputs, ctx, samples)
+    elif chosen == BACKBONE:
+        _add_backbone(inputs, ctx)
+
+
+def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for found in answers.embedding_sources(ctx):
+        choices.add_choice(found.name, label=f"{found.name} ({found.kind})")
+    asked = answers.embeddings(ctx)
+    prop = inputs.enum(
+        "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
+    )
+    _mark(prop, _said(reading.check_embeddings, samples, asked or ""))
+
+
+def _add_backbone(inputs: types.Object, ctx: Any) -> None:
+    choices = types.Dropdown()
+    for name, size in answers.BACKBONES.items():
+        choices.add_choice(name, label=f"{name} ({size} MB)")
+    asked = answers.backbone(ctx)
+    offered = asked in answers.BACKBONES
+    if not offered:  # from Python, any that torchvision has will do
+        choices.add_choice(asked, label=str(asked))
+    prop = inputs.enum(
+        "model",
+        choices.values(),
+        default=answers.DEFAULT_BACKBONE,
+        label="Network",
+        description="Weights that torch has not cached yet are downloaded, once",
+        view=choices,
+    )
+    if not offered:
+        from fiftyone_dfaulo.engine.backbone import check_architecture
+
+        _mark(prop, _said(Settings, model=asked) or _said(check_architecture, asked))
+
+
+def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
+    key, dataset = answers.brain_key(ctx), ctx.dataset
+    problem = _said(check_key, dataset, key, overwrite=True)
+    fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
+    prop = inputs.str(
+        "brain_key",
+        allow_empty=True,  # the check says more than FiftyOne's "Required property"
+        default=answers.DEFAULT_KEY,
+        label="Brain key",
+        description=f"Names this run{fields}",
+    )
+    _mark(prop, problem)
+    if not problem and dataset.has_brain_run(key):
+        verdicts = remember(
+            ctx, ("verdicts", key), lambda: _said(check_key, dataset, key)
+        )
+        _add_replace(inputs, ctx, dataset.get_brain_info(key), verdicts)
+
+
+def _add_replace(inputs: types.Object, ctx: Any, info: Any, verdicts: str) -> None:
+    """What happens to the earlier run; losing verdicts takes an explicit yes."""
+    if verdicts:
+        sure = inputs.bool(
+            "overwrite",
+            default=False,
+            label="Replace the run and delete its verdicts",
+            view=types.CheckboxView(),
+        )
+        _mark(sure, "" if ctx.params.get("overwrite") else verdicts)
+        return
+    when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
+    note = types.Notice(
+        label=f"Replaces the run{when}",
+        description=f"It scored {info.config.label_field} and has no verdicts. It "
+        "stays until the new scores are there",
+    )
+    inputs.view("replaces", note)
+
+
+def _add_advanced(inputs: types.Object, ctx: Any) -> None:
+    asked = {"method": answers.method(ctx), **answers.numbers(ctx)}
+    problems = {name: _said(Settings, **{name: v}) for name, v in asked.items()}
+    inputs.bool(
+        "advanced",
+        default=False,
+        label="Advanced",
+        description="Method, seed, epochs, image size, batch size, threads",
+        view=types.SwitchView(),
+    )
+    if not ctx.params.get("advanced") and not any(problems.values()):
+        return
+    choices = types.Dropdown()
+    choices.add_choice("dfaulo", label="dfaulo: cross-fitted head mutants (default)")
+    choices.add_choice("paper", label="paper: Yin et al. 2023, step by step")
+    method = inputs.enum(
+        "method", choices.values(), default="dfaulo", label="Method", view=choices
+    )
+    _mark(method, problems["method"])
+    for name in answers.NUMBERS:
+        if name in answers.TRAINING_ONLY and answers.source(ctx) != NETWORK:
+            continue
+        label, description = _NUMBERS[name]
+        default = getattr(Settings(), name)
+        prop = inputs.int(name, default=default, label=label, description=description)
+        _mark(prop, problems.get(name, ""))
+
+
+def _add_worker_note(inputs: types.Object) -> None:
+    """Says what scheduling takes, unless a worker is there to run what is scheduled."""
+    allowed = fo.config.allow_legacy_orchestrators
+    if allowed and worker_runs_here():
+        return
+    if allowed:
+        text = "A scheduled run waits until you start one: `fiftyone delegated launch`"
+    else:
+        text = (
+            "To schedule runs, start the App with "
+            "`FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true`, and a worker: "
+            "`fiftyone delegated launch`"
+        )
+    label = "Execute works as it is; Schedule needs a delegated worker"
+    inputs.view("worker", types.Notice(label=label, description=text))

@@ -1,0 +1,105 @@
+"""The App as a person uses it, in words of what is on the screen."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+SECONDS = 1000.0  # Playwright counts in milliseconds
+SOON = 30 * SECONDS
+LABEL = "Find suspicious labels"
+
+expect.set_options(timeout=SOON)
+
+
+class App:
+    """One tab of the browser, with the App in it."""
+
+    def __init__(self, tab: Page, url: str, artifacts: Path) -> None:
+        self.tab = tab
+        self.url = url
+        self.artifacts = artifacts
+        tab.set_default_timeout(SOON)
+
+    def open(self) -> None:
+        """Opens the dataset and sends the pop-ups away."""
+        self.tab.goto(self.url)
+        expect(self.tiles.first).to_be_visible()
+        for pop_up in ("Dismiss", "Disable"):  # Enterprise; cookies, if they are asked
+            button = self.tab.get_by_role("button", name=pop_up, exact=True)
+            if button.is_visible():
+                button.click()
+
+    @property
+    def tiles(self) -> Locator:
+        """The samples in the grid."""
+        return self.tab.locator("[data-cy=fo-grid] [data-cy=looker]")
+
+    @property
+    def form(self) -> Locator:
+        """The operator's form."""
+        return self.tab.locator("[data-cy=operators-prompt-modal]")
+
+    @property
+    def message(self) -> Locator:
+        """What the running operator shows: its progress, then its summary."""
+        return self.tab.locator("[data-cy=operators-prompt-view-modal]")
+
+    def open_form(self) -> None:
+        """Finds the operator in the operator browser and opens its form."""
+        expect(self.tab.locator("[data-cy=action-browse-operations]")).to_be_visible()
+        self.tab.keyboard.press("`")
+        expect(self.tab.locator("[data-cy=operators-browser]")).to_be_visible()
+        self.tab.keyboard.type("suspicious")
+        self.tab.get_by_text(LABEL).first.click()
+        expect(self.form.get_by_text("Brain key")).to_be_visible()
+
+    def fill(self, label: str, value: str) -> None:
+        """Fills in the text field under this label."""
+        self._input(label).fill(value)
+
+    def _input(self, label: str) -> Locator:
+        return self.form.locator(
+            f"xpath=.//*[normalize-space(text())='{label}']/following::input[1]"
+        )
+
+    def button(self, name: str) -> Locator:
+        """The button of the form with this name."""
+        return self.form.get_by_role("button", name=name, exact=True)
+
+    def choose_to_schedule(self) -> None:
+        """Makes the form's button schedule, by the menu beside it."""
+        self.form.locator("[aria-label='split button'] button").last.click()
+        self.tab.get_by_role("menuitem").filter(has_text="Schedule").click()
+        expect(self.button("Schedule")).to_be_enabled()
+
+    def progress(self) -> tuple[str, int] | None:
+        """Stage and per cent on the screen; None if there is no progress to see."""
+        shown = " ".join(self.message.all_inner_texts()).split()
+        match = re.fullmatch(r"(\d+)% (.+) Done", " ".join(shown))
+        return (match[2], int(match[1])) if match else None
+
+    def tags(self, tile: int) -> dict[str, str]:
+        """Field to text of what a tile shows over its image."""
+        found = self.tiles.nth(tile).locator("[data-cy^=tag-]")
+        return {
+            str(tag.get_attribute("data-cy")).removeprefix("tag-"): tag.inner_text()
+            for tag in found.all()
+        }
+
+    def opened_sample(self, tile: int) -> str:
+        """Id of the sample that opens when a tile is clicked; closes it again."""
+        self.tiles.nth(tile).click()
+        self.tab.wait_for_url(re.compile(r"[?&]id="))
+        match = re.search(r"[?&]id=(\w+)", self.tab.url)
+        self.tab.keyboard.press("Escape")
+        expect(self.tab.locator("[data-cy=modal]")).to_be_hidden()
+        return match[1] if match else ""
+
+    def photograph(self, name: str) -> None:
+        """Keeps a picture of the screen among the test artifacts."""
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        file = re.sub(r"\W+", "-", name)
+        self.tab.screenshot(path=self.artifacts / f"{file}.png")

@@ -1,0 +1,49 @@
+"""Contexts to execute in, and snapshots of datasets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone.operators.executor import ExecutionContext, Executor
+
+URI = "@dfaulo/dfaulo/compute_suspiciousness"
+
+
+def context(
+    samples: Any,
+    *,
+    prompt: str | None = None,
+    request: dict | None = None,
+    **params: Any,
+) -> ExecutionContext:
+    """The context that FiftyOne would make of a request on these samples.
+
+    Args:
+        samples: a dataset or view.
+        prompt: the id of the open form; None where the operator executes.
+        request: more of the request, such as ``selected`` or ``view_target``.
+        **params: the answers to the form.
+    """
+    return ExecutionContext(
+        request_params={
+            "dataset_name": samples._root_dataset.name,
+            "view": samples.view()._serialize(),
+            "params": params,
+            "prompt_id": prompt,
+            **(request or {}),
+        },
+        executor=Executor(),
+        operator_uri=URI,
+    )
+
+
+def snapshot(dataset: Any) -> dict[str, Any]:
+    """All that a run could change: schema, runs, indexes, and every value."""
+    dataset.reload()
+    documents = dataset._sample_collection.find().sort("_id", 1)
+    return {
+        "schema": {n: str(f) for n, f in dataset.get_field_schema().items()},
+        "runs": dataset.list_brain_runs(),
+        "indexes": sorted(dataset.get_index_information()),
+        "values": [{**d, "last_modified_at": None} for d in documents],
+    }
