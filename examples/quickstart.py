@@ -50,6 +50,7 @@ def build_dataset() -> Any:
 
 def find_suspicious(dataset: Any) -> None:
     """What the App runs when "Find suspicious labels" is executed."""
+    print("Training a network on the digits and scoring their labels ...", flush=True)
     operator = foo.get_operator("@dfaulo/dfaulo/compute_suspiciousness")
     result = operator(dataset, label_field="ground_truth")
     result.raise_exceptions()
@@ -74,7 +75,7 @@ def main() -> None:
     dataset = build_dataset()
     find_suspicious(dataset)
     compare_with_truth(dataset)
-    print(f"\nTo look at them: `make app`, then choose the dataset {NAME!r}.")
+    print("\nTo look at them in the App: `make app`")
 
 
 if __name__ == "__main__":

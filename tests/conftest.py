@@ -6,6 +6,7 @@ which reads them once. Under ``tools/isolated.py`` (``make test``) they are set 
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,8 @@ import pytest
 from PIL import Image
 
 _open = ExitStack()
+# FiftyOne registers its own clean-up later, so it comes first and finds its database.
+atexit.register(_open.close)
 
 
 def _isolate() -> None:
@@ -34,10 +37,6 @@ def _isolate() -> None:
 
 _isolate()
 os.environ["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
-
-
-def pytest_unconfigure() -> None:
-    _open.close()
 
 
 DatasetFactory = Callable[..., Any]

@@ -45,7 +45,7 @@ def test_app_opens_on_what_the_demo_made() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     app = subprocess.Popen(
-        ["make", "app", f"ARGS=--port {port} --address 127.0.0.1"],
+        ["make", "app", f"PORT={port}"],
         cwd=ROOT,
         env=clean_environment(),
         stdout=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ Everything is read by sample id, so any order, filter or limit of a view will do
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import fiftyone as fo
@@ -34,7 +35,7 @@ __all__ = [
 
 
 class Labelled(NamedTuple):
-    """The labelled samples of a dataset or view, in its order.
+    """The labelled samples of a dataset or view, in the order of their ids.
 
     Attributes:
         ids: sample ids of the N labelled samples, each once.
@@ -194,7 +195,8 @@ def _choices(samples: Any) -> str:
 def read_labels(samples: Any, label_field: str) -> Labelled:
     """Reads ids, paths and labels, and sets the samples without a label apart.
 
-    A sample that a view holds twice (``concat``) is read once.
+    A sample that a view holds twice (``concat``) is read once. They come in the order
+    of their ids, so that a sorted view gives the same scores as an unsorted one.
 
     Args:
         samples: a dataset or view that :func:`check_samples` accepts.
@@ -204,7 +206,7 @@ def read_labels(samples: Any, label_field: str) -> Labelled:
         InputError: if no sample has a label, or all have the same.
     """
     rows = zip(*samples.values(["id", "filepath", f"{label_field}.label"]))
-    unique = {sample_id: (path, label) for sample_id, path, label in rows}
+    unique = {i: (path, label) for i, path, label in sorted(rows, key=itemgetter(0))}
     unlabeled = [i for i, (_, label) in unique.items() if label is None]
     labelled = {i: row for i, row in unique.items() if row[1] is not None}
     if not labelled:

@@ -37,7 +37,7 @@ _PLAIN = (
 
 
 class DFauLoResults(fob.BrainResults):
-    """The scores of a run, in the order in which the samples were read.
+    """The scores of a run, in the order of the samples' ids.
 
     Attributes:
         ids: sample ids of the N scored samples.

@@ -28,6 +28,11 @@ import numpy as np
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from fiftyone_dfaulo.adapter.keys import (
+    check_key,
+    check_no_verdicts,
+    unfinished_key,
+)
 from fiftyone_dfaulo.adapter.runs import (
     DFauLoConfig,
     DFauLoResults,
@@ -69,75 +74,6 @@ _SCHEMA: tuple[dict[str, Any], ...] = (  # in the order of RunFields
 )
 
 
-def unfinished_key(brain_key: str) -> str:
-    """The key under which a run is written that will replace another."""
-    return f"{brain_key}_unfinished"
-
-
-def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
-    """Makes sure that a run can be written under this key.
-
-    Args:
-        dataset: the dataset, reloaded.
-        brain_key: the key.
-        overwrite: whether a run that holds verdicts may be replaced.
-
-    Raises:
-        RunError: if the key is no identifier or belongs to another type of run; if
-            a field that the run would write exists and is not its own; or if the run
-            to be replaced holds verdicts and ``overwrite`` is False.
-    """
-    if (
-        not isinstance(brain_key, str)
-        or not brain_key.isidentifier()
-        or brain_key.startswith("_")
-    ):
-        raise RunError(
-            f"brain_key={brain_key!r} cannot be used; expected letters, digits and "
-            "underscores, a letter first"
-        )
-    spare = unfinished_key(brain_key)
-    owned = _owned_fields(dataset, brain_key) | _owned_fields(dataset, spare)
-    taken = [
-        name
-        for name in (*field_names(brain_key), *field_names(spare))
-        if dataset.has_sample_field(name) and name not in owned
-    ]
-    if taken:
-        raise RunError(
-            f"brain_key={brain_key!r} would overwrite the fields {', '.join(taken)}, "
-            "which are no DFauLo run's of that key; pass another brain_key, or rename "
-            "or delete the fields"
-        )
-    if not overwrite:
-        _check_no_verdicts(dataset, brain_key)
-
-
-def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
-    if not dataset.has_brain_run(brain_key):
-        return set()
-    config = dataset.get_brain_info(brain_key).config
-    if not isinstance(config, DFauLoConfig):
-        raise RunError(
-            f"brain_key={brain_key!r} is taken by a brain run of type "
-            f"{config.type!r}; pass another brain_key, or delete that run first"
-        )
-    return set(config.fields)
-
-
-def _check_no_verdicts(dataset: Any, brain_key: str) -> None:
-    if not dataset.has_brain_run(brain_key):
-        return
-    field = dataset.get_brain_info(brain_key).config.run_fields.verdict
-    # Counted in the collection itself: a grouped dataset shows one slice only.
-    count = dataset._sample_collection.count_documents({field: {"$ne": None}})
-    if count:
-        raise RunError(
-            f"brain run {brain_key!r} holds {count} verdicts, which replacing it would "
-            "delete; pass another brain_key to keep them, or overwrite=True"
-        )
-
-
 def write_run(
     results: DFauLoResults,
     *,
@@ -167,6 +103,8 @@ def write_run(
     target = spare if dataset.has_brain_run(key) else key
     try:
         _write(results, target, report)
+        if not overwrite:
+            check_no_verdicts(dataset, key)  # none may have come in meanwhile
     except BaseException:
         _discard(dataset, target, results.config)
         raise
@@ -187,8 +125,8 @@ def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     backend.register_run(samples, key, overwrite=False)
     _add_fields(dataset, names)
     for begin in range(0, len(results.ids), _BATCH):
-        _check_ours(dataset, key, config)
         report(begin / len(results.ids))
+        _check_ours(dataset, key, config)
         _write_batch(dataset, names, results, slice(begin, begin + _BATCH))
     results.drop_vanished(_existing(dataset, results.ids))
     if not results.ids:

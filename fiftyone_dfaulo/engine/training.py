@@ -19,6 +19,8 @@ MAX_BATCH = 128
 STEPS_PER_EPOCH = 40  # small datasets get smaller batches, down to MIN_BATCH
 MIN_BATCH = 8
 PATIENCE = 2  # epochs without a better validation loss that end the peak
+LEAST_GAIN = 0.03  # share by which a loss has to fall to be better
+MOST_DOWN = 3  # epochs at a falling rate: the longer, the more faults are memorised
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ def train_network(
     One cycle of the learning rate, whose length a validation split chooses:
 
     1. up: the rate rises to its peak over the first epoch, on 90 % of the samples;
-    2. peak: the rate stays, until the loss on the other 10 % has not improved for two
-       epochs (from there on a network learns its faulty labels by heart);
-    3. down: the rate falls to zero over half as many epochs, on all samples.
+    2. peak: the rate stays, until the loss on the other 10 % has not improved by 3 %
+       for two epochs (from there on a network learns its faulty labels by heart);
+    3. down: the rate falls to zero over half as many epochs, at most three, on all
+       samples.
 
     Args:
         pixels: uint8 (N, S, S, 3), S from 8 to 64; may be a memmap.
@@ -114,14 +117,15 @@ def train_network(
     everything = trainer.shuffled(np.arange(len(labels)))
     split = _validation_size(len(labels))
     validation, training = everything[:split], everything[split:]
-    last_peak = max(settings.max_epochs * 2 // 3, 1) if settings.max_epochs > 1 else 0
+    last_peak = settings.max_epochs - max(1, min(settings.max_epochs // 3, MOST_DOWN))
     losses: list[float] = []
     while len(losses) < last_peak and not _stalled(losses):
         trainer.epoch(training, 1.0 if losses else 0.0, 1.0)
         losses.append(trainer.loss(validation, settings.batch_size))
         report(len(losses) / settings.max_epochs)
 
-    down = max(1, min(round(len(losses) / 2), settings.max_epochs - len(losses)))
+    left = settings.max_epochs - len(losses)
+    down = max(1, min(round(len(losses) / 2), MOST_DOWN, left))
     for epoch in range(down):
         trainer.epoch(everything, 1 - epoch / down, 1 - (epoch + 1) / down)
         report((len(losses) + epoch + 1) / settings.max_epochs)
@@ -186,7 +190,12 @@ class _Trainer:
 
 
 def _stalled(losses: list[float]) -> bool:
-    return len(losses) - 1 - int(np.argmin(losses or [0.0])) >= PATIENCE
+    """Whether the last PATIENCE losses are no real gain on the best before them."""
+    best, at = float("inf"), -1
+    for epoch, loss in enumerate(losses):
+        if loss < best * (1 - LEAST_GAIN):
+            best, at = loss, epoch
+    return len(losses) - 1 - at >= PATIENCE
 
 
 def _validation_size(count: int) -> int:

@@ -15,8 +15,8 @@ import fiftyone.operators.types as types
 from fiftyone import ViewField
 
 from fiftyone_dfaulo.adapter import compute, reading
+from fiftyone_dfaulo.adapter.keys import check_key
 from fiftyone_dfaulo.adapter.runs import field_names
-from fiftyone_dfaulo.adapter.writing import check_key
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import DFauLoError
 from fiftyone_dfaulo.plugin import answers

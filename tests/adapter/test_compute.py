@@ -60,15 +60,20 @@ class TestWithEmbeddings:
         kept = [runs[key].config.embeddings for key in "far"]
         assert kept == ["emb", "array", "sim"]
 
-    def test_the_order_of_a_view_is_only_the_order_of_its_results(
+    def test_the_order_of_a_view_does_not_change_the_scores(
         self, clusters: Any
     ) -> None:
         view = clusters.sort_by("filepath", reverse=True)
 
         results = compute_suspiciousness(view, embeddings="emb")
+        compute_suspiciousness(clusters, embeddings="emb", brain_key="unsorted")
 
-        assert results.ids == view.values("id")
-        assert view.values("dfaulo_suspiciousness") == results.suspiciousness.tolist()
+        fields = ["id", "dfaulo_suspiciousness", "unsorted_suspiciousness"]
+        ids, scores, unsorted = clusters.values(fields)
+        assert scores == unsorted
+        assert dict(zip(ids, scores)) == dict(
+            zip(results.ids, results.suspiciousness.tolist())
+        )
 
     def test_samples_without_an_embedding_or_a_label_are_left_out_and_named(
         self, clusters: Any

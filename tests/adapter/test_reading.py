@@ -35,7 +35,9 @@ class TestReadLabels:
         assert read.labels.tolist() == [1, 0, 1, 2]
         assert read.unlabeled == [ids[1]]
 
-    def test_a_view_is_read_in_its_own_order(self, make_dataset: Any) -> None:
+    def test_a_sorted_view_is_read_in_the_order_of_the_ids(
+        self, make_dataset: Any
+    ) -> None:
         dataset = make_dataset(LABELS)
         view = dataset.sort_by("filepath", reverse=True).match(
             F("ground_truth.label") != "a"
@@ -44,7 +46,7 @@ class TestReadLabels:
 
         read = read_labels(view.limit(3), "ground_truth")
 
-        assert read.ids == [ids[4], ids[3]]
+        assert read.ids == [ids[3], ids[4]]
         assert read.classes == ["b", "c"]
         assert read.unlabeled == [ids[1]]
 

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import fiftyone as fo
-import fiftyone.brain as fob
-import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter import writing
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.adapter.views import suspicious_view
-from fiftyone_dfaulo.adapter.writing import check_key, write_run
+from fiftyone_dfaulo.adapter.writing import write_run
 from fiftyone_dfaulo.errors import Cancelled, RunError
 from tests.adapter.process import run_python
 
@@ -197,9 +195,10 @@ class TestReplacing:
     ) -> None:
         write_run(make_results(dataset))
 
-        write_run(make_results(suspicious_view(dataset)))
+        write_run(make_results(suspicious_view(dataset, limit=2)))
 
-        assert dataset.values("dfaulo_suspiciousness") == [0.3, 0.2, None, 0.1, 0.0]
+        assert dataset.values("dfaulo_suspiciousness") == [None] * 3 + [0.0, 0.1]
+        assert len(dataset.load_brain_view(KEY)) == 2
 
     def test_verdicts_are_kept_unless_told_otherwise(
         self, dataset: Any, make_results: Any, unchanged: Any
@@ -215,6 +214,20 @@ class TestReplacing:
         write_run(make_results(dataset), overwrite=True)
         assert dataset.values("dfaulo_verdict") == [None] * 5
 
+    def test_a_verdict_that_comes_in_while_writing_is_not_lost(
+        self, dataset: Any, make_results: Any
+    ) -> None:
+        write_run(make_results(dataset))
+
+        def report(fraction: float) -> None:
+            dataset.set_values("dfaulo_verdict", ["faulty"] + [None] * 4)
+
+        with pytest.raises(RunError, match="holds 1 verdicts"):
+            write_run(make_results(dataset), report=report)
+
+        assert dataset.list_brain_runs() == [KEY]
+        assert dataset.values("dfaulo_verdict") == ["faulty"] + [None] * 4
+
     def test_a_run_that_kept_old_field_names_is_replaced_with_them(
         self, dataset: Any, make_results: Any
     ) -> None:
@@ -228,40 +241,6 @@ class TestReplacing:
 
         assert sorted(fields(dataset)) == sorted(results.config.fields)
         assert results.config.fields[0] == "new_suspiciousness"
-
-
-class TestCheckKey:
-    @pytest.mark.parametrize("key", ["", "a b", "1a", "a.b", "a$", "_a", None, 3])
-    def test_a_key_that_is_no_identifier_is_refused(
-        self, dataset: Any, key: Any
-    ) -> None:
-        with pytest.raises(RunError, match="cannot be used"):
-            check_key(dataset, key)
-
-    def test_the_key_of_another_type_of_run_is_refused(self, dataset: Any) -> None:
-        fob.compute_similarity(dataset, embeddings=np.eye(5), brain_key="sim")
-
-        with pytest.raises(RunError, match="taken by a brain run of type 'similarity'"):
-            check_key(dataset, "sim")
-
-    @pytest.mark.parametrize("name", ["dfaulo_reasons", "dfaulo_unfinished_verdict"])
-    def test_a_field_that_is_not_the_runs_is_in_the_way(
-        self, dataset: Any, make_results: Any, unchanged: Any, name: str
-    ) -> None:
-        dataset.set_values(name, ["mine"] * 5)
-        check = unchanged(dataset)
-
-        with pytest.raises(RunError, match=f"overwrite the fields {name}"):
-            check_key(dataset, KEY)
-        with pytest.raises(RunError, match=f"overwrite the fields {name}"):
-            write_run(make_results(dataset))
-
-        check()
-
-    def test_a_run_may_be_replaced(self, dataset: Any, make_results: Any) -> None:
-        write_run(make_results(dataset))
-
-        check_key(dataset, KEY)
 
 
 def _fail_on_call(number: int, error: BaseException) -> Callable[..., None]:
@@ -349,6 +328,23 @@ class TestFailures:
         assert dataset.values("dfaulo_suspiciousness") == [0.0, 0.1, None, 0.2, 0.3]
         assert fields(dataset) == list(load_config(dataset, KEY).run_fields)
 
+    def test_a_lasting_failure_while_taking_its_place_is_told_and_loses_nothing(
+        self, dataset: Any, make_results: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_run(make_results(dataset[:2]))
+
+        def fail(self: Any, mapping: dict[str, str]) -> None:
+            raise OSError("no connection")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(fo.Dataset, "rename_sample_fields", fail)
+            with pytest.raises(OSError, match="no connection"):
+                write_run(make_results(dataset))
+
+        assert len(suspicious_view(dataset, "dfaulo_unfinished")) == 4
+        dataset.rename_brain_run("dfaulo_unfinished", KEY)
+        assert dataset.values("dfaulo_suspiciousness") == [0.0, 0.1, None, 0.2, 0.3]
+
     def test_two_runs_under_one_key_do_not_mix(
         self, dataset: Any, make_results: Any
     ) -> None:
@@ -363,6 +359,7 @@ class TestFailures:
 
         assert dataset.list_brain_runs() == [KEY]
         assert dataset.load_brain_results(KEY) is second
+        assert dataset.values("dfaulo_suspiciousness") == [0.0, 0.1, None, None, None]
 
 
 DIE = """

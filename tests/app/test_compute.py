@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from tests.app.app_tools import App
 
 PATIENCE = 90.0
-EPOCHS = "8"  # enough for digits; the tests are to be quick
+EPOCHS = "4"  # enough for digits; the tests are to be quick
 
 
 def most_suspicious(dataset: Any) -> Any:
@@ -63,19 +63,17 @@ def test_run_shows_progress_then_a_summary_then_the_sorted_grid(
     expect(app.message).to_be_hidden()
     expect(app.tab.get_by_text("598 samples")).to_be_visible()
 
-    first = most_suspicious(digits)
-    expect(
-        app.tiles.first.locator("[data-cy=tag-dfaulo_suspiciousness]")
-    ).to_be_visible()
+    score = app.tiles.first.locator("[data-cy=tag-dfaulo_suspiciousness]")
+    expect(score).to_be_visible()
+    app.photograph("sorted grid")
     tags = app.tags(0)
+    first = digits[app.opened_sample(0)]
+    highest = most_suspicious(digits).dfaulo_suspiciousness
+    assert first.dfaulo_suspiciousness == highest
     assert list(tags) == ["ground_truth", "dfaulo_suggestion", "dfaulo_suspiciousness"]
     assert tags["ground_truth"] == first.ground_truth.label
     assert tags["dfaulo_suggestion"] == first.dfaulo_suggestion.label
-    assert (
-        abs(float(tags["dfaulo_suspiciousness"]) - first.dfaulo_suspiciousness) < 5e-3
-    )
-    app.photograph("sorted grid")
-    assert app.opened_sample(0) == first.id
+    assert abs(float(tags["dfaulo_suspiciousness"]) - highest) < 5e-3
 
 
 def watch(app: App) -> list[tuple[str, int]]:

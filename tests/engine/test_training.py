@@ -86,9 +86,19 @@ def test_progress_rises_to_the_end():
 
 @pytest.mark.parametrize(
     ("losses", "stalled"),
-    [([], False), ([2.0], False), ([2.0, 2.1], False), ([2.0, 2.1, 2.2], True)],
+    [
+        ([], False),
+        ([2.0], False),
+        ([2.0, 2.1], False),
+        ([2.0, 2.1, 2.2], True),
+        ([2.0, 1.99, 1.98], True),
+        ([2.0, 1.95, 1.9], False),
+        ([2.0, 2.1, 1.9, 2.1], False),
+    ],
 )
-def test_the_peak_ends_after_two_epochs_without_a_better_loss(losses, stalled):
+def test_the_peak_ends_after_two_epochs_without_a_loss_three_per_cent_better(
+    losses, stalled
+):
     assert _stalled(losses) is stalled
 
 

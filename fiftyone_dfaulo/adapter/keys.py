@@ -1,0 +1,82 @@
+"""Whether a run can be written under a key without touching what is not its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig, field_names
+from fiftyone_dfaulo.errors import RunError
+
+
+def unfinished_key(brain_key: str) -> str:
+    """The key under which a run is written that will replace another."""
+    return f"{brain_key}_unfinished"
+
+
+def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
+    """Makes sure that a run can be written under this key.
+
+    Args:
+        dataset: the dataset, reloaded.
+        brain_key: the key.
+        overwrite: whether a run that holds verdicts may be replaced.
+
+    Raises:
+        RunError: if the key is no identifier or belongs to another type of run; if
+            a field that the run would write exists and is not its own; or if the run
+            to be replaced holds verdicts and ``overwrite`` is False.
+    """
+    if (
+        not isinstance(brain_key, str)
+        or not brain_key.isidentifier()
+        or brain_key.startswith("_")
+    ):
+        raise RunError(
+            f"brain_key={brain_key!r} cannot be used; expected letters, digits and "
+            "underscores, a letter first"
+        )
+    spare = unfinished_key(brain_key)
+    owned = _owned_fields(dataset, brain_key) | _owned_fields(dataset, spare)
+    taken = [
+        name
+        for name in (*field_names(brain_key), *field_names(spare))
+        if dataset.has_sample_field(name) and name not in owned
+    ]
+    if taken:
+        raise RunError(
+            f"brain_key={brain_key!r} would overwrite the fields {', '.join(taken)}, "
+            "which are no DFauLo run's of that key; pass another brain_key, or rename "
+            "or delete the fields"
+        )
+    if not overwrite:
+        check_no_verdicts(dataset, brain_key)
+
+
+def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
+    if not dataset.has_brain_run(brain_key):
+        return set()
+    config = dataset.get_brain_info(brain_key).config
+    if not isinstance(config, DFauLoConfig):
+        raise RunError(
+            f"brain_key={brain_key!r} is taken by a brain run of type "
+            f"{config.type!r}; pass another brain_key, or delete that run first"
+        )
+    return set(config.fields)
+
+
+def check_no_verdicts(dataset: Any, brain_key: str) -> None:
+    """Makes sure that no sample has a verdict in the run under this key, if any.
+
+    Raises:
+        RunError: if one has.
+    """
+    if not dataset.has_brain_run(brain_key):
+        return
+    field = dataset.get_brain_info(brain_key).config.run_fields.verdict
+    # Counted in the collection itself: a grouped dataset shows one slice only.
+    count = dataset._sample_collection.count_documents({field: {"$ne": None}})
+    if count:
+        raise RunError(
+            f"brain run {brain_key!r} holds {count} verdicts, which replacing it would "
+            "delete; pass another brain_key to keep them, or overwrite=True"
+        )
