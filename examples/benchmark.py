@@ -120,7 +120,7 @@ def measure_embeddings(count: int, width: int, num_classes: int) -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, num_classes, count)
     centres = rng.normal(size=(num_classes, width)).astype(np.float32)
-    embeddings = rng.normal(scale=2, size=(count, width)).astype(np.float32)
+    embeddings = rng.normal(scale=5, size=(count, width)).astype(np.float32)
     embeddings += centres[truth]
     labels = plant(truth, 0.05, rng)
     dataset = fo.Dataset()

@@ -55,7 +55,7 @@ def test_app_opens_on_what_the_demo_made() -> None:
         page = wait_for(f"http://127.0.0.1:{port}/datasets/dfaulo-demo", app)
         assert "<title>FiftyOne</title>" in page
     finally:
-        os.killpg(app.pid, signal.SIGINT)
+        os.killpg(app.pid, signal.SIGTERM)
         app.wait(timeout=60)
 
 
