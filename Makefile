@@ -6,7 +6,8 @@ PORT ?= 5161# not FiftyOne's 5151, where an App of the user's own may run alread
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ISOLATED := $(BIN)/python tools/isolated.py
-DEMO := $(ISOLATED) --directory .demo
+DEMO_DIR ?= .demo
+DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 	tools/mongod.py fiftyone_dfaulo/_version.py
 
@@ -26,7 +27,7 @@ demo: .venv/.ready
 		$(BIN)/python examples/quickstart.py'
 
 app: .venv/.ready
-	@test -d .demo || { echo "Run \`make demo\` first: the App opens on what it made"; exit 1; }
+	@test -d $(DEMO_DIR) || { echo "Run \`make demo\` first: the App opens on what it made"; exit 1; }
 	@$(DEMO) $(BIN)/fiftyone app launch dfaulo-demo --port $(PORT) --wait -1
 
 test: lint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral
 from typing import Any
 
 from fiftyone_dfaulo.errors import InputError
@@ -81,13 +82,15 @@ class Settings:
         value = getattr(self, name)
         if value is None and optional:
             return
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise InputError(
                 f"{name}={value!r} is a {type(value).__name__}; expected an integer "
                 f"from {low} to {high}{' or None' if optional else ''}"
             )
-        if not low <= value <= high:
+        number = int(value)  # numpy's integers are no JSON
+        if not low <= number <= high:
             raise InputError(f"{name}={value} is out of range; use {low} to {high}")
+        object.__setattr__(self, name, number)
 
     @property
     def workers(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from fiftyone_dfaulo.config import Settings
@@ -33,6 +34,11 @@ def test_a_bad_value_is_an_error_that_names_it(name, value):
 def test_the_paper_s_method_takes_no_pretrained_model():
     with pytest.raises(InputError, match="trains its own network"):
         Settings(method="paper", model="resnet18")
+
+
+def test_integers_of_numpy_will_do():
+    settings = Settings(seed=np.int64(5))
+    assert json.loads(json.dumps(settings.to_dict()))["seed"] == 5
 
 
 def test_settings_survive_json():

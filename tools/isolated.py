@@ -108,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run(options.command, Path(folder))
     except MongodError as error:
         print(f"No database server starts:\n{error}", file=sys.stderr)
+        if "DBPathInUse" in str(error):
+            print(f"Something else uses {options.directory}; end it", file=sys.stderr)
         return 1
 
 

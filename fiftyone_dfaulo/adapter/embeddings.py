@@ -90,7 +90,7 @@ def read_embeddings(
     Raises:
         InputError: if the source does not exist or has no embeddings of samples; if
             the shape is wrong or differs between samples; if a value is not a finite
-            number; if no sample has an embedding.
+            number; if no sample has an embedding; if all embeddings are the same.
     """
     if not isinstance(embeddings, str):
         array = _check_array(embeddings, len(samples))
@@ -98,6 +98,7 @@ def read_embeddings(
         with np.errstate(over="ignore"):  # infinity is reported below
             array = array[[row[i] for i in ids]].astype(np.float32)
         _check_finite(array, ids, "embeddings")
+        _check_differ(array, "embeddings")
         return array, np.arange(len(ids)), {}
     kind, name = _find_source(samples, embeddings)
     batches = (_read_field if kind == "field" else _read_run)(samples, name, ids)
@@ -108,6 +109,7 @@ def read_embeddings(
             "labelled samples; compute them first, or pass another source"
         )
     _check_finite(array, [ids[n] for n in kept], f"{kind} {embeddings!r}")
+    _check_differ(array, f"{kind} {embeddings!r}")
     missing = sorted(set(range(len(ids))) - set(kept.tolist()))
     return array, kept, dict.fromkeys(missing, NO_EMBEDDING)
 
@@ -198,6 +200,14 @@ def _check_finite(array: np.ndarray, ids: Sequence[str], source: str) -> None:
 
 Batch = list[tuple[int, Any]]
 """Positions in the ids, each with its embedding or None."""
+
+
+def _check_differ(array: np.ndarray, source: str) -> None:
+    if len(array) > 1 and (array == array[0]).all():
+        raise InputError(
+            f"all {len(array)} embeddings from {source} are the same, which tells "
+            "nothing about labels; compute them again, or pass another source"
+        )
 
 
 def _read_field(samples: Any, name: str, ids: Sequence[str]) -> Iterator[Batch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiftyone_dfaulo.adapter.runs import DFauLoConfig, field_names
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig, field_names, own_fields
 from fiftyone_dfaulo.errors import RunError
 
 
@@ -22,9 +22,10 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
         overwrite: whether a run that holds verdicts may be replaced.
 
     Raises:
-        RunError: if the key is no identifier or belongs to another type of run; if
-            a field that the run would write exists and is not its own; or if the run
-            to be replaced holds verdicts and ``overwrite`` is False.
+        RunError: if the key is no identifier, ends in ``_unfinished``, or belongs to
+            another type of run; if a field that the run would write exists and is not
+            its own; or if the run to be replaced holds verdicts and ``overwrite`` is
+            False.
     """
     if (
         not isinstance(brain_key, str)
@@ -34,6 +35,11 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
         raise RunError(
             f"brain_key={brain_key!r} cannot be used; expected letters, digits and "
             "underscores, a letter first"
+        )
+    if brain_key.endswith(unfinished_key("")):
+        raise RunError(
+            f"brain_key={brain_key!r} cannot be used: runs that are being replaced are "
+            f"written under keys that end in {unfinished_key('')!r}; pass another one"
         )
     spare = unfinished_key(brain_key)
     owned = _owned_fields(dataset, brain_key) | _owned_fields(dataset, spare)
@@ -61,7 +67,7 @@ def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
             f"brain_key={brain_key!r} is taken by a brain run of type "
             f"{config.type!r}; pass another brain_key, or delete that run first"
         )
-    return set(config.fields)
+    return set(own_fields(dataset, config))
 
 
 def check_no_verdicts(dataset: Any, brain_key: str) -> None:

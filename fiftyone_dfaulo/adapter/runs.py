@@ -22,7 +22,12 @@ __all__ = [
     "RunFields",
     "field_names",
     "load_config",
+    "own_fields",
 ]
+
+
+TOKEN = "dfaulo_run"
+"""Where a field's ``info`` holds the token of the run that made it."""
 
 
 class RunFields(NamedTuple):
@@ -132,13 +137,27 @@ class DFauLoConfig(fob.BrainMethodConfig):
         return RunFields(*self.fields[: len(RunFields._fields)])
 
 
+def own_fields(dataset: Any, config: DFauLoConfig) -> list[str]:
+    """Those of a run's fields that exist and that the run itself made.
+
+    Every field carries its run's token, so that a field of the same name that somebody
+    has made since is not taken for the run's.
+    """
+    return [
+        name
+        for name in config.fields
+        if dataset.has_sample_field(name)
+        and (dataset.get_field(name).info or {}).get(TOKEN) == config.token
+    ]
+
+
 class DFauLo(fob.BrainMethod):
     """A run of :func:`fiftyone_dfaulo.compute_suspiciousness`."""
 
     def get_fields(self, samples: Any, brain_key: str) -> list[str]:
         """The label field, and those of the run's own fields that exist."""
-        own = [f for f in self.config.fields if samples.has_sample_field(f)]
-        return [self.config.label_field, *own]
+        own = own_fields(samples._root_dataset, self.config)
+        return [self.config.label_field, *filter(samples.has_sample_field, own)]
 
     def rename(self, samples: Any, brain_key: str, new_brain_key: str) -> None:
         """Gives the run's fields, and the index, the names for its new key.
@@ -156,10 +175,9 @@ class DFauLo(fob.BrainMethod):
         old, new = self.config.run_fields, field_names(new_brain_key)
         if old == new and len(self.config.fields) == len(new):
             return
+        own = own_fields(dataset, self.config)
         taken = [
-            name
-            for name in new
-            if dataset.has_sample_field(name) and name not in self.config.fields
+            name for name in new if dataset.has_sample_field(name) and name not in own
         ]
         if taken:
             raise RunError(
@@ -169,7 +187,7 @@ class DFauLo(fob.BrainMethod):
         moves = {
             name: target
             for name, target in zip(self.config.fields, cycle(new))
-            if name != target and dataset.has_sample_field(name)
+            if name != target and name in own
         }
         self._save_fields(dataset, brain_key, [*self.config.fields, *new])
         if moves:
@@ -179,7 +197,7 @@ class DFauLo(fob.BrainMethod):
     def cleanup(self, samples: Any, brain_key: str) -> None:
         """Deletes those of the run's fields that exist, and with them the index."""
         dataset = samples._root_dataset
-        own = [f for f in self.config.fields if dataset.has_sample_field(f)]
+        own = own_fields(dataset, self.config)
         if own:
             dataset.delete_sample_fields(own)
 

@@ -34,6 +34,7 @@ from fiftyone_dfaulo.adapter.keys import (
     unfinished_key,
 )
 from fiftyone_dfaulo.adapter.runs import (
+    TOKEN,
     DFauLoConfig,
     DFauLoResults,
     RunFields,
@@ -123,7 +124,7 @@ def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     dataset, names = samples._root_dataset, field_names(key)
     config.fields, config.token, config.complete = [*names], uuid.uuid4().hex, False
     backend.register_run(samples, key, overwrite=False)
-    _add_fields(dataset, names)
+    _add_fields(dataset, names, {TOKEN: config.token})
     for begin in range(0, len(results.ids), _BATCH):
         report(begin / len(results.ids))
         _check_ours(dataset, key, config)
@@ -142,9 +143,9 @@ def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     backend.update_run_config(samples, key, config)
 
 
-def _add_fields(dataset: Any, names: RunFields) -> None:
+def _add_fields(dataset: Any, names: RunFields, info: dict[str, Any]) -> None:
     for name, how in zip(names, _SCHEMA):
-        dataset.add_sample_field(name, **how)
+        dataset.add_sample_field(name, info=info, **how)
     # A process that died while FiftyOne renamed fields can leave values in the
     # database that no schema names; they would show up again with these fields.
     dataset.clear_sample_fields(list(names))

@@ -54,20 +54,20 @@ def score(
         report: told the fraction of heads fitted.
     """
     mutants = mutant_log_probabilities(embeddings, labels, settings.seed, report)
-    mean = np.mean(mutants, axis=0)
+    mean = sum(mutants[1:], mutants[0]) / len(mutants)  # np.mean would copy them all
     vote = signals.log_softmax(mean)
     original = None if logits is None else signals.log_softmax(logits)
     columns = _signals(mutants, vote, original, labels)
     confident = confident_class(np.exp(vote), labels)
     return Scores(
-        suspiciousness=-np.expm1(-signals.loss(mean, labels)),
+        suspiciousness=-np.expm1(-signals.loss(mean, labels).astype(np.float64)),
         suggestion=vote.argmax(1),
         confidence=np.exp(vote.max(1)).astype(np.float32),
         reasons=reasons.find(vote, labels, confident, original),
         signals=np.column_stack(list(columns.values())).astype(np.float32),
         signal_names=tuple(columns),
         estimated_faults=int(((confident >= 0) & (confident != labels)).sum()),
-        notes=_notes(labels),
+        notes=_notes(vote, labels),
     )
 
 
@@ -77,7 +77,7 @@ def mutant_log_probabilities(
     seed: int,
     report: StageReport = silent_stage,
 ) -> list[np.ndarray]:
-    """Out-of-sample log-probabilities, float64 (N, K) each, in the order of HEADS."""
+    """Out-of-sample log-probabilities, float32 (N, K) each, in the order of HEADS."""
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(seed))
     count = len(labels)
@@ -134,11 +134,18 @@ def _signals(
     return columns
 
 
-def _notes(labels: np.ndarray) -> tuple[str, ...]:
-    alone = int((np.bincount(labels) == 1).sum())
-    if not alone:
-        return ()
-    return (
-        f"Classes with only one sample: {alone}. No other sample can confirm or "
-        "contradict such a label; read its score with care.",
-    )
+def _notes(vote: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+    counts = np.bincount(labels)
+    notes = []
+    if alone := int((counts == 1).sum()):
+        notes.append(
+            f"Classes with only one sample: {alone}. No other sample can confirm or "
+            "contradict such a label; read its score with care."
+        )
+    if (vote.argmax(1) == labels).sum() <= counts.max():
+        notes.append(
+            "The embeddings do not tell the classes apart: the mutants agree with no "
+            "more labels than if they always said the largest class. The scores mean "
+            "little; use other embeddings, or another way to score."
+        )
+    return tuple(notes)

@@ -14,14 +14,17 @@ INVERSE_REGULARIZATION = 30.0
 """Divided by the number of training samples: scikit-learn's C of each head. Strong on
 purpose: a head that is free to follow single samples follows faulty labels too."""
 LEAST_PROBABILITY = 1e-12
+LEAST_SPREAD = 1e-6
+"""Share of its largest value that a feature has to spread by, or it is rounding."""
 
 
 def standardise(embeddings: np.ndarray) -> np.ndarray:
     """Float32 (N, D) features of mean 0 and variance 1; constant ones become 0."""
-    features = np.asarray(embeddings, np.float32)
-    features = features - features.mean(0)
+    features = embeddings - embeddings.mean(0, dtype=np.float64)
     spread = features.std(0)
-    return features / np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
+    varies = spread > LEAST_SPREAD * np.abs(embeddings).max(0)
+    features *= varies / np.where(varies, spread, 1.0)
+    return features.astype(np.float32)
 
 
 def assign_folds(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -89,11 +92,11 @@ def out_of_sample(
         report: told the fraction of heads fitted.
 
     Returns:
-        float64 (N, K), from log(1e-12) to 0.
+        float32 (N, K), from log(1e-12) to 0.
     """
     single = np.bincount(labels)[labels] == 1
     used = np.ones(len(labels), bool) if left_out is None else ~left_out
-    result = np.empty((len(labels), int(labels.max()) + 1))
+    result = np.empty((len(labels), int(labels.max()) + 1), np.float32)
     for fold in range(FOLDS):
         held_out = folds == fold
         training = (used & ~held_out) | single

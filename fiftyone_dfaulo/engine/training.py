@@ -121,7 +121,7 @@ def train_network(
     losses: list[float] = []
     while len(losses) < last_peak and not _stalled(losses):
         trainer.epoch(training, 1.0 if losses else 0.0, 1.0)
-        losses.append(trainer.loss(validation, settings.batch_size))
+        losses.append(trainer.loss(validation))
         report(len(losses) / settings.max_epochs)
 
     left = settings.max_epochs - len(losses)
@@ -171,13 +171,13 @@ class _Trainer:
                 loss.backward()
             self.optimizer.step()
 
-    def loss(self, positions: np.ndarray, batch_size: int) -> float:
+    def loss(self, positions: np.ndarray) -> float:
         """Mean cross-entropy on samples as they are, without shifts."""
         self.network.module.eval()
         total = 0.0
         with torch.inference_mode():
-            for start in range(0, len(positions), batch_size):
-                chunk = positions[start : start + batch_size]
+            for start in range(0, len(positions), MAX_BATCH):
+                chunk = positions[start : start + MAX_BATCH]
                 images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
                 loss = self._loss(_channels_last(images), chunk)
                 total += loss.item() * len(chunk)
@@ -207,9 +207,9 @@ def _channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def _channel_statistics(pixels: np.ndarray, most: int = 4096) -> tuple[Tensor, Tensor]:
+def _channel_statistics(pixels: np.ndarray, most: int = 1024) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation by channel, of an evenly spaced part."""
-    part = pixels[:: max(len(pixels) // most, 1)].astype(np.float32)
+    part = pixels[:: -(-len(pixels) // most)].astype(np.float32)
     mean = torch.from_numpy(part.mean((0, 1, 2)))
     std = torch.from_numpy(part.std((0, 1, 2)))
     return mean, std.clamp(min=1.0)  # blank images have no spread

@@ -15,11 +15,14 @@ from fiftyone_dfaulo.adapter import compute
 from fiftyone_dfaulo.adapter.runs import DFauLoResults
 from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.errors import Cancelled
-from fiftyone_dfaulo.plugin.answers import Request, read_request
+from fiftyone_dfaulo.errors import Cancelled, InputError
+from fiftyone_dfaulo.plugin.answers import NUMBERS, Request, read_request
 from fiftyone_dfaulo.plugin.execution import in_background, throttled
 from fiftyone_dfaulo.plugin.forms import build_form
 from fiftyone_dfaulo.plugin.summary import show_failure, show_summary, summarize
+
+_PARAMS = ("brain_key", "embeddings", "model", "method", "overwrite", *NUMBERS)
+"""What ``__call__`` takes besides the samples and the label field."""
 
 _DATABASE_PERIOD = 1.0
 """Seconds between two updates of a delegated run's progress in the database."""
@@ -66,7 +69,11 @@ class ComputeSuspiciousness(foo.Operator):
         Returns:
             a :class:`fiftyone.operators.executor.ExecutionResult`, or in a notebook a
             task to await.
+
+        Raises:
+            InputError: if a parameter is unknown, or embeddings are no name.
         """
+        _check_arguments(params)
         target = "dataset" if isinstance(samples, fo.Dataset) else "view"
         return foo.execute_operator(
             self.uri,
@@ -97,6 +104,21 @@ class ComputeSuspiciousness(foo.Operator):
     def resolve_output(self, ctx: Any) -> types.Property | None:
         """The summary of a delegated run; an immediate one shows its own."""
         return show_summary(ctx.results) if ctx.results else None
+
+
+def _check_arguments(params: dict[str, Any]) -> None:
+    unknown = sorted(set(params) - set(_PARAMS))
+    if unknown:
+        raise InputError(
+            f"unknown parameters {', '.join(unknown)}; expected some of "
+            f"{', '.join(_PARAMS)}. fiftyone_dfaulo.compute_suspiciousness takes more"
+        )
+    embeddings = params.get("embeddings")
+    if embeddings is not None and not isinstance(embeddings, str):
+        raise InputError(
+            f"embeddings is a {type(embeddings).__name__}; expected the name of a "
+            "field or brain run. fiftyone_dfaulo.compute_suspiciousness takes arrays"
+        )
 
 
 def _run(request: Request, report: Report) -> DFauLoResults:

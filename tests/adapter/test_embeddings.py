@@ -238,3 +238,9 @@ def test_what_holds_embeddings_is_listed(dataset: Any) -> None:
         ("sim", "brain run", "similarity"),
         ("from_field", "brain run", "visualization"),
     ]
+
+
+def test_embeddings_that_are_all_the_same_are_refused(make_dataset: Any) -> None:
+    dataset = make_dataset(["a", "b", "a"])
+    with pytest.raises(InputError, match="all 3 embeddings from embeddings are"):
+        read_embeddings(dataset, np.ones((3, 2)), dataset.values("id"))

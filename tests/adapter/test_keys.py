@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.brain as fob
 import numpy as np
 import pytest
@@ -53,3 +54,27 @@ class TestCheckKey:
         write_run(make_results(dataset))
 
         check_key(dataset, KEY)
+
+
+def test_the_name_of_an_unfinished_run_is_refused(dataset: Any) -> None:
+    with pytest.raises(RunError, match="being replaced"):
+        check_key(dataset, "mine_unfinished")
+
+
+class TestAFieldMadeSinceUnderTheNameOfARunsField:
+    @pytest.fixture
+    def replaced(self, dataset: Any, make_results: Any) -> Any:
+        write_run(make_results(dataset))
+        dataset.delete_sample_field("dfaulo_reasons")
+        dataset.add_sample_field("dfaulo_reasons", fo.FloatField)
+        dataset.set_values("dfaulo_reasons", [0.5] * len(dataset))
+        return dataset
+
+    def test_stands_in_the_way_of_a_new_run(self, replaced: Any) -> None:
+        with pytest.raises(RunError, match="dfaulo_reasons"):
+            check_key(replaced, "dfaulo")
+
+    def test_outlives_the_run(self, replaced: Any) -> None:
+        replaced.delete_brain_run("dfaulo")
+        assert replaced.values("dfaulo_reasons") == [0.5] * len(replaced)
+        assert not replaced.has_sample_field("dfaulo_suspiciousness")

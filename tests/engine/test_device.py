@@ -11,7 +11,7 @@ def test_a_named_device_is_taken():
     assert pick_device("cpu") == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["warp drive", "cuda:99"])
+@pytest.mark.parametrize("name", ["warp drive", "cuda:99", "meta"])
 def test_a_device_that_is_not_there_is_an_error_that_says_so(name):
     with pytest.raises(InputError, match="cannot be used on this machine"):
         pick_device(name)

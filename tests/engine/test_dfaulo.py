@@ -166,7 +166,17 @@ def test_confident_class_needs_the_mean_probability_of_that_label():
 
 def test_classes_with_one_sample_are_said():
     embeddings, labels = blobs([30, 1, 1])
-    (note,) = dfaulo.score(embeddings, labels, settings=Settings()).notes
+    note, *_ = dfaulo.score(embeddings, labels, settings=Settings()).notes
     assert "only one sample: 2" in note
     embeddings, labels = blobs([30, 2])
+    notes = dfaulo.score(embeddings, labels, settings=Settings()).notes
+    assert not any("only one sample" in note for note in notes)
+
+
+def test_embeddings_that_say_nothing_are_said():
+    embeddings, labels = blobs([30, 30])
     assert dfaulo.score(embeddings, labels, settings=Settings()).notes == ()
+    noise = np.random.default_rng(0).normal(size=(90, 4))
+    labels = np.repeat([0, 1], [60, 30])
+    (note,) = dfaulo.score(noise, labels, settings=Settings()).notes
+    assert "do not tell the classes apart" in note

@@ -30,6 +30,15 @@ def test_standardised_features_have_mean_0_and_variance_1():
     assert result.dtype == np.float32
 
 
+@pytest.mark.parametrize("scale", [1e-7, 1e20, 1e30])
+def test_the_scale_of_the_embeddings_does_not_matter(scale):
+    values = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
+    with np.errstate(over="raise"):
+        np.testing.assert_allclose(
+            standardise(values * np.float32(scale)), [[-1, 0], [1, 0]], atol=1e-6
+        )
+
+
 @pytest.mark.parametrize("counts", [[1, 2, 7, 23], [5, 5], [100, 1]])
 def test_every_class_is_dealt_evenly_over_the_folds(counts):
     labels = blobs(counts)[1]
