@@ -33,6 +33,7 @@ from fiftyone_dfaulo.adapter.runs import (
     DFauLoResults,
     RunFields,
     field_names,
+    review_names,
 )
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
@@ -100,7 +101,8 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
     owned = _owned_fields(dataset, brain_key) | _owned_fields(dataset, spare)
     taken = [
         name
-        for name in (*field_names(brain_key), *field_names(spare))
+        for key in (brain_key, spare)
+        for name in (*field_names(key), *review_names(key))
         if dataset.has_sample_field(name) and name not in owned
     ]
     if taken:
@@ -128,13 +130,24 @@ def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
 def _check_no_verdicts(dataset: Any, brain_key: str) -> None:
     if not dataset.has_brain_run(brain_key):
         return
-    field = dataset.get_brain_info(brain_key).config.run_fields.verdict
+    config = dataset.get_brain_info(brain_key).config
+    field = config.run_fields.verdict
     # Counted in the collection itself: a grouped dataset shows one slice only.
     count = dataset._sample_collection.count_documents({field: {"$ne": None}})
     if count:
         raise RunError(
             f"brain run {brain_key!r} holds {count} verdicts, which replacing it would "
             "delete; pass another brain_key to keep them, or overwrite=True"
+        )
+    if config.review_fields is None:
+        return
+    field = config.review_fields.original_label
+    count = dataset._sample_collection.count_documents({field: {"$ne": None}})
+    if count:
+        raise RunError(
+            f"brain run {brain_key!r} holds the original labels of {count} corrected "
+            "samples, which replacing it would delete; revert_suggestions first, pass "
+            "another brain_key to keep them, or overwrite=True"
         )
 
 
