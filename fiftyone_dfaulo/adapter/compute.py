@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import fiftyone.core.utils as fou
 
 from fiftyone_dfaulo._version import __version__
+from fiftyone_dfaulo.adapter.keys import check_key
 from fiftyone_dfaulo.adapter.reading import (
     check_embeddings,
     check_label_field,
@@ -18,7 +19,7 @@ from fiftyone_dfaulo.adapter.reading import (
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
 from fiftyone_dfaulo.adapter.scoring import Task, Usable, pick_route
 from fiftyone_dfaulo.adapter.writing import STAGE as WRITING
-from fiftyone_dfaulo.adapter.writing import check_key, write_run
+from fiftyone_dfaulo.adapter.writing import write_run
 from fiftyone_dfaulo.config import GIB, Settings
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.engine.reasons import REASONS

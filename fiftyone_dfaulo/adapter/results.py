@@ -50,7 +50,8 @@ class DFauLoResults(fob.BrainResults):
             suggestion.
         reasons: bool (N, R); which of ``reason_names`` apply.
         reason_names: the R reasons in plain English.
-        signals: float32 (N, S); one column a signal, higher is more suspicious.
+        signals: float32 (N, S); one column a signal. With ``method="dfaulo"`` higher is
+            more suspicious; the paper's features have no such direction.
         signal_names: names of the S signals.
         unlabeled: ids of the samples left out because they have no label.
         unreadable: id to reason of the samples left out because their image, or

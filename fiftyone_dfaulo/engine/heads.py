@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.subsets import rank_in_class
 
 FOLDS = 5
 INVERSE_REGULARIZATION = 30.0
@@ -62,15 +63,11 @@ def leave_out(scores: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     Returns:
         bool (N,), True for samples left out.
     """
-    order = np.argsort(-scores, kind="stable")[:count]
     totals = np.bincount(labels)
     most = np.where(totals >= 2 * FOLDS, totals // 2, 0)
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    counts = np.bincount(labels[by_class], minlength=len(totals))
-    rank = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
     out = np.zeros(len(labels), bool)
-    out[by_class[rank < most[labels[by_class]]]] = True
-    return out
+    out[np.argsort(-scores, kind="stable")[:count]] = True
+    return out & (rank_in_class(scores, labels) < most[labels])
 
 
 def out_of_sample(
