@@ -20,7 +20,16 @@ from ._version import __version__ as __version__
 
 if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.compute import compute_suspiciousness as compute_suspiciousness
+    from .adapter.corrections import Corrections as Corrections
+    from .adapter.corrections import Reverted as Reverted
+    from .adapter.corrections import apply_suggestions as apply_suggestions
+    from .adapter.corrections import revert_suggestions as revert_suggestions
+    from .adapter.export import export_review as export_review
+    from .adapter.learning import review_status as review_status
+    from .adapter.learning import update_suspiciousness as update_suspiciousness
     from .adapter.runs import DFauLoResults as DFauLoResults
+    from .adapter.tagging import tag_suspicious as tag_suspicious
+    from .adapter.verdicts import record_verdicts as record_verdicts
     from .adapter.views import suspicious_view as suspicious_view
     from .config import Settings as Settings
     from .errors import Cancelled as Cancelled
@@ -33,14 +42,23 @@ _NAME = "fiftyone_dfaulo"
 
 _HOMES = {
     "Cancelled": "errors",
+    "Corrections": "adapter.corrections",
     "DFauLoError": "errors",
     "DFauLoResults": "adapter.runs",
     "InputError": "errors",
+    "Reverted": "adapter.corrections",
     "RunError": "errors",
     "Settings": "config",
     "WeightsError": "errors",
+    "apply_suggestions": "adapter.corrections",
     "compute_suspiciousness": "adapter.compute",
+    "export_review": "adapter.export",
+    "record_verdicts": "adapter.verdicts",
+    "revert_suggestions": "adapter.corrections",
+    "review_status": "adapter.learning",
     "suspicious_view": "adapter.views",
+    "tag_suspicious": "adapter.tagging",
+    "update_suspiciousness": "adapter.learning",
 }
 """The public names, and the module that each is imported from on first use."""
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiftyone_dfaulo.adapter.runs import DFauLoConfig, field_names, own_fields
+from fiftyone_dfaulo.adapter.runs import (
+    DFauLoConfig,
+    field_names,
+    own_fields,
+    review_names,
+)
 from fiftyone_dfaulo.errors import RunError
 
 
@@ -24,8 +29,8 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
     Raises:
         RunError: if the key is no identifier, ends in ``_unfinished``, or belongs to
             another type of run; if a field that the run would write exists and is not
-            its own; or if the run to be replaced holds verdicts and ``overwrite`` is
-            False.
+            its own; or if the run to be replaced holds verdicts or original labels and
+            ``overwrite`` is False.
     """
     if (
         not isinstance(brain_key, str)
@@ -45,7 +50,8 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
     owned = _owned_fields(dataset, brain_key) | _owned_fields(dataset, spare)
     taken = [
         name
-        for name in (*field_names(brain_key), *field_names(spare))
+        for key in (brain_key, spare)
+        for name in (*field_names(key), *review_names(key))
         if dataset.has_sample_field(name) and name not in owned
     ]
     if taken:
@@ -55,7 +61,7 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
             "or delete the fields"
         )
     if not overwrite:
-        check_no_verdicts(dataset, brain_key)
+        check_no_review(dataset, brain_key)
 
 
 def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
@@ -70,19 +76,32 @@ def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
     return set(own_fields(dataset, config))
 
 
-def check_no_verdicts(dataset: Any, brain_key: str) -> None:
-    """Makes sure that no sample has a verdict in the run under this key, if any.
+def check_no_review(dataset: Any, brain_key: str) -> None:
+    """Makes sure that nobody's work is lost with the run under this key, if any.
 
     Raises:
-        RunError: if one has.
+        RunError: if a sample has a verdict in it, or an original label.
     """
     if not dataset.has_brain_run(brain_key):
         return
-    field = dataset.get_brain_info(brain_key).config.run_fields.verdict
-    # Counted in the collection itself: a grouped dataset shows one slice only.
-    count = dataset._sample_collection.count_documents({field: {"$ne": None}})
-    if count:
+    config = dataset.get_brain_info(brain_key).config
+    verdicts = _count(dataset, config.run_fields.verdict)
+    if verdicts:
         raise RunError(
-            f"brain run {brain_key!r} holds {count} verdicts, which replacing it would "
-            "delete; pass another brain_key to keep them, or overwrite=True"
+            f"brain run {brain_key!r} holds {verdicts} verdicts, which replacing it "
+            "would delete; pass another brain_key to keep them, or overwrite=True"
         )
+    if config.review_fields is None:
+        return
+    originals = _count(dataset, config.review_fields.original_label)
+    if originals:
+        raise RunError(
+            f"brain run {brain_key!r} holds the original labels of {originals} "
+            "corrected samples, which replacing it would delete; revert_suggestions "
+            "first, pass another brain_key to keep them, or overwrite=True"
+        )
+
+
+def _count(dataset: Any, field: str) -> int:
+    """Samples with a value, counted in all slices of a grouped dataset."""
+    return int(dataset._sample_collection.count_documents({field: {"$ne": None}}))

@@ -43,7 +43,8 @@ class DFauLoResults(fob.BrainResults):
         ids: sample ids of the N scored samples.
         labels: int64 (N,), index into ``classes`` of the given label.
         classes: names of the K classes, sorted.
-        suspiciousness: float64 (N,), in [0, 1]; higher is more likely a fault.
+        suspiciousness: float64 (N,), in [0, 1]; higher is more likely a fault. These
+            are the initial scores; what was learned from verdicts is in the field.
         suggestions: int64 (N,), index into ``classes`` of the class that the mutants
             see.
         confidence: float32 (N,), in [0, 1]; the mutants' probability of the

@@ -7,24 +7,25 @@ it, so neither this module nor its classes may ever move or change their names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import Any, NamedTuple
 
 import fiftyone.core.brain as fob
 
 from fiftyone_dfaulo.adapter.results import DFauLoResults
-from fiftyone_dfaulo.errors import RunError
+from fiftyone_dfaulo.errors import InputError, RunError
 
 __all__ = [
     "DFauLo",
     "DFauLoConfig",
     "DFauLoResults",
+    "ReviewFields",
     "RunFields",
+    "check_run_field",
     "field_names",
     "load_config",
     "own_fields",
+    "review_names",
 ]
-
 
 TOKEN = "dfaulo_run"
 """Where a field's ``info`` holds the token of the run that made it."""
@@ -39,9 +40,21 @@ class RunFields(NamedTuple):
     verdict: str
 
 
+class ReviewFields(NamedTuple):
+    """Names of the sample fields that a run gets when its review first needs them."""
+
+    history: str
+    original_label: str
+
+
 def field_names(brain_key: str) -> RunFields:
-    """Names of the fields of a run under this key."""
+    """Names of the fields that a run under this key writes."""
     return RunFields(*(f"{brain_key}_{part}" for part in RunFields._fields))
+
+
+def review_names(brain_key: str) -> ReviewFields:
+    """Names of the fields that the review of a run under this key adds."""
+    return ReviewFields(*(f"{brain_key}_{part}" for part in ReviewFields._fields))
 
 
 def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
@@ -79,6 +92,25 @@ def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
     return config
 
 
+def check_run_field(samples: Any, brain_key: str, name: str) -> None:
+    """Makes sure that a field of the run exists, and that the view holds it.
+
+    Raises:
+        RunError: if the field was deleted.
+        InputError: if the view leaves it out.
+    """
+    if not samples._root_dataset.has_sample_field(name):
+        raise RunError(
+            f"field {name!r} of brain run {brain_key!r} was deleted; run "
+            "compute_suspiciousness again"
+        )
+    if not samples.has_sample_field(name):
+        raise InputError(
+            f"field {name!r} of brain run {brain_key!r} is left out of this view, by "
+            "select_fields() or exclude_fields(); pass a view that holds it"
+        )
+
+
 class DFauLoConfig(fob.BrainMethodConfig):
     """What a run was asked to do, and with what.
 
@@ -88,9 +120,10 @@ class DFauLoConfig(fob.BrainMethodConfig):
         embeddings: name of the field or key of the brain run that the embeddings
             came from, ``"array"`` where they were passed in, or None.
         versions: package name to version.
-        fields: names of the sample fields that belong to the run, in the order of
-            :class:`RunFields`; while they are being renamed, the old four names
-            followed by the new four.
+        fields: names of the sample fields that belong to the run: those of
+            :class:`RunFields`, and once the review needs one of them those of
+            :class:`ReviewFields`; while they are being renamed, the old names followed
+            by the new ones.
         complete: whether all results are written.
         token: random string that tells apart two runs under one key.
         **kwargs: anything that a later version of this package stores.
@@ -136,6 +169,21 @@ class DFauLoConfig(fob.BrainMethodConfig):
         """Names of the fields that the run writes."""
         return RunFields(*self.fields[: len(RunFields._fields)])
 
+    @property
+    def review_fields(self) -> ReviewFields | None:
+        """Names of the fields that the review adds; None if it has added none."""
+        start, count = len(RunFields._fields), len(ReviewFields._fields)
+        names = self.fields[start : start + count]
+        if [*map(_part, names)] != [*ReviewFields._fields]:
+            return None
+        return ReviewFields(*names)
+
+
+def _part(name: str) -> str:
+    """Which of the run's fields this is: its name without the key."""
+    parts = (*RunFields._fields, *ReviewFields._fields)
+    return next(part for part in parts if name.endswith(f"_{part}"))
+
 
 def own_fields(dataset: Any, config: DFauLoConfig) -> list[str]:
     """Those of a run's fields that exist and that the run itself made.
@@ -172,12 +220,15 @@ class DFauLo(fob.BrainMethod):
                 then keeps its fields under their old names.
         """
         dataset = samples._root_dataset
-        old, new = self.config.run_fields, field_names(new_brain_key)
-        if old == new and len(self.config.fields) == len(new):
+        parts = dict.fromkeys(map(_part, self.config.fields))
+        new = [f"{new_brain_key}_{part}" for part in parts]
+        if self.config.fields == new:
             return
         own = own_fields(dataset, self.config)
         taken = [
-            name for name in new if dataset.has_sample_field(name) and name not in own
+            name
+            for name in (*field_names(new_brain_key), *review_names(new_brain_key))
+            if dataset.has_sample_field(name) and name not in own
         ]
         if taken:
             raise RunError(
@@ -185,14 +236,12 @@ class DFauLo(fob.BrainMethod):
                 f"{', '.join(taken)} exist already; choose another key"
             )
         moves = {
-            name: target
-            for name, target in zip(self.config.fields, cycle(new))
-            if name != target and name in own
+            name: f"{new_brain_key}_{_part(name)}" for name in own if name not in new
         }
-        self._save_fields(dataset, brain_key, [*self.config.fields, *new])
+        self.save_fields(dataset, brain_key, [*self.config.fields, *new])
         if moves:
             dataset.rename_sample_fields(moves)
-        self._save_fields(dataset, brain_key, new)
+        self.save_fields(dataset, brain_key, new)
 
     def cleanup(self, samples: Any, brain_key: str) -> None:
         """Deletes those of the run's fields that exist, and with them the index."""
@@ -201,7 +250,8 @@ class DFauLo(fob.BrainMethod):
         if own:
             dataset.delete_sample_fields(own)
 
-    def _save_fields(self, dataset: Any, brain_key: str, names: Sequence[str]) -> None:
+    def save_fields(self, dataset: Any, brain_key: str, names: Sequence[str]) -> None:
+        """Stores which sample fields belong to the run; see :class:`DFauLoConfig`."""
         self.config.fields = list(names)
         self.update_run_config(dataset, brain_key, self.config)
         if self.has_cached_run_results(dataset, brain_key):

@@ -7,8 +7,8 @@ from typing import Any
 
 from fiftyone import ViewField
 
-from fiftyone_dfaulo.adapter.runs import load_config
-from fiftyone_dfaulo.errors import InputError, RunError
+from fiftyone_dfaulo.adapter.runs import check_run_field, load_config
+from fiftyone_dfaulo.errors import InputError
 
 
 def suspicious_view(
@@ -39,11 +39,11 @@ def suspicious_view(
     floor = _check_range(min_suspiciousness)
     _check_limit(limit)
     names = load_config(samples, brain_key).run_fields
-    _check_field(samples, brain_key, names.suspiciousness)
+    check_run_field(samples, brain_key, names.suspiciousness)
     # A comparison, not exists(): it leaves None out too, and can use the index.
     view = samples.match(ViewField(names.suspiciousness) >= floor)
     if unreviewed:
-        _check_field(samples, brain_key, names.verdict)
+        check_run_field(samples, brain_key, names.verdict)
         view = view.exists(names.verdict, False)
     view = view.sort_by(names.suspiciousness, reverse=True)
     return view if limit is None else view.limit(int(limit))
@@ -68,17 +68,4 @@ def _check_limit(limit: int | None) -> None:
         raise InputError(
             f"limit={limit!r} is not a whole number of 1 or more; leave it out to "
             "show all scored samples"
-        )
-
-
-def _check_field(samples: Any, brain_key: str, name: str) -> None:
-    if not samples._root_dataset.has_sample_field(name):
-        raise RunError(
-            f"field {name!r} of brain run {brain_key!r} was deleted; run "
-            "compute_suspiciousness again"
-        )
-    if not samples.has_sample_field(name):
-        raise InputError(
-            f"field {name!r} of brain run {brain_key!r} is left out of this view, by "
-            "select_fields() or exclude_fields(); pass a view that holds it"
         )

@@ -30,7 +30,7 @@ from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.keys import (
     check_key,
-    check_no_verdicts,
+    check_no_review,
     unfinished_key,
 )
 from fiftyone_dfaulo.adapter.runs import (
@@ -105,7 +105,7 @@ def write_run(
     try:
         _write(results, target, report)
         if not overwrite:
-            check_no_verdicts(dataset, key)  # none may have come in meanwhile
+            check_no_review(dataset, key)  # none may have begun meanwhile
     except BaseException:
         _discard(dataset, target, results.config)
         raise

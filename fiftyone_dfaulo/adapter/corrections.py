@@ -1,0 +1,303 @@
+"""Replaces wrong labels by the suggestions, and takes exactly that back.
+
+A corrected label has the tag :data:`TAG`, and its id is computed from the sample, the
+original label and the new class. So whether a label is still the one that was applied
+can be told from the dataset alone, and an edit by hand is never undone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from fiftyone_dfaulo.adapter.reviewing import (
+    Review,
+    add_review_field,
+    batches,
+    find,
+    find_scored,
+    open_review,
+    refresh_samples,
+    sample_ids,
+    scope,
+)
+from fiftyone_dfaulo.adapter.verdicts import VERDICTS
+from fiftyone_dfaulo.errors import InputError, RunError
+
+TAG = "corrected"
+"""The tag on labels that were corrected."""
+
+_CHANGED = "its label was edited at the same moment; try again"
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What :func:`apply_suggestions` did.
+
+    Attributes:
+        applied: number of labels that were replaced.
+        skipped: sample id to the reason why its label was not.
+    """
+
+    applied: int
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.applied} labels corrected, {len(self.skipped)} skipped"
+
+
+@dataclass(frozen=True)
+class Reverted:
+    """What :func:`revert_suggestions` did.
+
+    Attributes:
+        reverted: number of labels that are as they were before the correction.
+        edited: ids of the samples whose label was edited since it was corrected; they
+            were left alone.
+        uncorrected: those of the given ids that have no correction to take back.
+    """
+
+    reverted: int
+    edited: list[str] = field(default_factory=list)
+    uncorrected: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        if not (self.reverted or self.edited):
+            return "there are no corrections to take back"
+        return (
+            f"{self.reverted} corrections taken back, {len(self.edited)} left alone "
+            "because their label was edited since"
+        )
+
+
+def apply_suggestions(
+    samples: Any,
+    brain_key: str = "dfaulo",
+    *,
+    ids: Any = None,
+    verdict: str = "faulty",
+    label: str | None = None,
+) -> Corrections:
+    """Sets the label of samples to the suggestion, or to a class that is given.
+
+    The original label is kept whole in ``<key>_original_label``, and the new one has
+    the tag ``"corrected"``. Label and original are written in one step a sample, and
+    only where the label is still the one that was read.
+
+    Args:
+        samples: a dataset or view; of a view, only its own samples are taken by
+            ``verdict``.
+        brain_key: the key of the run.
+        ids: the samples to correct, whatever their verdict: ids, or a view.
+        verdict: where no ids are given, the samples that have this verdict.
+        label: the class to set, rather than the suggestions; only with ``ids``.
+
+    Returns:
+        how many labels were replaced, and why others were not: there is no suggestion,
+        it equals the label, the sample has no label, or is corrected already.
+
+    Raises:
+        InputError: if an id is unknown or not among the scored samples, the label
+            field is read-only, or another argument cannot be used; nothing is changed.
+        RunError: if there is no such run, or a field of it or its label field was
+            deleted.
+    """
+    _check(ids, verdict, label)
+    wanted = None if ids is None else sample_ids(ids)
+    review = open_review(samples, brain_key, "suspiciousness", "suggestion", "verdict")
+    _check_writable(review)
+    documents = _candidates(review, samples, wanted, verdict)
+    skipped, updates = {}, {}
+    for one, document in documents.items():
+        new = label or (document.get(review.fields.suggestion) or {}).get("label")
+        reason = _obstacle(review, document, new)
+        if reason:
+            skipped[one] = reason
+        else:
+            updates[one] = _applying(review, document, str(new))
+    if updates:
+        add_review_field(review, "original_label")
+        missing = _write(review, updates, applied=True)
+        skipped.update(dict.fromkeys(missing, _CHANGED))
+        return Corrections(len(updates) - len(missing), skipped)
+    return Corrections(0, skipped)
+
+
+def _check(ids: Any, verdict: Any, label: Any) -> None:
+    if verdict not in VERDICTS:
+        raise InputError(f"verdict={verdict!r}; expected 'faulty' or 'correct'")
+    if label is None:
+        return
+    if not (isinstance(label, str) and label.strip()):
+        raise InputError(f"label={label!r} is no class; expected its name")
+    if ids is None:
+        raise InputError(
+            f"label={label!r} without ids would make all samples one class; pass the "
+            "ids that it is for"
+        )
+
+
+def _check_writable(review: Review) -> None:
+    name = review.config.label_field
+    if not review.dataset.has_sample_field(name):
+        raise RunError(
+            f"the label field {name!r} of brain run {review.key!r} was deleted or "
+            "renamed; nothing was changed"
+        )
+    if any(map(review.dataset._is_read_only_field, (name, f"{name}.label"))):
+        raise InputError(
+            f"the label field {name!r} is read-only; set its read_only to False and "
+            "save it first. Nothing was changed"
+        )
+
+
+def _candidates(
+    review: Review, samples: Any, ids: list[str] | None, verdict: str
+) -> dict[str, dict[str, Any]]:
+    paths = (
+        review.config.label_field,
+        review.fields.suggestion,
+        review.own.original_label,
+    )
+    if ids is not None:
+        return find_scored(review, ids, *paths)
+    query = {review.fields.verdict: verdict}
+    found = find(review, scope(samples), query, *paths)
+    return {str(document["_id"]): document for document in found}
+
+
+def _obstacle(review: Review, document: Mapping[str, Any], new: Any) -> str | None:
+    """Why the label of a sample cannot be replaced, or None."""
+    label = (document.get(review.config.label_field) or {}).get("label")
+    if document.get(review.own.original_label) is not None:
+        return "it is corrected already; revert that first"
+    if label is None:
+        return "it has no label any more"
+    if not new:
+        return "it has no suggestion"
+    if label == new:
+        return f"its label is {new!r} already"
+    return None
+
+
+def _corrected_label(sample_id: Any, original: Mapping[str, Any], new: str) -> dict:
+    """The label that is written in the place of the original."""
+    facts = f"{sample_id}/{original.get('_id')}/{new}"
+    tags = [tag for tag in original.get("tags") or [] if tag != TAG]
+    return {
+        "_id": ObjectId(hashlib.sha256(facts.encode()).digest()[:12]),
+        "_cls": "Classification",
+        "tags": [*tags, TAG],
+        "label": new,
+    }
+
+
+def is_as_applied(sample_id: Any, original: Mapping[str, Any], label: Any) -> bool:
+    """Whether a sample's label is still what :func:`apply_suggestions` wrote.
+
+    Args:
+        sample_id: the sample's id.
+        original: its original label, as the database has it.
+        label: its label, as the database has it, or None.
+    """
+    if not label or not label.get("label"):
+        return False
+    # FiftyOne may add empty attributes to a label when it saves the sample.
+    filled = {name: value for name, value in label.items() if value is not None}
+    return filled == _corrected_label(sample_id, original, label["label"])
+
+
+def _applying(review: Review, document: Mapping[str, Any], new: str) -> UpdateOne:
+    name, original = review.config.label_field, review.own.original_label
+    value = _corrected_label(document["_id"], document[name], new)
+    return UpdateOne(
+        {"_id": document["_id"], name: document[name], original: None},
+        [
+            {
+                # copied inside the database, so that not a byte of it changes
+                "$set": {
+                    original: f"${name}",
+                    name: {"$literal": value},
+                    "last_modified_at": datetime.now(timezone.utc),
+                }
+            }
+        ],
+    )
+
+
+def revert_suggestions(
+    samples: Any, brain_key: str = "dfaulo", *, ids: Any = None
+) -> Reverted:
+    """Takes corrections back: the label is again, byte for byte, what it was.
+
+    A label that was edited since it was corrected is left alone, and its original is
+    kept.
+
+    Args:
+        samples: a dataset or view; of a view, only its own samples are taken where no
+            ids are given.
+        brain_key: the key of the run.
+        ids: the samples: ids, or a view; None for all that are corrected.
+
+    Returns:
+        how many labels were restored, and the ids of those that were not.
+
+    Raises:
+        InputError: if an id is unknown or not among the scored samples, or the label
+            field is read-only; nothing is changed.
+        RunError: if there is no such run, or its label field was deleted.
+    """
+    wanted = None if ids is None else sample_ids(ids)
+    review = open_review(samples, brain_key, "suspiciousness")
+    _check_writable(review)
+    name, original = review.config.label_field, review.own.original_label
+    if wanted is None:
+        query = {original: {"$ne": None}}
+        rows = find(review, scope(samples), query, name, original)
+        found = {str(document["_id"]): document for document in rows}
+    else:
+        found = find_scored(review, wanted, name, original)
+    uncorrected = [i for i, d in found.items() if d.get(original) is None]
+    edited, updates = [], {}
+    for one in found.keys() - set(uncorrected):
+        document = found[one]
+        if is_as_applied(one, document[original], document.get(name)):
+            updates[one] = _reverting(review, document)
+        else:
+            edited.append(one)
+    edited += _write(review, updates, applied=False)
+    order = [one for one in found if one in set(edited)]
+    return Reverted(len(found) - len(uncorrected) - len(order), order, uncorrected)
+
+
+def _reverting(review: Review, document: Mapping[str, Any]) -> UpdateOne:
+    name, original = review.config.label_field, review.own.original_label
+    now = datetime.now(timezone.utc)
+    return UpdateOne(
+        {"_id": document["_id"], name: document[name], original: {"$ne": None}},
+        [
+            {"$set": {name: f"${original}", "last_modified_at": now}},
+            {"$unset": original},
+        ],
+    )
+
+
+def _write(
+    review: Review, updates: Mapping[str, UpdateOne], *, applied: bool
+) -> list[str]:
+    """Writes; returns the ids of the samples that another hand had changed."""
+    missing: list[str] = []
+    for part in batches(list(updates)):
+        some = [updates[one] for one in part]
+        done = review.collection.bulk_write(some, ordered=False)
+        if done.matched_count < len(part):
+            kept = {review.own.original_label: None if applied else {"$ne": None}}
+            missing += [str(document["_id"]) for document in find(review, part, kept)]
+    refresh_samples(review, list(updates))
+    return missing

@@ -1,0 +1,195 @@
+"""Re-ranks a run by its verdicts, and says how the review stands."""
+
+from __future__ import annotations
+
+import numbers
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+import numpy as np
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from fiftyone_dfaulo.adapter.corrections import is_as_applied
+from fiftyone_dfaulo.adapter.reviewing import (
+    Review,
+    batches,
+    find,
+    load_results,
+    open_review,
+    refresh_samples,
+)
+from fiftyone_dfaulo.adapter.runs import DFauLoResults
+from fiftyone_dfaulo.errors import InputError
+
+_CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
+
+
+class _State(NamedTuple):
+    """What the dataset says about the N samples of the results, in their order."""
+
+    present: np.ndarray  # bool (N,), whether the sample still exists
+    scores: np.ndarray  # float64 (N,), NaN where there is none
+    verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
+    labels: list[str | None]
+
+
+def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResults:
+    """Ranks a run anew by the stored results and the verdicts so far.
+
+    Needs no image and no model. Samples marked faulty go to the top of the scale,
+    samples marked correct to the bottom. Only scores that change are written. Without
+    any verdict the initial scores are back, to the bit.
+
+    Args:
+        samples: the dataset, or any view into it; the whole run is ranked.
+        brain_key: the key of the run.
+
+    Returns:
+        the results, whose ``suspiciousness`` stays the initial one; the learned one is
+        in the field ``<key>_suspiciousness``.
+
+    Raises:
+        RunError: if there is no such run, or a field of it was deleted.
+    """
+    from fiftyone_dfaulo.engine.ranking import learn
+
+    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    results = load_results(review)
+    state = _read_state(review, results)
+    learned = learn(
+        results.signals,
+        results.signal_names,
+        results.suspiciousness,
+        state.verdicts,
+        _suggestions(results),
+    )
+    changed = np.flatnonzero(state.present & (learned != state.scores))
+    _write_scores(review, [results.ids[n] for n in changed], learned[changed])
+    return results
+
+
+def _suggestions(results: DFauLoResults) -> np.ndarray | None:
+    """What learning may use of them: with the paper's method, nothing."""
+    return results.suggestions if results.config.method == "dfaulo" else None
+
+
+def _read_state(review: Review, results: DFauLoResults) -> _State:
+    number = {ObjectId(one): n for n, one in enumerate(results.ids)}
+    count = len(number)
+    present = np.zeros(count, bool)
+    scores, verdicts = np.full(count, np.nan), np.full(count, -1, np.int8)
+    labels: list[str | None] = [None] * count
+    score, verdict = review.fields.suspiciousness, review.fields.verdict
+    label = review.config.label_field
+    for document in find(review, None, {}, score, verdict, f"{label}.label"):
+        n = number.get(document["_id"])
+        if n is None:
+            continue
+        present[n] = True
+        scores[n] = np.nan if document.get(score) is None else document[score]
+        verdicts[n] = _CODES.get(document.get(verdict, ""), -1)
+        labels[n] = (document.get(label) or {}).get("label")
+    return _State(present, scores, verdicts, labels)
+
+
+def _write_scores(review: Review, ids: list[str], scores: np.ndarray) -> None:
+    now = datetime.now(timezone.utc)
+    name = review.fields.suspiciousness
+    for part in batches(list(zip(ids, scores.tolist()))):
+        updates = [
+            UpdateOne(
+                {"_id": ObjectId(one)}, {"$set": {name: x, "last_modified_at": now}}
+            )
+            for one, x in part
+        ]
+        review.collection.bulk_write(updates, ordered=False)
+    refresh_samples(review, None if len(ids) > 1_000 else ids)
+
+
+def review_status(
+    samples: Any, brain_key: str = "dfaulo", *, batch_size: int = 50
+) -> dict[str, Any]:
+    """How the review of a run stands, and what to expect of the next batch.
+
+    Args:
+        samples: the dataset, or any view into it; the whole run is counted.
+        brain_key: the key of the run.
+        batch_size: samples in the next batch, at least 1.
+
+    Returns:
+        a JSON-serializable dict:
+
+        ==================  =========================================================
+        ``scored``          samples of the run that still exist
+        ``faulty``,         samples by verdict; ``faulty`` is also the number of
+        ``correct``,        faults found
+        ``unchecked``
+        ``found``           faults found so far
+        ``estimate``        how many faults there are in all, about
+        ``low``, ``high``   90 % interval of the estimate
+        ``left``            how many of them are not found yet, about
+        ``precision``       share of faulty among the checked; None before any verdict
+        ``expected_next``   faults to expect in the next batch
+        ``corrected``       samples whose label was replaced by ``apply_suggestions``
+        ``stale``,          number and ids of the samples whose label was edited, or
+        ``stale_ids``       removed, since the run, otherwise than by it
+        ==================  =========================================================
+
+    Raises:
+        InputError: if ``batch_size`` is no whole number of 1 or more.
+        RunError: if there is no such run, or a field of it was deleted.
+    """
+    from fiftyone_dfaulo.engine.estimate import estimate_faults
+
+    whole = isinstance(batch_size, numbers.Integral)
+    if not whole or isinstance(batch_size, bool) or batch_size < 1:
+        raise InputError(
+            f"batch_size={batch_size!r} is not a whole number of 1 or more"
+        )
+    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    results = load_results(review)
+    state = _read_state(review, results)
+    verdicts = state.verdicts[state.present]
+    suggestions = _suggestions(results)
+    if suggestions is not None:
+        suggestions = suggestions[state.present]
+    estimate = estimate_faults(
+        results.suspiciousness[state.present], verdicts, suggestions
+    )
+    faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
+    as_applied, corrected = _corrected(review)
+    stale = [i for i in _edited(results, state) if i not in as_applied]
+    return {
+        "scored": len(verdicts),
+        "faulty": faulty,
+        "correct": correct,
+        "unchecked": len(verdicts) - faulty - correct,
+        "found": faulty,
+        "estimate": float(estimate.count),
+        "low": float(estimate.low),
+        "high": float(estimate.high),
+        "left": float(estimate.left),
+        "precision": faulty / (faulty + correct) if faulty + correct else None,
+        "expected_next": float(estimate.next_batch(int(batch_size))),
+        "corrected": corrected,
+        "stale": len(stale),
+        "stale_ids": stale,
+    }
+
+
+def _edited(results: DFauLoResults, state: _State) -> list[str]:
+    """Ids of the samples whose label is no longer the one that was scored."""
+    names = (results.classes[n] for n in results.labels.tolist())
+    rows = zip(results.ids, names, state.labels, state.present.tolist())
+    return [one for one, was, now, present in rows if present and now != was]
+
+
+def _corrected(review: Review) -> tuple[set[str], int]:
+    """Ids of the samples whose label is as it was applied; number of all corrected."""
+    label, original = review.config.label_field, review.own.original_label
+    if not review.dataset.has_sample_field(original):
+        return set(), 0
+    found = list(find(review, None, {original: {"$ne": None}}, label, original))
+    same = [d for d in found if is_as_applied(d["_id"], d[original], d.get(label))]
+    return {str(d["_id"]) for d in same}, len(found)

@@ -1,0 +1,148 @@
+"""Tags the samples to relabel, for whatever tool does that."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from datetime import datetime, timezone
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateMany
+
+from fiftyone_dfaulo.adapter.reviewing import (
+    Review,
+    batches,
+    find,
+    open_review,
+    refresh_samples,
+    scope,
+)
+from fiftyone_dfaulo.adapter.verdicts import VERDICTS
+from fiftyone_dfaulo.errors import InputError
+
+
+def tag_suspicious(
+    samples: Any,
+    brain_key: str = "dfaulo",
+    *,
+    tag: str = "relabel",
+    top: int | None = None,
+    fraction: float | None = None,
+    min_suspiciousness: float | None = None,
+    verdict: str | None = None,
+    save_view: str | None = None,
+) -> int:
+    """Tags samples by their rank, their score or their verdict.
+
+    Exactly one of ``top``, ``fraction``, ``min_suspiciousness`` and ``verdict`` picks
+    them. By rank or score, samples marked correct are passed over.
+
+    Args:
+        samples: a dataset or view; of a view, only its own samples are tagged.
+        brain_key: the key of the run.
+        tag: the tag.
+        top: how many of the most suspicious, at least 1.
+        fraction: which share of the scored samples, in (0, 1], rounded up.
+        min_suspiciousness: the lowest score, in [0, 1].
+        verdict: ``"faulty"`` or ``"correct"``.
+        save_view: name of a saved view to make of all samples that have the tag.
+
+    Returns:
+        how many samples were picked; all of them have the tag now.
+
+    Raises:
+        InputError: if an argument is out of range, not exactly one picks the samples,
+            the tags are read-only, or another view is saved under the name; nothing
+            is changed.
+        RunError: if there is no such run, or a field of it was deleted.
+    """
+    _check_choice(top, fraction, min_suspiciousness, verdict)
+    for name, value in (("tag", tag), ("save_view", save_view)):
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            raise InputError(f"{name}={value!r} is no name; expected a word or two")
+    if tag is None:
+        raise InputError("tag=None is no name; expected a word or two")
+    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    if review.dataset._is_read_only_field("tags"):
+        raise InputError("the field 'tags' is read-only; make it writable first")
+    view = review.dataset.match_tags(tag)
+    _check_view(review, view, save_view)
+    ids = _pick(review, samples, top, fraction, min_suspiciousness, verdict)
+    _tag(review, ids, tag)
+    if save_view is not None and not review.dataset.has_saved_view(save_view):
+        review.dataset.save_view(save_view, view)
+    return len(ids)
+
+
+def _check_choice(
+    top: Any, fraction: Any, min_suspiciousness: Any, verdict: Any
+) -> None:
+    given = [x for x in (top, fraction, min_suspiciousness, verdict) if x is not None]
+    if len(given) != 1:
+        raise InputError(
+            f"{len(given)} of top, fraction, min_suspiciousness and verdict were "
+            "given; expected exactly one"
+        )
+    number = isinstance(given[0], numbers.Real) and not isinstance(given[0], bool)
+    if top is not None and not (isinstance(top, numbers.Integral) and number):
+        raise InputError(f"top={top!r} is not a whole number of 1 or more")
+    if top is not None and top < 1:
+        raise InputError(f"top={top!r} is not a whole number of 1 or more")
+    if fraction is not None and not (number and 0 < fraction <= 1):
+        raise InputError(f"fraction={fraction!r} is not a number above 0 and up to 1")
+    if min_suspiciousness is not None and not (number and 0 <= min_suspiciousness <= 1):
+        raise InputError(
+            f"min_suspiciousness={min_suspiciousness!r} is not a number from 0 to 1"
+        )
+    if verdict is not None and verdict not in VERDICTS:
+        raise InputError(f"verdict={verdict!r}; expected 'faulty' or 'correct'")
+
+
+def _check_view(review: Review, view: Any, name: str | None) -> None:
+    dataset = review.dataset
+    if name is None or not dataset.has_saved_view(name):
+        return
+    if dataset.load_saved_view(name) != view:
+        raise InputError(
+            f"save_view={name!r} is the name of another saved view; pass another name. "
+            "Nothing was changed"
+        )
+
+
+def _pick(
+    review: Review,
+    samples: Any,
+    top: int | None,
+    fraction: float | None,
+    floor: float | None,
+    verdict: str | None,
+) -> list[ObjectId]:
+    score, said = review.fields.suspiciousness, review.fields.verdict
+    query = {score: {"$ne": None}}
+    found = list(find(review, scope(samples), query, score, said))
+    if verdict is not None:
+        return [d["_id"] for d in found if d.get(said) == verdict]
+    if fraction is not None:
+        top = math.ceil(fraction * len(found))
+    found = [d for d in found if d.get(said) != "correct"]
+    if floor is not None:
+        return [d["_id"] for d in found if d[score] >= floor]
+    found.sort(key=lambda d: (-d[score], d["_id"]))
+    return [d["_id"] for d in found[:top]]
+
+
+def _tag(review: Review, ids: list[ObjectId], tag: str) -> None:
+    now = {"last_modified_at": datetime.now(timezone.utc)}
+    for part in batches(ids, 100_000):
+        some: dict[str, Any] = {"_id": {"$in": part}}
+        review.collection.bulk_write(
+            [
+                UpdateMany({**some, "tags": None}, {"$set": {"tags": [], **now}}),
+                UpdateMany(
+                    {**some, "tags": {"$ne": tag}},
+                    {"$addToSet": {"tags": tag}, "$set": now},
+                ),
+            ]
+        )
+    refresh_samples(review, [str(one) for one in ids])
