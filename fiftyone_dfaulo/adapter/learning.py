@@ -52,26 +52,25 @@ def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResu
     Raises:
         RunError: if there is no such run, or a field of it was deleted.
     """
-    from fiftyone_dfaulo.engine.ranking import learn
-
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
     results = load_results(review)
     state = _read_state(review, results)
-    learned = learn(
-        results.signals,
-        results.signal_names,
-        results.suspiciousness,
-        state.verdicts,
-        _suggestions(results),
-    )
+    learned = _learn(results, state.verdicts)
     changed = np.flatnonzero(state.present & (learned != state.scores))
     _write_scores(review, [results.ids[n] for n in changed], learned[changed])
     return results
 
 
-def _suggestions(results: DFauLoResults) -> np.ndarray | None:
-    """What learning may use of them: with the paper's method, nothing."""
-    return results.suggestions if results.config.method == "dfaulo" else None
+def _learn(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
+    """Float64 (N,): by our update, or by the paper's if the run is the paper's."""
+    from fiftyone_dfaulo.engine import paper, ranking
+
+    initial = results.suspiciousness
+    if results.config.method != "paper":
+        return ranking.learn(initial, verdicts, results.suggestions, results.labels)
+    checked = np.flatnonzero(verdicts >= 0)
+    learned = paper.update(results.signals, initial, checked, verdicts[checked] == 1)
+    return ranking.place_checked(learned, verdicts)
 
 
 def _read_state(review: Review, results: DFauLoResults) -> _State:
@@ -151,11 +150,11 @@ def review_status(
     results = load_results(review)
     state = _read_state(review, results)
     verdicts = state.verdicts[state.present]
-    suggestions = _suggestions(results)
-    if suggestions is not None:
-        suggestions = suggestions[state.present]
     estimate = estimate_faults(
-        results.suspiciousness[state.present], verdicts, suggestions
+        results.suspiciousness[state.present],
+        verdicts,
+        results.suggestions[state.present],
+        results.labels[state.present],
     )
     faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
     as_applied, corrected = _corrected(review)

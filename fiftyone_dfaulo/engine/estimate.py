@@ -1,10 +1,11 @@
 """How many faults are there, found and left?
 
-1. A sample of initial log-odds x is a fault with probability sigmoid(a + b x): the
-   initial score ranks well, but is not calibrated.
+1. A sample of log-odds x, those of :func:`fiftyone_dfaulo.engine.ranking.adjust`, is a
+   fault with probability c + (1 - c) sigmoid(a + b x): the score ranks well but is not
+   calibrated, and some faults (a share c) it does not see at all.
 2. A verdict is wrong with a small probability.
-3. a, b and that probability have broad priors on a grid. The verdicts weigh the points
-   of the grid; without verdicts the priors stand alone.
+3. a, b, c and that probability have broad priors on a grid. The verdicts weigh the
+   points of the grid; without verdicts the priors stand alone.
 4. Every point gives the number of faults among the unchecked a mean and a variance;
    together, a mixture of normal distributions, whose 90 % interval is reported.
 """
@@ -19,13 +20,14 @@ from scipy.special import ndtr
 from fiftyone_dfaulo.engine.ranking import adjust, log_odds, sigmoid
 
 INTERVAL = 0.90
-SHIFT, SHIFT_SPREAD = -2.0, 2.5  # of a: mean and deviation, in log-odds
+SHIFT, SHIFT_SPREAD = -3.0, 2.5  # of a: mean and deviation, in log-odds
 SLOPE, SLOPE_SPREAD = 0.5, 0.7  # of log b
+UNSEEN = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # c: shares, equally likely beforehand
 WRONG_VERDICTS = (0.02, 0.05, 0.10)  # probabilities, equally likely beforehand
-CREDIT = 0.5
-"""What a verdict counts: less than 1, since two parameters describe no dataset fully.
+CREDIT = 0.25
+"""What a verdict counts: less than 1, since three parameters describe no dataset fully.
 
-These numbers were set by hand on the six cases of ``docs/review.md``."""
+These numbers were set by hand on the cases of ``docs/review.md``."""
 
 BINS = 200
 FURTHEST = 12.0  # log-odds beyond this are treated alike
@@ -61,19 +63,22 @@ def estimate_faults(
     initial: np.ndarray,
     verdicts: np.ndarray,
     suggestions: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
 ) -> FaultEstimate:
     """Estimates the number of faults from the initial score and the verdicts.
 
-    A faulty verdict is counted as a fault found. The interval allows for a model of
-    two parameters to be off in scale, not for its shape to be wrong.
+    A faulty verdict is counted as a fault found. Only the top of the ranking is seen,
+    so what lies below is extrapolated: ``docs/review.md`` says how often the interval
+    held the truth.
 
     Args:
         initial: float64 (N,), in [0, 1], the suspiciousness before any verdict.
         verdicts: int8 (N,); 1 faulty, 0 correct, -1 unchecked.
-        suggestions: int64 (N,), at least 0; what was given to
+        suggestions: int64 (N,), at least 0, and
+        labels: int64 (N,), at least 0: what was given to
             :func:`fiftyone_dfaulo.engine.ranking.learn`, whose order batches follow.
     """
-    score = adjust(initial, verdicts, suggestions)
+    score = adjust(initial, verdicts, suggestions, labels)
     odds = np.clip(log_odds(score), -FURTHEST, FURTHEST)
     bins, centres = _bin(odds)
     faulty, correct, unchecked = (
@@ -105,12 +110,12 @@ def _posterior(
     centres: np.ndarray, faulty: np.ndarray, correct: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities of a fault (G, BINS) at the points of the grid; their weights."""
-    normal = np.linspace(-2.5, 2.5, 41)
-    shift, log_slope = (each.ravel() for each in np.meshgrid(normal, normal))
+    normal = np.linspace(-2.5, 2.5, 31)
+    grid = np.meshgrid(normal, normal, UNSEEN)
+    shift, log_slope, unseen = (each.ravel() for each in grid)
     slope = np.exp(SLOPE + SLOPE_SPREAD * log_slope)
-    chances = sigmoid(
-        (SHIFT + SHIFT_SPREAD * shift)[:, None] + slope[:, None] * centres
-    )
+    seen = sigmoid((SHIFT + SHIFT_SPREAD * shift)[:, None] + slope[:, None] * centres)
+    chances = unseen[:, None] + (1 - unseen[:, None]) * seen
     prior = -(shift**2 + log_slope**2) / 2
     logs = []
     for wrong in WRONG_VERDICTS:

@@ -1,26 +1,34 @@
-"""Learning from verdicts: which suggested classes turned out to be faults?
+"""Learning from verdicts: which kinds of mistake turned out to be faults?
 
 1. The prior is the initial suspiciousness: its log-odds are a fixed offset.
-2. Faults that have one cause look alike: the mutants suggest the same class for them.
-   So a logistic model of the verdicts gets one effect for each suggested class, drawn
-   from a normal distribution of scale 1, and an intercept.
-3. The effects count only if the verdicts speak clearly for them: the (Laplace) marginal
-   likelihood with effects must exceed that without by :data:`EVIDENCE`. Otherwise the
-   unchecked keep their initial suspiciousness.
+2. Faults that have one cause look alike: the mutants suggest the same class for them,
+   or it is one label for which they do. So two logistic models of the verdicts get an
+   effect for each group of samples, drawn from a normal distribution, and an intercept:
+   in one a group is a suggested class, in the other a label and a suggested class.
+3. A model counts by how much likelier (Laplace's marginal likelihood) it makes the
+   verdicts than no effects do, against odds of :data:`PRIOR_ODDS`. The unchecked get
+   the mean of the effects over the models, no effects included.
+4. What was learned fades with the distance in log-odds to the group's least suspicious
+   verdict: nobody has checked what lies far below.
 
-Why so little: only the top of the ranking is checked, and a regression on the signals
-extrapolates from there to samples that nobody saw. ``docs/review.md`` has the numbers.
+Of the verdicts, some are taken to be wrong (:data:`WRONG`). ``docs/review.md`` has the
+numbers that this was chosen by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-EVIDENCE = 7.0
-"""In nats; odds of about 1,100 to 1 for the effects over their absence."""
+PRIOR_ODDS = 7.0
+"""In nats, against each model with effects: about 1,100 to 1."""
 
+LEAST_WEIGHT = 0.01
+"""A model that is less probable than this does not count."""
+
+WRONG = 0.02
+"""Share of verdicts that are taken to be wrong."""
+
+FADING = 2.0  # in log-odds; an effect has fallen to 1/e that far below
 EFFECT_SCALE = 1.0  # in log-odds
 NO_EFFECT = 1e-6
 INTERCEPT_SCALE = 3.0  # in log-odds; the initial score is not calibrated
@@ -30,56 +38,71 @@ LOWEST, HIGHEST = np.finfo(float).tiny, np.nextafter(1.0, 0.0)
 
 
 def learn(
-    signals: np.ndarray,
-    signal_names: Sequence[str],
     initial: np.ndarray,
     verdicts: np.ndarray,
     suggestions: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Suspiciousness after verdicts.
 
     Args:
-        signals: float32 (N, S). Not read: every use of them that was tried made the
-            ranking of some dataset worse.
-        signal_names: of the S columns. The paper's, among which there is no "doubt",
-            leave the order of the unchecked as it is.
         initial: float64 (N,), in [0, 1], the suspiciousness before any verdict.
         verdicts: int8 (N,); 1 faulty, 0 correct, -1 unchecked.
         suggestions: int64 (N,), at least 0, the suggested classes. None leaves the
             order of the unchecked as it is.
+        labels: int64 (N,), at least 0, the given labels. None groups samples by their
+            suggestion alone.
 
     Returns:
         float64 (N,), in [0, 1]: exactly 1 for faulty ones, 0 for correct ones, between
         them for the unchecked. A copy of ``initial`` while there are no verdicts. An
         unchecked sample whose suggested class nobody has checked keeps its value.
     """
-    known = "doubt" in signal_names
-    learned = adjust(initial, verdicts, suggestions if known else None)
+    return place_checked(adjust(initial, verdicts, suggestions, labels), verdicts)
+
+
+def place_checked(learned: np.ndarray, verdicts: np.ndarray) -> np.ndarray:
+    """Puts the checked at the ends of the scale, and the unchecked strictly between.
+
+    Args:
+        learned: float64 (N,), in [0, 1].
+        verdicts: int8 (N,), as of :func:`learn`.
+
+    Returns:
+        float64 (N,); a copy of ``learned`` while there are no verdicts.
+    """
+    placed = np.array(learned, np.float64)
     if (verdicts >= 0).any():
-        learned = np.clip(learned, LOWEST, HIGHEST)
-    learned[verdicts == 1] = 1.0
-    learned[verdicts == 0] = 0.0
-    return learned
+        placed = np.clip(placed, LOWEST, HIGHEST)
+    placed[verdicts == 1] = 1.0
+    placed[verdicts == 0] = 0.0
+    return placed
 
 
 def adjust(
     initial: np.ndarray,
     verdicts: np.ndarray,
     suggestions: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """As :func:`learn`, but checked samples too get what their score suggests."""
     adjusted = np.array(initial, np.float64)
-    checked = verdicts >= 0
-    if suggestions is None or not checked.any():
+    if suggestions is None or not (verdicts >= 0).any():
         return adjusted
-    effects = np.zeros(int(suggestions.max()) + 1)
-    found = _suggestion_effects(
-        log_odds(adjusted[checked]), verdicts[checked] == 1, suggestions[checked]
-    )
-    effects[: len(found)] = found
-    moved = np.flatnonzero(effects[suggestions])
-    shifted = log_odds(adjusted[moved]) + effects[suggestions[moved]]
-    adjusted[moved] = sigmoid(shifted)
+    groupings = [suggestions]
+    if labels is not None:
+        groupings.append(labels * (int(suggestions.max()) + 1) + suggestions)
+    odds = log_odds(adjusted)
+    fits = [_fit_groups(odds, verdicts, groups) for groups in groupings]
+    against = np.array([0.0, *(evidence - PRIOR_ODDS for _, evidence in fits)])
+    weights = np.exp(against - against.max())
+    weights /= weights.sum()
+    shift = np.zeros(len(odds))
+    for (effects, _), weight in zip(fits, weights[1:]):
+        if weight >= LEAST_WEIGHT:
+            shift += weight * effects
+    moved = np.flatnonzero(shift)
+    adjusted[moved] = sigmoid(odds[moved] + shift[moved])
     return adjusted
 
 
@@ -94,17 +117,22 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return np.exp(-np.logaddexp(0.0, -values))
 
 
-def _suggestion_effects(
-    offset: np.ndarray, faulty: np.ndarray, suggestions: np.ndarray
-) -> np.ndarray:
-    """Float64 (highest suggestion + 1,), in log-odds; all 0 without clear evidence."""
-    classes, groups = np.unique(suggestions, return_inverse=True)
-    effects = np.zeros(int(classes[-1]) + 1)
-    found, with_effects = _fit(offset, faulty, groups, EFFECT_SCALE)
-    without = _fit(offset, faulty, groups, NO_EFFECT)[1]
-    if with_effects - without >= EVIDENCE:
-        effects[classes] = found
-    return effects
+def _fit_groups(
+    odds: np.ndarray, verdicts: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The effect on every sample (N,), in log-odds, and the evidence in nats for it."""
+    checked = np.flatnonzero(verdicts >= 0)
+    present, position = np.unique(groups[checked], return_inverse=True)
+    faulty = verdicts[checked] == 1
+    found, with_effects = _fit(odds[checked], faulty, position, EFFECT_SCALE)
+    without = _fit(odds[checked], faulty, position, NO_EFFECT)[1]
+    lowest = np.full(len(present), np.inf)
+    np.minimum.at(lowest, position, odds[checked])
+
+    place = np.minimum(np.searchsorted(present, groups), len(present) - 1)
+    below = np.maximum(lowest[place] - odds, 0.0)
+    effects = np.where(present[place] == groups, found[place], 0.0)
+    return effects * np.exp(-below / FADING), with_effects - without
 
 
 def _fit(
@@ -112,23 +140,30 @@ def _fit(
 ) -> tuple[np.ndarray, float]:
     """The effects (G,) likeliest after the verdicts, and the log marginal likelihood.
 
-    Newton's method; the Hessian is diagonal but for the intercept, so that a step
+    A verdict says faulty with probability ``WRONG + (1 - 2 WRONG) sigmoid(odds)``.
+    Fisher scoring; the information is diagonal but for the intercept, so that a step
     takes time in proportion to the verdicts.
     """
     size = int(groups.max()) + 1
     tightness = np.array([INTERCEPT_SCALE, scale]) ** -2.0
     intercept, effects = 0.0, np.zeros(size)
 
+    def chance(intercept: float, effects: np.ndarray) -> np.ndarray:
+        return sigmoid(offset + intercept + effects[groups])
+
     def fitness(intercept: float, effects: np.ndarray) -> float:
-        odds = offset + intercept + effects[groups]
+        said = WRONG + (1 - 2 * WRONG) * chance(intercept, effects)
         squares = np.array([intercept**2, effects @ effects])
-        likelihood = np.sum(faulty * odds - np.logaddexp(0.0, odds))
+        likelihood = np.log(np.where(faulty, said, 1 - said)).sum()
         return float(likelihood - tightness @ squares / 2)
 
     best = fitness(intercept, effects)
     for _ in range(STEPS):
-        odds = sigmoid(offset + intercept + effects[groups])
-        weight, rest = odds * (1 - odds), faulty - odds
+        true = chance(intercept, effects)
+        said = WRONG + (1 - 2 * WRONG) * true
+        slopes = (1 - 2 * WRONG) * true * (1 - true)  # of ``said``, by the odds
+        rest = slopes * (faulty - said) / (said * (1 - said))
+        weight = slopes**2 / (said * (1 - said))
         shared = np.bincount(groups, weight, size)
         diagonal = shared + tightness[1]
         corner = weight.sum() + tightness[0] - np.sum(shared**2 / diagonal)

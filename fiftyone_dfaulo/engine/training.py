@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,7 @@ def train_network(
     *,
     settings: Settings,
     report: StageReport = silent_stage,
+    after_epoch: Callable[[Network], None] = lambda network: None,
 ) -> Network:
     """Trains a small residual network on all samples with the labels as they are.
 
@@ -106,6 +108,7 @@ def train_network(
         num_classes: K.
         settings: seed, device, and ``max_epochs``, the cap on steps 1 to 3 together.
         report: told the fraction of the cap done.
+        after_epoch: told the network as it is after each epoch, in evaluation mode.
     """
     device = pick_device(settings.device)
     module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
@@ -122,15 +125,17 @@ def train_network(
     while len(losses) < last_peak and not _stalled(losses):
         trainer.epoch(training, 1.0 if losses else 0.0, 1.0)
         losses.append(trainer.loss(validation))
+        after_epoch(network)
         report(len(losses) / settings.max_epochs)
 
     left = settings.max_epochs - len(losses)
     down = max(1, min(round(len(losses) / 2), MOST_DOWN, left))
     for epoch in range(down):
         trainer.epoch(everything, 1 - epoch / down, 1 - (epoch + 1) / down)
+        module.eval()
+        after_epoch(network)
         report((len(losses) + epoch + 1) / settings.max_epochs)
     report(1.0)
-    module.eval()
     return Network(module, network.mean, network.std, epochs=len(losses) + down)
 
 

@@ -1,0 +1,221 @@
+"""Methods: ours, and everything a user could pick instead.
+
+All judge the same samples by the outputs of the same network, and give a score to each
+sample; higher is more suspicious. Published ones name their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import fiftyone as fo
+import fiftyone.brain as fob
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
+
+from bench.cases import Case
+from bench.outputs import Outputs, prepare
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import dfaulo, heads, paper, signals, training
+from fiftyone_dfaulo.engine.result import Scores
+
+NEIGHBOURS = 10
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A case, and what a network trained on it makes of it."""
+
+    case: Case
+    outputs: Outputs
+    seed: int
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.case.labels
+
+    @property
+    def log_probabilities(self) -> np.ndarray:
+        return signals.log_softmax(self.outputs.logits)
+
+
+Method = Callable[[Subject], np.ndarray]
+
+
+def our_scores(subject: Subject) -> Scores:
+    """``method="dfaulo"``."""
+    return dfaulo.score(
+        subject.outputs.embeddings,
+        subject.labels,
+        logits=subject.outputs.logits,
+        settings=Settings(seed=subject.seed),
+    )
+
+
+def papers_scores(subject: Subject) -> Scores:
+    """``method="paper"``: DFauLo, doi 10.1145/3611643.3616345, before any feedback.
+
+    Its mutants need the network itself, so the network is trained again.
+    """
+    pixels, settings = prepare(subject.case.images), Settings(seed=subject.seed)
+    count = int(subject.labels.max()) + 1
+    network = training.train_network(pixels, subject.labels, count, settings=settings)
+    return paper.score(
+        pixels, subject.labels, count, network=network, settings=settings
+    )
+
+
+def ours(subject: Subject) -> np.ndarray:
+    """The suspiciousness of :func:`our_scores`."""
+    return our_scores(subject).suspiciousness
+
+
+def papers(subject: Subject) -> np.ndarray:
+    """The suspiciousness of :func:`papers_scores`."""
+    return papers_scores(subject).suspiciousness
+
+
+def loss(subject: Subject) -> np.ndarray:
+    """The network's own loss, in-sample."""
+    return signals.loss(subject.log_probabilities, subject.labels)
+
+
+def margin(subject: Subject) -> np.ndarray:
+    """The network's own margin, in-sample."""
+    return signals.margin(subject.log_probabilities, subject.labels)
+
+
+def mean_loss(subject: Subject) -> np.ndarray:
+    """Loss averaged over the epochs of training."""
+    return _over_epochs(subject, signals.loss)
+
+
+def area_under_margin(subject: Subject) -> np.ndarray:
+    """Logit margin averaged over epochs: AUM, Pleiss et al., arXiv 2001.10528.
+
+    Read after each epoch, on the images as they are.
+    """
+    labels = subject.labels
+    total = np.zeros(len(labels))
+    for logits in subject.outputs.epochs:
+        total += signals.margin(logits.astype(np.float64), labels)
+    return total / len(subject.outputs.epochs)
+
+
+def _over_epochs(
+    subject: Subject, signal: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    values = [
+        signal(signals.log_softmax(logits), subject.labels)
+        for logits in subject.outputs.epochs
+    ]
+    return np.mean(values, axis=0)
+
+
+def out_of_sample(subject: Subject) -> np.ndarray:
+    """Probabilities float64 (N, K) as cleanlab's tutorials make them of embeddings.
+
+    Five-fold cross-validated logistic regression, docs.cleanlab.ai, image tutorial.
+    """
+    folds = StratifiedKFold(5, shuffle=True, random_state=subject.seed)
+    return cross_val_predict(
+        LogisticRegression(max_iter=1000),
+        heads.standardise(subject.outputs.embeddings),
+        subject.labels,
+        cv=folds,
+        method="predict_proba",
+    )
+
+
+def cleanlab(method: str) -> Method:
+    """cleanlab's ``get_label_quality_scores``, upside down."""
+
+    def score(subject: Subject) -> np.ndarray:
+        from cleanlab.rank import get_label_quality_scores
+
+        return -get_label_quality_scores(
+            subject.labels, out_of_sample(subject), method=method
+        )
+
+    return score
+
+
+def confident_learning(subject: Subject) -> np.ndarray:
+    """cleanlab's ``find_label_issues``: its issues in its order, then the others."""
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    probabilities = out_of_sample(subject)
+    issues = find_label_issues(
+        subject.labels, probabilities, filter_by="confident_learning", n_jobs=1
+    )
+    return issues - get_label_quality_scores(subject.labels, probabilities)
+
+
+def mistakenness(subject: Subject) -> np.ndarray:
+    """``fiftyone.brain.compute_mistakenness``, on a dataset with logits."""
+    names = [f"{k:03d}" for k in range(int(subject.labels.max()) + 1)]
+    rows = zip(subject.labels.tolist(), subject.outputs.logits)
+    dataset = fo.Dataset(classes={"guess": names})
+    try:
+        dataset.add_samples(
+            [
+                fo.Sample(
+                    f"{n}.png",
+                    label=fo.Classification(label=names[given]),
+                    guess=fo.Classification(
+                        label=names[int(logits.argmax())],
+                        logits=logits.astype(float),
+                        confidence=float(signals.softmax(logits[None]).max()),
+                    ),
+                )
+                for n, (given, logits) in enumerate(rows)
+            ],
+            progress=False,
+        )
+        fob.compute_mistakenness(
+            dataset, "guess", label_field="label", use_logits=True, progress=False
+        )
+        return np.array(dataset.values("mistakenness"))
+    finally:
+        dataset.delete()
+
+
+def neighbours(subject: Subject) -> np.ndarray:
+    """Share of the nearest embeddings with another label: SimiFeat, arXiv 2110.06283.
+
+    Its vote, by cosine, over ten neighbours; ties go to the farther neighbours' mean
+    similarity.
+    """
+    features = subject.outputs.embeddings
+    features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(features)
+    distance, found = search.kneighbors(features)
+    agree = subject.labels[found[:, 1:]] == subject.labels[:, None]
+    similarity = 1 - distance[:, 1:] ** 2 / 2
+    return -(agree * similarity).sum(1)
+
+
+def chance(subject: Subject) -> np.ndarray:
+    """A random order."""
+    return np.random.default_rng(subject.seed).random(len(subject.labels))
+
+
+OURS = "dfaulo"
+METHODS: dict[str, Method] = {
+    OURS: ours,
+    "paper": papers,
+    "loss": loss,
+    "margin": margin,
+    "mean loss over epochs": mean_loss,
+    "AUM": area_under_margin,
+    "cleanlab self-confidence": cleanlab("self_confidence"),
+    "cleanlab normalized margin": cleanlab("normalized_margin"),
+    "cleanlab confident learning": confident_learning,
+    "FiftyOne mistakenness": mistakenness,
+    "k-NN vote": neighbours,
+    "random": chance,
+}

@@ -1,0 +1,110 @@
+"""What one network makes of a case: every method judges the same outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.cases import Case
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import device, dfaulo, images, network, training
+
+SOURCES = [Path(str(m.__file__)) for m in (device, images, network, training)]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A trained network's outputs on the N samples of a case.
+
+    Attributes:
+        embeddings: float32 (N, D), of the penultimate layer.
+        logits: float32 (N, K), at the end of training.
+        epochs: float32 (E, N, K), logits after each epoch.
+        seconds: what training and the outputs at its end took.
+    """
+
+    embeddings: np.ndarray
+    logits: np.ndarray
+    epochs: np.ndarray
+    seconds: np.ndarray
+
+
+def prepare(pixels: np.ndarray) -> np.ndarray:
+    """Images as the plugin gives them to the network: uint8 (N, S, S, 3)."""
+    if pixels.ndim == 3:
+        pixels = np.repeat(pixels[..., None], 3, axis=3)
+    return np.ascontiguousarray(pixels)
+
+
+def train(case: Case, seed: int) -> Outputs:
+    """Trains the plugin's network on the case as it is."""
+    pixels, settings = prepare(case.images), Settings(seed=seed)
+    epochs: list[np.ndarray] = []
+    aside = 0.0
+
+    def watch(state: training.Network) -> None:
+        nonlocal aside
+        start = time.perf_counter()
+        epochs.append(state.outputs(pixels)[1])
+        aside += time.perf_counter() - start
+
+    start = time.perf_counter()
+    trained = training.train_network(
+        pixels,
+        case.labels,
+        int(case.labels.max()) + 1,
+        settings=settings,
+        after_epoch=watch,
+    )
+    embeddings, logits = trained.outputs(pixels)
+    seconds = time.perf_counter() - start - aside
+    return Outputs(embeddings, logits, np.stack(epochs), np.float64(seconds))
+
+
+def load(case: Case, seed: int, folder: Path) -> Outputs:
+    """As :func:`train`, once: the outputs are kept in the folder."""
+    file = folder / f"{case.name}-{seed}-{_version(case)}.npz"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part.npz")
+        np.savez(part, **asdict(train(case, seed)))
+        part.replace(file)
+    with np.load(file, allow_pickle=False) as arrays:
+        return Outputs(**arrays)
+
+
+def _version(case: Case) -> str:
+    """Changes with the images, the labels and the code that trains."""
+    digest = hashlib.sha256()
+    for part in (case.images.tobytes(), case.labels.tobytes()):
+        digest.update(part)
+    for source in SOURCES:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, int]]:
+    """Each class with the one that it is most often taken for, most confused first.
+
+    Args:
+        clean: a case without faults.
+        load: gives the outputs of a case.
+    """
+    outputs, labels = load(clean), clean.labels
+    votes = dfaulo.mutant_log_probabilities(outputs.embeddings, labels, 0)[0]
+    seen = votes.copy()
+    seen[np.arange(len(labels)), labels] = -np.inf
+    wrong = Counter(zip(labels.tolist(), seen.argmax(1).tolist()))
+    best: dict[int, tuple[float, int]] = {}
+    sizes = np.bincount(labels)
+    for (source, target), count in wrong.items():
+        share = count / sizes[source]
+        best[source] = max(best.get(source, (0.0, 0)), (share, target))
+    order = sorted(best, key=lambda k: (-best[k][0], k))
+    return [(k, best[k][1]) for k in order]

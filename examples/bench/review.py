@@ -1,0 +1,138 @@
+"""Simulated reviewers: what checking samples does to the ranking and to the estimate.
+
+They mark batches of 50 from the top of the current ranking by the truth, or with one
+verdict in ten wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from bench.cases import Case
+from fiftyone_dfaulo.engine import paper
+from fiftyone_dfaulo.engine.estimate import FaultEstimate, estimate_faults
+from fiftyone_dfaulo.engine.ranking import learn
+from fiftyone_dfaulo.engine.result import Scores
+
+BATCH = 50
+MARKS = (0.01, 0.05)
+WRONG = (0.0, 0.1)
+Update = Callable[[Scores, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a review stands.
+
+    Attributes:
+        initial: AP of the initial score over the unchecked, by the truth.
+        updated: AP of the updated score over the same.
+        estimate: of the number of faults in all.
+        found: true faults among the checked.
+    """
+
+    initial: float
+    updated: float
+    estimate: FaultEstimate
+    found: int
+
+
+def learned(scores: Scores, labels: np.ndarray, verdicts: np.ndarray) -> np.ndarray:
+    """Our update."""
+    return learn(scores.suspiciousness, verdicts, scores.suggestion, labels)
+
+
+def as_in_paper(scores: Scores, _: np.ndarray, verdicts: np.ndarray) -> np.ndarray:
+    """The paper's: a regression of the verdicts on its features, and nothing else."""
+    checked = np.flatnonzero(verdicts >= 0)
+    return paper.update(
+        scores.signals, scores.suspiciousness, checked, verdicts[checked] == 1
+    )
+
+
+def simulate(
+    scores: Scores, case: Case, update: Update, wrong: float, seed: int
+) -> list[State]:
+    """States before any verdict and at each of MARKS."""
+    faults, count = case.faults, len(case.faults)
+    said = faults ^ (np.random.default_rng(seed).random(count) < wrong)
+    verdicts, current = np.full(count, -1, np.int8), scores.suspiciousness
+    states = [_look(scores, case, verdicts, current)]
+    for mark in (int(count * share) for share in MARKS):
+        while (checked := int((verdicts >= 0).sum())) < mark:
+            order = np.argsort(-np.where(verdicts < 0, current, -1.0), kind="stable")
+            batch = order[: min(BATCH, mark - checked)]
+            verdicts[batch] = said[batch]
+            current = update(scores, case.labels, verdicts)
+        states.append(_look(scores, case, verdicts, current))
+    return states
+
+
+def _look(
+    scores: Scores, case: Case, verdicts: np.ndarray, current: np.ndarray
+) -> State:
+    left, initial = verdicts < 0, scores.suspiciousness
+    return State(
+        float(average_precision_score(case.faults[left], initial[left])),
+        float(average_precision_score(case.faults[left], current[left])),
+        estimate_faults(initial, verdicts, scores.suggestion, case.labels),
+        int(case.faults[~left].sum()),
+    )
+
+
+@dataclass(frozen=True)
+class Review:
+    """The reviews of one case, one for each seed, by ours and by the paper's method."""
+
+    case: str
+    wrong: float
+    faults: list[int]
+    ours: list[list[State]]
+    papers: list[list[State]]
+
+
+def ranking_table(reviews: Sequence[Review]) -> Iterator[str]:
+    """AP of the initial and of the updated score over the unchecked, in Markdown."""
+    yield "| case | wrong verdicts | ours, 1 % | 5 % | paper's, 1 % | 5 % |"
+    yield "|---|---|---|---|---|---|"
+    for review in reviews:
+        cells = [review.case, f"{review.wrong:.0%}"]
+        for runs in (review.ours, review.papers):
+            for mark in range(1, len(MARKS) + 1):
+                cells.append(_arrow([run[mark] for run in runs]) if runs else "")
+        yield "| " + " | ".join(cells) + " |"
+
+
+def _arrow(states: list[State]) -> str:
+    before, after = (
+        np.mean([getattr(state, name) for state in states])
+        for name in ("initial", "updated")
+    )
+    least = min(state.updated - state.initial for state in states)
+    found = np.mean([state.found for state in states])
+    return f"{before:.3f} → {after:.3f} (≥ {least:+.3f}); {found:.0f}"
+
+
+def estimate_table(reviews: Sequence[Review]) -> Iterator[str]:
+    """The estimated number of faults beside the truth, in Markdown."""
+    yield "| case | wrong verdicts | faults | before | after 1 % | after 5 % | inside |"
+    yield "|---|---|---|---|---|---|---|"
+    for review in reviews:
+        cells = [review.case, f"{review.wrong:.0%}", f"{np.mean(review.faults):.0f}"]
+        inside = []
+        for mark in range(len(MARKS) + 1):
+            estimates = [run[mark].estimate for run in review.ours]
+            count, low, high = (
+                np.mean([getattr(each, name) for each in estimates])
+                for name in ("count", "low", "high")
+            )
+            cells.append(f"{count:.0f} ({low:.0f} to {high:.0f})")
+            inside += [
+                each.low <= faults <= each.high
+                for each, faults in zip(estimates, review.faults)
+            ]
+        yield "| " + " | ".join([*cells, f"{sum(inside)} of {len(inside)}"]) + " |"
