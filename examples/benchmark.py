@@ -1,15 +1,26 @@
 """How well faults are found, how long each stage takes, and how much memory.
 
-    python examples/benchmark.py images [--npz FILE] [--seeds 3] [--method paper]
+    python examples/benchmark.py compare [--npz FILE[:LABELS[:TRUTH]]] [--kinds pair]
+    python examples/benchmark.py review [--npz FILE[:LABELS[:TRUTH]]] [--paper 1]
+    python examples/benchmark.py images [--npz FILE[:LABELS[:TRUTH]]] [--method paper]
     python examples/benchmark.py embeddings [--counts 10000 100000]
 
-``images`` writes the images out as files, plants faults, builds a FiftyOne dataset and
-runs :func:`fiftyone_dfaulo.compute_suspiciousness` on it, once for each seed. Without
-``--npz`` it takes scikit-learn's digits. An npz file holds ``images`` (N, H, W) or
-(N, H, W, 3), uint8, and labels (N,); where ``--truth`` names true labels in it, nothing
-is planted, and a fault is a label that differs from them.
+``compare`` plants faults of several kinds and has every method find them: ours, the
+paper's, cleanlab's, FiftyOne's own and more, all on the outputs of one network for each
+case and seed. It writes tables, a JSON file and plots into ``--results``.
 
-``embeddings`` scores synthetic embeddings of growing number, without any image.
+``review`` simulates reviewers: what their verdicts do to the ranking of the unchecked,
+and to the estimated number of faults.
+
+``images`` writes the images out as files, plants random wrong labels, and runs
+:func:`fiftyone_dfaulo.compute_suspiciousness` on a FiftyOne dataset of them, once for
+each seed. ``embeddings`` scores synthetic embeddings of growing number.
+
+The images are scikit-learn's digits, or those of ``--npz`` (``images`` (N, H, W) or
+(N, H, W, 3), uint8, and labels (N,)), ``--folder`` (a folder for each class) or
+``--dataset`` (a FiftyOne dataset, or one of its zoo). Where true labels are named in an
+npz file, nothing is planted: a fault is a label that differs from them. What trained
+networks put out is kept in ``--outputs``.
 
 ``make bench ARGS="..."`` runs it with a FiftyOne of its own.
 """
@@ -21,57 +32,99 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
+from bench import cases, compare, outputs, review
+from bench.cases import Case
+from bench.methods import METHODS, Subject, our_scores, papers_scores
 from PIL import Image
-from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
 import fiftyone_dfaulo as dfaulo
+from fiftyone_dfaulo.engine.result import Scores
 
 BASE_STAGES = ("Training the network",)
 OWN_STAGES = ("Scoring with mutants",)
 
 
-@dataclass(frozen=True)
-class Data:
-    """Images, the labels to be checked, and which of those are wrong."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    faults: np.ndarray
-
-
-def load(options: argparse.Namespace, seed: int) -> Data:
-    """The images asked for, with faults as they are or planted."""
-    if options.npz is None:
-        digits = load_digits()
-        images, labels = (digits.images * 15.9375).astype(np.uint8), digits.target
-    else:
-        with np.load(options.npz, allow_pickle=False) as arrays:
-            images, labels = arrays["images"], arrays[options.labels].astype(int)
-            if options.truth is not None:
-                return Data(images, labels, labels != arrays[options.truth])
-    planted = plant(labels, options.rate, np.random.default_rng(seed))
-    return Data(images, planted, planted != labels)
+def read_sources(options: argparse.Namespace) -> list[Case]:
+    """The images asked for, with faults as they are or none."""
+    found = [read_npz(spec) for spec in options.npz]
+    found += [cases.read_folder(path) for path in options.folder]
+    found += [cases.read_dataset(*name.split(":")) for name in options.dataset]
+    return found or [cases.read_digits()]
 
 
-def plant(labels: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """In every class, gives a share of the samples a uniformly drawn other label."""
-    planted, num_classes = labels.copy(), int(labels.max()) + 1
-    for k in range(num_classes):
-        members = rng.permutation(np.flatnonzero(labels == k))
-        chosen = members[: round(rate * len(members))]
-        planted[chosen] = (k + rng.integers(1, num_classes, len(chosen))) % num_classes
-    return planted
+def read_npz(spec: str) -> Case:
+    """``FILE``, ``FILE:LABELS`` or ``FILE:LABELS:TRUTH``."""
+    path, *names = spec.split(":")
+    return cases.read_npz(Path(path), *names)
 
 
-def build_dataset(data: Data, folder: Path) -> Any:
+def subjects(options: argparse.Namespace) -> Iterator[tuple[str, Subject]]:
+    """Every case and seed, with its network's outputs; and the case's name."""
+
+    def load(case: Case, seed: int = 0) -> outputs.Outputs:
+        return outputs.load(case, seed, options.outputs)
+
+    for source in read_sources(options):
+        if source.faults.any():
+            for seed in range(options.seeds):
+                yield source.name, Subject(source, load(source, seed), seed)
+            continue
+        pairs = outputs.confused(source, load)
+        for kind in options.kinds:
+            for rate in [cases.LEAK] if kind == "pair" else options.rates:
+                for seed in range(options.seeds):
+                    case = cases.plant(source, kind, rate, seed, pairs)
+                    name = f"{source.name}-{kind}-{rate:g}"
+                    yield name, Subject(case, load(case, seed), seed)
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """Measures every method, keeping what is measured as it goes."""
+    options.results.mkdir(parents=True, exist_ok=True)
+    measurements = []
+    for name, subject in subjects(options):
+        for method in options.methods:
+            measurements.append(compare.measure(name, method, subject))
+            figures = measurements[-1].figures
+            print(f"{name} {subject.seed} {method}: AP {figures['AP']:.3f}", flush=True)
+        compare.write_json(measurements, options.results / "compare.json")
+    table = "\n".join(compare.tables(measurements))
+    (options.results / "compare.md").write_text(table + "\n", encoding="utf-8")
+    compare.plot(measurements, options.results)
+    print(table)
+
+
+def run_review(options: argparse.Namespace) -> None:
+    """Simulates reviewers who are right, and some who are wrong one time in ten."""
+    found: dict[tuple[str, float], review.Review] = {}
+    for name, subject in subjects(options):
+        ways: list[tuple[Scores, review.Update]] = [
+            (our_scores(subject), review.learned)
+        ]
+        if subject.seed < options.paper:
+            ways.append((papers_scores(subject), review.as_in_paper))
+        for wrong in review.WRONG:
+            fresh = review.Review(name, wrong, [], [], [])
+            each = found.setdefault((name, wrong), fresh)
+            each.faults.append(int(subject.case.faults.sum()))
+            for runs, (scores, update) in zip((each.ours, each.papers), ways):
+                states = review.simulate(
+                    scores, subject.case, update, wrong, subject.seed
+                )
+                runs.append(states)
+        print(f"{name} {subject.seed}", file=sys.stderr, flush=True)
+    print(*review.ranking_table(list(found.values())), "", sep="\n")
+    print(*review.estimate_table(list(found.values())), sep="\n")
+
+
+def build_dataset(data: Case, folder: Path) -> Any:
     """Writes the images out as PNG files and makes a dataset of them."""
     samples = []
     for number, image in enumerate(data.images):
@@ -84,9 +137,11 @@ def build_dataset(data: Data, folder: Path) -> Any:
     return dataset
 
 
-def measure_images(options: argparse.Namespace, seed: int) -> float:
+def measure_images(source: Case, options: argparse.Namespace, seed: int) -> float:
     """Runs one seed and prints its line; gives the average precision."""
-    data = load(options, seed)
+    data = source
+    if not source.faults.any():
+        data = cases.plant(source, "random-label", options.rate, seed, [])
     with tempfile.TemporaryDirectory() as folder:
         dataset = build_dataset(data, Path(folder))
         try:
@@ -122,7 +177,9 @@ def measure_embeddings(count: int, width: int, num_classes: int) -> None:
     centres = rng.normal(size=(num_classes, width)).astype(np.float32)
     embeddings = rng.normal(scale=5, size=(count, width)).astype(np.float32)
     embeddings += centres[truth]
-    labels = plant(truth, 0.05, rng)
+    flips = rng.random(count) < 0.05
+    moved = truth + rng.integers(1, num_classes, count)
+    labels = np.where(flips, moved % num_classes, truth)
     dataset = fo.Dataset()
     try:
         dataset.add_samples(
@@ -157,12 +214,35 @@ def peak_gib() -> float:
 def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    images = commands.add_parser("images", help="train a network on images")
-    images.add_argument("--npz", help="an npz file; scikit-learn's digits without")
-    images.add_argument("--labels", default="labels", help="labels in the npz file")
-    images.add_argument("--truth", help="true labels in it: plant nothing")
+
+    sources = argparse.ArgumentParser(add_help=False)
+    sources.add_argument("--npz", action="append", default=[])
+    sources.add_argument("--folder", action="append", default=[], type=Path)
+    sources.add_argument("--dataset", action="append", default=[])
+    sources.add_argument("--seeds", type=int, default=3, help="how many")
+
+    planted = argparse.ArgumentParser(add_help=False)
+    kinds = list(cases.KINDS)
+    planted.add_argument("--kinds", nargs="+", default=kinds, choices=kinds)
+    planted.add_argument("--rates", nargs="+", type=float, default=[0.05])
+    planted.add_argument("--outputs", type=Path, default=Path(".bench/outputs"))
+
+    comparing = commands.add_parser(
+        "compare", parents=[sources, planted], help="every method, on every kind"
+    )
+    methods = list(METHODS)
+    comparing.add_argument("--methods", nargs="+", default=methods, choices=methods)
+    comparing.add_argument("--results", type=Path, default=Path(".bench/results"))
+    reviewing = commands.add_parser(
+        "review", parents=[sources, planted], help="simulated reviewers"
+    )
+    reviewing.add_argument(
+        "--paper", type=int, default=0, help="seeds for the paper's method too: slow"
+    )
+    images = commands.add_parser(
+        "images", parents=[sources], help="the whole run, on image files"
+    )
     images.add_argument("--rate", type=float, default=0.05, help="share of faults")
-    images.add_argument("--seeds", type=int, default=3, help="how many")
     images.add_argument("--method", default="dfaulo", choices=["dfaulo", "paper"])
     images.add_argument("--max-epochs", type=int, default=30)
     embeddings = commands.add_parser("embeddings", help="score synthetic embeddings")
@@ -172,17 +252,30 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def run_images(options: argparse.Namespace) -> None:
+    """The whole run, once for each source and seed."""
+    for source in read_sources(options):
+        found = [measure_images(source, options, n) for n in range(options.seeds)]
+        print(
+            f"{source.name}: AP {np.mean(found):.3f} (from {min(found):.3f} to "
+            f"{max(found):.3f}, {len(found)} seeds); peak memory {peak_gib():.2f} GiB"
+        )
+
+
+def run_embeddings(options: argparse.Namespace) -> None:
+    """Growing numbers of embeddings."""
+    for count in sorted(options.counts):  # peak memory only ever grows
+        measure_embeddings(count, options.width, options.classes)
+
+
 def main() -> None:
     options = read_options()
-    if options.command == "embeddings":
-        for count in sorted(options.counts):  # peak memory only ever grows
-            measure_embeddings(count, options.width, options.classes)
-        return
-    found = [measure_images(options, seed) for seed in range(options.seeds)]
-    print(
-        f"AP {np.mean(found):.3f} (from {min(found):.3f} to {max(found):.3f}, "
-        f"{len(found)} seeds); peak memory {peak_gib():.2f} GiB"
-    )
+    {
+        "compare": run_compare,
+        "review": run_review,
+        "images": run_images,
+        "embeddings": run_embeddings,
+    }[options.command](options)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -24,6 +25,36 @@ def test_images_are_measured_by_seed_and_in_the_mean() -> None:
     assert float(mean) > 0.5
     assert re.search(r"Training the network \d+\.\d s", output)
     assert re.search(r"peak memory \d+\.\d+ GiB", output)
+
+
+def test_every_method_is_compared_on_every_kind(tmp_path: Path) -> None:
+    places = ["--outputs", str(tmp_path / "outputs"), "--results", str(tmp_path)]
+    kinds = ["--kinds", "random-label", "pair", "--seeds", "1"]
+    methods = ["--methods", "dfaulo", "loss", "FiftyOne mistakenness", "random"]
+    output = run("compare", *places, *kinds, *methods)
+
+    rows = json.loads((tmp_path / "compare.json").read_text())
+    cases = ["digits-random-label-0.05", "digits-pair-0.15"]
+    assert [(row["case"], row["method"]) for row in rows] == [
+        (case, method) for case in cases for method in methods[1:]
+    ]
+    precision = {(row["case"], row["method"]): row["figures"]["AP"] for row in rows}
+    for case in cases:
+        assert precision[case, "dfaulo"] > precision[case, "random"] + 0.5
+    table = (tmp_path / "compare.md").read_text()
+    assert table in output
+    ours = precision[cases[0], "dfaulo"]
+    assert f"| {cases[0]} | {ours:.3f} |" in table
+    assert sorted(p.stem for p in tmp_path.glob("*.png")) == sorted(cases)
+
+
+def test_simulated_reviewers_leave_a_table(tmp_path: Path) -> None:
+    output = run(
+        *("review", "--outputs", str(tmp_path), "--kinds", "random-label"),
+        *("--seeds", "1"),
+    )
+    rows = re.findall(r"^\| digits-random-label-0.05 \| (\d+)% ", output, re.MULTILINE)
+    assert rows == ["0", "10", "0", "10"]
 
 
 def test_embeddings_are_measured_for_every_count() -> None:

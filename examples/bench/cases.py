@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import fiftyone as fo
+import fiftyone.zoo as foz
 import numpy as np
 from sklearn.datasets import load_digits, load_sample_images
+
+from fiftyone_dfaulo.engine.images import decode_images
 
 LEAK = 0.15
 """Share of a class that the kind ``pair`` gives the label of a confusable class."""
@@ -56,6 +60,29 @@ def read_npz(path: Path, labels: str = "labels", truth: str | None = None) -> Ca
             return _clean(path.stem, images, given)
         true = arrays[truth].astype(np.int64)
     return Case(f"{path.stem}-{labels}", images, given, given != true, true)
+
+
+def read_folder(path: Path) -> Case:
+    """A folder with one folder of image files for each class."""
+    files = sorted(file for file in path.glob("*/*") if file.is_file())
+    return _decode(path.name, list(map(str, files)), [f.parent.name for f in files])
+
+
+def read_dataset(name: str, field: str = "ground_truth") -> Case:
+    """A FiftyOne dataset, by its name or by its name in FiftyOne's zoo."""
+    if fo.dataset_exists(name):
+        dataset = fo.load_dataset(name)
+    else:
+        dataset = foz.load_zoo_dataset(name)
+    paths, labels = dataset.exists(field).values(["filepath", f"{field}.label"])
+    return _decode(name, paths, labels)
+
+
+def _decode(name: str, paths: list[str], names: list[str]) -> Case:
+    decoded = decode_images(paths, size=None, workers=2, memory_budget=8 * 1024**3)
+    used = [names[n] for n in decoded.index]
+    _, labels = np.unique(used, return_inverse=True)
+    return _clean(name, decoded.pixels, labels.astype(np.int64))
 
 
 def _clean(name: str, images: np.ndarray, labels: np.ndarray) -> Case:

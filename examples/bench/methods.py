@@ -159,7 +159,7 @@ def mistakenness(subject: Subject) -> np.ndarray:
     """``fiftyone.brain.compute_mistakenness``, on a dataset with logits."""
     names = [f"{k:03d}" for k in range(int(subject.labels.max()) + 1)]
     rows = zip(subject.labels.tolist(), subject.outputs.logits)
-    dataset = fo.Dataset(classes={"guess": names})
+    dataset = fo.Dataset()
     try:
         dataset.add_samples(
             [

@@ -46,7 +46,7 @@ def learned(scores: Scores, labels: np.ndarray, verdicts: np.ndarray) -> np.ndar
     return learn(scores.suspiciousness, verdicts, scores.suggestion, labels)
 
 
-def as_in_paper(scores: Scores, _: np.ndarray, verdicts: np.ndarray) -> np.ndarray:
+def as_in_paper(scores: Scores, labels: np.ndarray, verdicts: np.ndarray) -> np.ndarray:
     """The paper's: a regression of the verdicts on its features, and nothing else."""
     checked = np.flatnonzero(verdicts >= 0)
     return paper.update(
