@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fiftyone_dfaulo.adapter.runs import field_names
+from fiftyone_dfaulo.adapter.runs import field_names, review_names
 from fiftyone_dfaulo.engine.reasons import REASONS
 
 ROOT = Path(__file__).parents[1]
@@ -36,17 +36,22 @@ def blocks(language: str) -> list[str]:
 
 
 def test_every_snippet_runs(
-    make_dataset: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    make_dataset: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     dataset = make_dataset(["ab"[n % 2] for n in range(60)])
     vectors = np.random.default_rng(0).normal(size=(60, 4))
     dataset.set_values("my_embeddings", list(vectors))
     monkeypatch.setattr(fo, "load_dataset", {"my-dataset": dataset}.__getitem__)
+    monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for snippet in blocks("python"):
         exec(snippet, names)
     assert len(names["worst"]) == 60
     assert dataset.list_brain_runs() == ["dfaulo"]
+    assert dataset.load_saved_view("to relabel").count() == 5
+    assert (tmp_path / "review.csv").read_text().count("\n") == 51
 
 
 def test_every_command_is_run_by_a_test() -> None:
@@ -59,7 +64,8 @@ def test_every_command_is_run_by_a_test() -> None:
 
 def test_fields_and_reasons_are_those_of_the_code() -> None:
     assert re.findall(r"^\| `(dfaulo_\w+)`", README, re.MULTILINE) == [
-        *field_names("dfaulo")
+        *field_names("dfaulo"),
+        *review_names("dfaulo"),
     ]
     for reason in REASONS:
         assert f"`{reason}`" in README
