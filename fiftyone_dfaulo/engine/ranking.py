@@ -28,7 +28,7 @@ LEAST_WEIGHT = 0.01
 WRONG = 0.02
 """Share of verdicts that are taken to be wrong."""
 
-FADING = 2.0  # in log-odds; an effect has fallen to 1/e that far below
+FADING = 1.0  # in log-odds; an effect has fallen to 1/e that far below
 EFFECT_SCALE = 1.0  # in log-odds
 NO_EFFECT = 1e-6
 INTERCEPT_SCALE = 3.0  # in log-odds; the initial score is not calibrated

@@ -8,15 +8,41 @@ from typing import Any
 
 from fiftyone_dfaulo._version import __version__
 from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
+from fiftyone_dfaulo.plugin.leaving_operators import (
+    ApplySuggestions,
+    ExportReview,
+    RevertSuggestions,
+    TagSuspicious,
+)
+from fiftyone_dfaulo.plugin.panel import ReviewPanel
+from fiftyone_dfaulo.plugin.review_operators import (
+    MarkCorrect,
+    MarkFaulty,
+    OpenReview,
+    RecordVerdicts,
+    UpdateSuspiciousness,
+)
 
 logger = logging.getLogger(__name__)
 
-OPERATORS = [ComputeSuspiciousness]
-"""The operator classes; ``fiftyone.yml`` lists the names of the same ones."""
+OPERATORS = [
+    ComputeSuspiciousness,
+    OpenReview,
+    RecordVerdicts,
+    MarkFaulty,
+    MarkCorrect,
+    UpdateSuspiciousness,
+    TagSuspicious,
+    ApplySuggestions,
+    RevertSuggestions,
+    ExportReview,
+]
+PANELS = [ReviewPanel]
+"""The classes; ``fiftyone.yml`` lists the names of the same ones, in this order."""
 
 
 def register(plugin: Any) -> None:
-    """Registers every operator with FiftyOne.
+    """Registers every operator and panel with FiftyOne.
 
     Args:
         plugin: FiftyOne's ``PluginContext``.
@@ -24,8 +50,8 @@ def register(plugin: Any) -> None:
     definition = getattr(plugin, "plugin_definition", None)
     if definition is not None:
         _compare_versions(definition.version, definition.directory)
-    for operator in OPERATORS:
-        plugin.register(operator)
+    for cls in [*OPERATORS, *PANELS]:
+        plugin.register(cls)
 
 
 @cache  # FiftyOne loads its plugins again for every operator it runs

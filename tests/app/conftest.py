@@ -41,10 +41,11 @@ FLAGS = [
 
 
 class Server(NamedTuple):
-    """The App's server: its address, and the file that it logs to."""
+    """The App's server: its address, the file that it logs to, and its process."""
 
     url: str
     log: Path
+    process: Any
 
 
 def chromium() -> str:
@@ -109,20 +110,27 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
-def server(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    """The App's server, as FiftyOne itself starts it."""
+@contextmanager
+def serving(environment: dict[str, str], log: Path) -> Iterator[Server]:
+    """The App's server, as FiftyOne itself starts it, until the end of the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "server.log"
     command = [sys.executable, "main.py", "--address", "127.0.0.1", "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     with running(command, log, env=environment, cwd=foc.SERVER_DIR) as process:
         _wait_for(url, process, log)
-        yield Server(url, log)
+        yield Server(url, log, process)
+
+
+@pytest.fixture(scope="session")
+def server(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One server for all tests."""
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with serving(environment, log) as server:
+        yield server
 
 
 def _wait_for(url: str, process: Any, log: Path) -> None:

@@ -1,0 +1,35 @@
+"""Which run the panel, the forms and the toolbar's buttons speak of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone_dfaulo.adapter.runs import DFauLo
+
+_STORE = "dfaulo_review"
+
+
+def list_runs(dataset: Any) -> list[str]:
+    """Keys of the dataset's DFauLo runs, the newest first."""
+    keys = dataset.list_brain_runs(type="dfaulo")
+    return sorted(
+        keys, key=lambda key: DFauLo.get_run_info(dataset, key).timestamp, reverse=True
+    )
+
+
+def current_run(ctx: Any) -> str | None:
+    """The run asked for, else the one last chosen in the panel, else the newest.
+
+    A run that is asked for is returned as it is, whether or not it exists.
+    """
+    asked = ctx.params.get("brain_key")
+    if asked:
+        return str(asked)
+    runs = list_runs(ctx.dataset)
+    chosen = ctx.store(_STORE).get("run") if len(runs) > 1 else None
+    return chosen if chosen in runs else next(iter(runs), None)
+
+
+def choose_run(ctx: Any, brain_key: str) -> None:
+    """Makes this the run that panel, forms and buttons speak of."""
+    ctx.store(_STORE).set("run", brain_key)

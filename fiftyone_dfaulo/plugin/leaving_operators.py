@@ -1,0 +1,178 @@
+"""Operators that end a review: tag, correct, undo, export."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+from fiftyone.operators.types import RiskLevel
+
+from fiftyone_dfaulo.adapter.corrections import apply_suggestions, revert_suggestions
+from fiftyone_dfaulo.adapter.export import export_review
+from fiftyone_dfaulo.adapter.runs import load_config
+from fiftyone_dfaulo.adapter.tagging import tag_suspicious
+from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, samples
+
+_EXAMPLES = 3
+_PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
+
+
+class TagSuspicious(ReviewOperator):
+    """Tags samples to relabel them elsewhere."""
+
+    name_ = "tag_suspicious"
+    label = "Tag suspicious samples"
+    description = "Tag samples for relabeling, and save them as a view"
+    icon = "sell"
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks which samples, the tag and the view's name."""
+        choices = {
+            "faulty": "Those marked faulty",
+            "top": "The most suspicious, by number",
+            "fraction": "The most suspicious, by fraction",
+            "min_suspiciousness": "All above a suspiciousness",
+        }
+        add_choice(inputs, "which", "Samples", choices)
+        which = ctx.params.get("which")
+        if which == "top":
+            inputs.int("top", default=100, min=1, label="How many")
+        elif which == "fraction":
+            inputs.float("fraction", default=0.05, min=0, max=1, label="Fraction")
+        elif which == "min_suspiciousness":
+            name = "min_suspiciousness"
+            inputs.float(name, default=0.5, min=0, max=1, label="Suspiciousness")
+        inputs.str("tag", default="relabel", required=True, label="Tag")
+        inputs.str("save_view", label="Save as a view named", description="Optional")
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Tags."""
+        tag = ctx.params.get("tag") or "relabel"
+        count = tag_suspicious(
+            ctx.dataset,
+            key,
+            tag=tag,
+            save_view=ctx.params.get("save_view") or None,
+            **_picked(ctx.params),
+        )
+        return f"Tagged {tag!r}: {samples(count)}"
+
+
+def _picked(params: dict[str, Any]) -> dict[str, Any]:
+    """Which samples: by the form's choice, else by what was given from Python."""
+    which = params.get("which")
+    if which == "faulty":
+        return {"verdict": "faulty"}
+    if which is not None:
+        return {which: params.get(which)}
+    given = {n: params[n] for n in _PICKS if params.get(n) is not None}
+    return given or {"verdict": "faulty"}
+
+
+class ApplySuggestions(ReviewOperator):
+    """Sets the labels of faulty samples to what they look like."""
+
+    name_ = "apply_suggestions"
+    label = "Correct labels"
+    description = "Set labels to the suggestion, or to a class; can be undone"
+    icon = "auto_fix_high"
+    risk = RiskLevel.HIGH
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks which samples and which label."""
+        config = load_config(ctx.dataset, key)
+        verdict = config.run_fields.verdict
+        faulty = ctx.dataset.count_values(verdict).get("faulty", 0)
+        choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
+        if ctx.selected:
+            chosen = {"selected": f"The selection ({len(ctx.selected):,})"}
+            choices = {**chosen, **choices}
+        add_choice(inputs, "which", "Samples", choices)
+        if self._takes_selection(ctx):
+            labels = {"suggestion": "What each looks like", "class": "One class"}
+            add_choice(inputs, "set_to", "New label", labels)
+        if ctx.params.get("set_to") == "class" and self._takes_selection(ctx):
+            classes = types.AutocompleteView()
+            for name in ctx.dataset.distinct(f"{config.label_field}.label"):
+                classes.add_choice(name, label=name)
+            inputs.str("class", required=True, label="Class", view=classes)
+        inputs.view(
+            "note",
+            types.Notice(
+                label=f"Changes the field {config.label_field}",
+                description="The labels that were there are kept; 'Undo corrections' "
+                "brings them back",
+            ),
+        )
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Corrects."""
+        asked = {
+            n: ctx.params[n] for n in ("ids", "verdict", "label") if n in ctx.params
+        }
+        if self._takes_selection(ctx):
+            one = ctx.params.get("set_to") == "class"
+            label = ctx.params.get("class") if one else None
+            asked = {"ids": list(ctx.selected), "label": label}
+        done = apply_suggestions(ctx.dataset, key, **asked)
+        return f"Corrected: {samples(done.applied)}" + _named(done.skipped)
+
+    def _takes_selection(self, ctx: Any) -> bool:
+        default = "selected" if ctx.selected else "faulty"
+        return ctx.params.get("which", default) == "selected"
+
+
+def _named(skipped: dict[str, str]) -> str:
+    """Samples left out, with the reasons of the first."""
+    if not skipped:
+        return ""
+    reasons = sorted(set(skipped.values()))[:_EXAMPLES]
+    return f"; left as they are: {samples(len(skipped))} ({'; '.join(reasons)})"
+
+
+class RevertSuggestions(ReviewOperator):
+    """Brings back the labels from before the corrections."""
+
+    name_ = "revert_suggestions"
+    label = "Undo corrections"
+    description = "Bring back the labels from before; edits by hand are left alone"
+    icon = "undo"
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks which corrections."""
+        choices = {"all": "All corrections of this run"}
+        if ctx.selected:
+            choices = {**choices, "selected": f"The selection ({len(ctx.selected):,})"}
+        add_choice(inputs, "which", "Samples", choices)
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Reverts."""
+        selected = ctx.params.get("which") == "selected"
+        ids = list(ctx.selected) if selected else ctx.params.get("ids")
+        done = revert_suggestions(ctx.dataset, key, ids=ids)
+        said = f"Brought back: the label of {samples(done.reverted)}"
+        if done.edited:
+            shown = ", ".join(list(done.edited)[:_EXAMPLES])
+            count = samples(len(done.edited))
+            said += f"; edited by hand since, left alone: {count} ({shown})"
+        return said
+
+
+class ExportReview(ReviewOperator):
+    """Writes the reviewed samples to a file."""
+
+    name_ = "export_review"
+    label = "Export the review"
+    description = "Write verdicts, labels and suggestions to a CSV or JSON file"
+    icon = "download"
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks for the file."""
+        text = "On the machine of the App's server; ends in .csv or .json"
+        inputs.str("path", required=True, label="File", description=text)
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Writes the file."""
+        path = str(ctx.params.get("path") or "")
+        count = export_review(ctx.dataset, path, key)
+        return f"Written to {path}: {samples(count)}"

@@ -1,0 +1,105 @@
+"""What a selection in the grid says: which samples are faulty, which correct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import fiftyone as fo
+
+from fiftyone_dfaulo.adapter.runs import load_config
+from fiftyone_dfaulo.adapter.verdicts import record_verdicts
+
+Verdicts = dict[str, str | None]
+"""Sample id to verdict, None for a sample that is not checked."""
+
+
+class Selected(NamedTuple):
+    """Ids of the samples selected in the grid, by the type of their selection."""
+
+    faulty: list[str]
+    correct: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.faulty or self.correct)
+
+
+def read_selection(ctx: Any) -> Selected:
+    """Reads a normal selection as faulty, an alternative one (Alt+click) as correct."""
+    faulty: list[str] = []
+    correct: list[str] = []
+    known = {s["id"]: s.get("type") for s in ctx.selected_samples}
+    for sample in ctx.selected:
+        (correct if known.get(sample) == "alt" else faulty).append(sample)
+    return Selected(faulty, correct)
+
+
+def batch_of(view: Any) -> list[str] | None:
+    """Ids of the samples in the grid, if it shows a batch; else None.
+
+    A batch is an ordered selection; that the view itself says so, and no state, lets
+    a review go on after the page was loaded again.
+    """
+    ordered = (s for s in view._stages if isinstance(s, fo.Select) and s.ordered)
+    return list(view.values("id")) if any(ordered) else None
+
+
+def read_verdicts(dataset: Any, brain_key: str, ids: Sequence[str]) -> Verdicts:
+    """The verdicts of these samples."""
+    field = load_config(dataset, brain_key).run_fields.verdict
+    if not ids:
+        return {}
+    return dict(zip(*dataset.select(list(ids)).values(["id", field])))
+
+
+def mark(
+    dataset: Any, brain_key: str, selected: Selected, *, by: str | None = None
+) -> list[tuple[str, str | None, str]]:
+    """Records verdicts.
+
+    Returns:
+        for each sample whose verdict changed, its id, the verdict before and the one
+        after; see :func:`unmark`.
+    """
+    before = read_verdicts(dataset, brain_key, [*selected.faulty, *selected.correct])
+    record_verdicts(
+        dataset, brain_key, faulty=selected.faulty, correct=selected.correct, by=by
+    )
+    after = {
+        **dict.fromkeys(selected.faulty, "faulty"),
+        **dict.fromkeys(selected.correct, "correct"),
+    }
+    return [(i, before.get(i), v) for i, v in after.items() if before.get(i) != v]
+
+
+def unmark(
+    dataset: Any,
+    brain_key: str,
+    changes: Sequence[Sequence[Any]],
+    *,
+    by: str | None = None,
+) -> tuple[int, int]:
+    """Gives samples the verdicts they had before :func:`mark`.
+
+    Samples that were deleted, or that somebody has marked otherwise since, are left
+    alone.
+
+    Returns:
+        the number of samples given their verdict back, and of those left alone.
+    """
+    now = read_verdicts(dataset, brain_key, [change[0] for change in changes])
+    back: Mapping[str | None, list[str]] = {"faulty": [], "correct": [], None: []}
+    for sample, before, after in changes:
+        if now.get(sample, "") == after:
+            back[before].append(sample)
+    count = sum(map(len, back.values()))
+    if count:
+        record_verdicts(
+            dataset,
+            brain_key,
+            faulty=back["faulty"],
+            correct=back["correct"],
+            cleared=back[None],
+            by=by,
+        )
+    return count, len(changes) - count

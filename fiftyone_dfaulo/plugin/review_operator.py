@@ -1,0 +1,114 @@
+"""What the operators of a review have in common: a run, a form, one call."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import fiftyone.operators as foo
+import fiftyone.operators.types as types
+from fiftyone.operators.types import RiskLevel
+
+from fiftyone_dfaulo.adapter.runs import load_config
+from fiftyone_dfaulo.errors import DFauLoError, InputError
+from fiftyone_dfaulo.plugin.current_run import current_run, list_runs
+
+NO_RUN = "This dataset has no run yet. Execute 'Find suspicious labels' first"
+
+
+class ReviewOperator(foo.Operator):
+    """A form that asks for a run and more, and one call of the adapter."""
+
+    name_: str
+    label: str
+    description: str
+    icon: str
+    risk = RiskLevel.MEDIUM
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """How FiftyOne lists and runs this operator."""
+        return foo.OperatorConfig(
+            name=self.name_,
+            label=self.label,
+            description=self.description,
+            icon=self.icon,
+            dynamic=True,
+            execute_as_generator=True,
+            risk_level=self.risk,
+        )
+
+    def __call__(self, samples: Any, brain_key: str = "dfaulo", **params: Any) -> Any:
+        """Executes the operator from Python, with the answers to its form."""
+        context = {
+            "dataset": samples._root_dataset,
+            "view": samples.view(),
+            "params": {"brain_key": brain_key, **params},
+        }
+        return foo.execute_operator(self.uri, context)
+
+    def resolve_input(self, ctx: Any) -> types.Property:
+        """The form, with what is wrong with the answers so far."""
+        inputs = types.Object()
+        try:
+            key = _add_run(inputs, ctx)
+            self.ask(inputs, ctx, key)
+        except DFauLoError as error:
+            _add_problem(inputs, str(error))
+        return types.Property(inputs, view=types.View(label=self.label))
+
+    def execute(self, ctx: Any) -> Generator[Any, None, None]:
+        """Acts, and has the App show the change, or why there is none."""
+        try:
+            key = current_run(ctx)
+            if key is None:
+                raise InputError(NO_RUN)
+            said = self.act(ctx, key)
+        except DFauLoError as error:
+            yield ctx.ops.notify(str(error), variant="error")
+            raise
+        yield ctx.ops.reload_dataset()
+        yield ctx.ops.notify(said, variant="success")
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Adds to the form what there is to ask beside the run."""
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Does it, and says in a sentence what was done."""
+        raise NotImplementedError
+
+
+def _add_run(inputs: types.Object, ctx: Any) -> str:
+    runs, key = list_runs(ctx.dataset), current_run(ctx)
+    if key is None:
+        raise InputError(NO_RUN)
+    choices = types.Dropdown()
+    for run in runs:
+        choices.add_choice(run, label=run)
+    load_config(ctx.dataset, key)  # says more than the form, where there is none
+    inputs.enum("brain_key", runs, default=key, label="Run", view=choices)
+    return key
+
+
+def _add_problem(inputs: types.Object, problem: str) -> None:
+    view = types.Error(label="This cannot be done", description=problem)
+    prop = inputs.view("problem", view)
+    prop.invalid = True
+    prop.error_message = problem
+
+
+def add_choice(
+    inputs: types.Object, name: str, label: str, choices: dict[str, str]
+) -> None:
+    """Adds radio buttons, value to text; the first is the default."""
+    group = types.RadioGroup(orientation="vertical")
+    for value, text in choices.items():
+        group.add_choice(value, label=text)
+    inputs.enum(
+        name, list(choices), default=next(iter(choices)), label=label, view=group
+    )
+
+
+def samples(count: int) -> str:
+    """A number of samples, in words."""
+    return f"{count:,} sample" if count == 1 else f"{count:,} samples"

@@ -1,0 +1,254 @@
+"""A person reviews suspicious labels in the App, and corrects them."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
+from sklearn.datasets import load_digits
+
+from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from tests.app.app_tools import App
+from tests.app.conftest import ARTIFACTS, serving
+
+BATCH = 50
+SELECTED = "Mark selected"
+REST = "Mark selected, and the rest correct"
+LOOKS_LIKE = "9"
+"""The reviewer finds the labels of all that look like this class wrong, and no others:
+strong evidence, from which the ranking learns."""
+
+
+@pytest.fixture
+def digits(digits: Any) -> Any:
+    """The digits after a run, with their pixels as embeddings."""
+    pixels = load_digits().data[:600].astype(np.float32)
+    digits.set_values("vectors", list(pixels / 16))
+    compute_suspiciousness(digits, embeddings="vectors", progress=False)
+    return digits
+
+
+class Review:
+    """The panel, opened beside the grid."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        expect(app.tab.locator("[data-cy=action-browse-operations]")).to_be_visible()
+        app.tab.keyboard.press("`")
+        expect(app.tab.locator("[data-cy=operators-browser]")).to_be_visible()
+        app.tab.keyboard.type("Review suspicious")
+        app.tab.get_by_text("Review suspicious labels").last.click()
+        self.panel = app.tab.locator("[data-cy='panel-content-dfaulo_review']")
+
+    def button(self, name: str | re.Pattern[str]) -> Locator:
+        return self.panel.get_by_role("button", name=name, exact=True)
+
+    def press(self, name: str | re.Pattern[str]) -> None:
+        expect(self.button(name)).to_be_enabled()
+        self.button(name).click()
+
+    def next_batch(self) -> None:
+        self.press("Next batch")
+        self.shows(BATCH)
+
+    def shows(self, count: int) -> None:
+        expect(self.app.tab.get_by_text(f"{count} samples")).to_be_visible()
+
+    def select(self, tile: int, *, alt: bool = False) -> None:
+        """Clicks the box in the corner of a tile: faulty, or with Alt correct."""
+        self.app.tiles.nth(tile).hover()
+        self.app.tiles.nth(tile).click(
+            position={"x": 18, "y": 18}, modifiers=["Alt"] if alt else []
+        )
+
+    def says(self, text: str | re.Pattern[str]) -> None:
+        expect(self.panel.get_by_text(text).first).to_be_visible()
+
+    def estimate(self) -> str:
+        return self.panel.get_by_text("found of about").inner_text()
+
+
+def labels(dataset: Any) -> list[Any]:
+    """The labels as the database has them, byte for byte."""
+    found = dataset._sample_collection.find({}, {"ground_truth": 1}).sort("_id", 1)
+    return [document.get("ground_truth") for document in found]
+
+
+def unchecked(dataset: Any) -> list[Any]:
+    """The unchecked samples by suspiciousness, as the database sorts them."""
+    found = dataset._sample_collection.find({"dfaulo_verdict": None}, {"_id": 1})
+    return [d["_id"] for d in found.sort([("dfaulo_suspiciousness", -1)])]
+
+
+def verdicts(dataset: Any) -> dict[str, int]:
+    dataset.reload()
+    return dict(dataset.count_values("dfaulo_verdict"))
+
+
+def faulty_tiles(dataset: Any) -> list[int]:
+    """Where in the first batch the reviewer sees a fault; more than a few, not all."""
+    batch = suspicious_view(dataset, limit=BATCH)
+    looks = batch.values("dfaulo_suggestion.label")
+    tiles = [n for n, look in enumerate(looks) if look == LOOKS_LIKE]
+    assert 5 <= len(tiles) <= 20
+    return tiles
+
+
+def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> None:
+    before, ranked, faulty = labels(digits), unchecked(digits), faulty_tiles(digits)
+    count = len(faulty)
+    review = Review(app)
+    review.says("0 found")
+    at_first = review.estimate()
+    app.photograph("review at first")
+    review.next_batch()
+
+    right = next(n for n in range(BATCH) if n not in faulty)
+    for tile in faulty:
+        review.select(tile)
+    review.select(right, alt=True)
+    app.photograph("review with a selection")
+    review.press(SELECTED)
+    review.says(f"{count} found")
+    assert verdicts(digits) == {"faulty": count, "correct": 1, None: 599 - count}
+    after_marking = review.estimate()
+    assert after_marking != at_first
+
+    review.press(REST)
+    review.says("50 of 598 checked")
+    assert verdicts(digits) == {"faulty": count, "correct": BATCH - count, None: 550}
+    assert review.estimate() not in (at_first, after_marking)
+    app.photograph("review after the batch")
+
+    review.press("Undo marking")
+    review.says(f"{count + 1} of 598 checked")
+    assert verdicts(digits) == {"faulty": count, "correct": 1, None: 599 - count}
+    review.press(REST)
+    review.says("50 of 598 checked")
+
+    review.press("Learn")
+    expect(app.tab.get_by_text("the ranking is up to date")).to_be_visible()
+    learned = unchecked(digits)
+    assert sorted(learned) == sorted(set(ranked) & set(learned))
+    assert learned != [one for one in ranked if one in set(learned)]
+    review.shows(BATCH)
+    score = digits[str(learned[0])].dfaulo_suspiciousness
+    shown = app.tiles.first.locator("[data-cy=tag-dfaulo_suspiciousness]")
+    expect(shown).to_have_text(f"{score:.3f}".rstrip("0"))
+    app.photograph("review after learning")
+
+    review.press("Correct")
+    expect(
+        app.form.get_by_text(f"All that are marked faulty ({count})")
+    ).to_be_visible()
+    app.photograph("form to correct")
+    app.button("Execute").click()
+    expect(app.tab.get_by_text(f"Corrected: {count} samples")).to_be_visible()
+    changed = [new for old, new in zip(before, labels(digits)) if old != new]
+    assert [one["label"] for one in changed] == [LOOKS_LIKE] * count
+    assert all(one["tags"] == ["corrected"] for one in changed)
+
+    review.press("Undo corrections")
+    app.button("Execute").click()
+    expect(app.tab.get_by_text(f"Brought back: the label of {count}")).to_be_visible()
+    assert labels(digits) == before
+
+
+def test_verdicts_survive_a_killed_server(
+    browser: Any, environment: dict[str, str], digits: Any, tmp_path: Path
+) -> None:
+    faulty, address = faulty_tiles(digits), f"/datasets/{digits.name}"
+    with serving(environment, tmp_path / "first.log") as server:
+        app = App(browser.new_page(), server.url + address, ARTIFACTS)
+        app.open()
+        review = Review(app)
+        review.next_batch()
+        for tile in faulty:
+            review.select(tile)
+        review.press(REST)
+        review.says("50 of 598 checked")
+        server.process.send_signal(signal.SIGKILL)
+        assert server.process.wait(10) == -signal.SIGKILL
+        app.tab.close()
+    given = {"faulty": len(faulty), "correct": BATCH - len(faulty), None: 550}
+    assert verdicts(digits) == given
+
+    with serving(environment, tmp_path / "second.log") as server:
+        app = App(browser.new_page(), server.url + address, ARTIFACTS)
+        app.open()
+        review = Review(app)
+        review.says("50 of 598 checked")
+        before = unchecked(digits)
+        review.press("Learn")
+        expect(app.tab.get_by_text("the ranking is up to date")).to_be_visible()
+        assert unchecked(digits) != before
+        assert verdicts(digits) == given
+        app.tab.close()
+
+
+def test_grid_is_narrowed_by_bar_row_and_reason_in_the_light(
+    app: App, digits: Any
+) -> None:
+    review = Review(app)
+    review.says("0 found")
+    app.tab.locator("[data-testid=LightModeIcon], [data-testid=DarkModeIcon]").click()
+    scores = digits.exists("dfaulo_suspiciousness").values("dfaulo_suspiciousness")
+    chart = review.panel.locator(".nsewdrag")
+    expect(chart).to_be_visible()
+    app.photograph("review in the light")
+
+    box = chart.bounding_box()
+    assert box is not None
+    foot = {"x": 0.525 * box["width"], "y": box["height"] - 5}
+    chart.hover(position=foot)
+    chart.click(position=foot)
+    review.says("Batches from: suspiciousness 0.50 to 0.55")
+    review.shows(sum(0.5 <= score < 0.55 for score in scores))
+
+    row = review.panel.locator("tbody tr").first
+    given, looks_like, count = row.locator("td").all_inner_texts()
+    row.click()
+    review.says(f"Batches from: labelled {given}, looks like {looks_like}")
+    review.shows(int(count))
+    app.photograph("review narrowed in the light")
+
+    review.panel.get_by_role("combobox").click()
+    option = app.tab.get_by_role("option").first
+    name, number = re.fullmatch(r"(.+) \((\d+)\)", option.inner_text()).groups()
+    option.click()
+    review.says(f"Batches from: {name}")
+    review.shows(int(number))
+    assert digits.count_values("dfaulo_reasons")[name] == int(number)
+
+    review.press("Show all")
+    review.shows(598)
+
+
+def test_what_cannot_be_reviewed_is_said(app: App, digits: Any) -> None:
+    review = Review(app)
+    review.says("0 found")
+    review.panel.get_by_role("spinbutton").fill("0")
+    review.press("Next batch")
+    expect(app.tab.get_by_text("is not a whole number of 1 or more")).to_be_visible()
+    review.panel.get_by_role("spinbutton").fill("20")
+    review.press("Next batch")
+    review.shows(20)
+
+    sample = digits.exists("ground_truth").first()
+    sample.ground_truth.label = "edited"
+    sample.save()
+    review.press("Next batch")
+    review.says("1 label was edited since the run")
+    review.press("Show them")
+    expect(app.tab.get_by_text("1 sample", exact=True)).to_be_visible()
+
+    digits.delete_brain_run("dfaulo")
+    review.press("Next batch")
+    review.says("Nothing to review yet")
+    expect(review.button("Find suspicious labels")).to_be_visible()
+    app.photograph("review without a run")
