@@ -41,7 +41,7 @@ def build_panel(panel: Any, ctx: Any) -> types.Property:
 
 def _add_empty(out: types.Object, panel: Any) -> None:
     out.md(
-        "### Nothing to review yet\n\nFirst let the labels be ranked by how likely "
+        "**Nothing to review yet**\n\nFirst let the labels be ranked by how likely "
         "they are wrong. Then this panel takes you through the most suspicious ones.",
         name="empty",
     )
@@ -118,6 +118,9 @@ def status_lines(
         lines[1] += f"; about {expected:,.0f} of the next {size:,} are faults"
         if checked and expected < _FEW * size:
             lines.append("The next batch holds hardly any: a good place to stop")
+    lines.append(
+        "*The estimate, with its 90 % interval, goes by the scores and your verdicts.*"
+    )
     return lines
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from fiftyone_dfaulo.adapter.corrections import apply_suggestions
 from fiftyone_dfaulo.adapter.learning import review_status, update_suspiciousness
@@ -146,3 +147,28 @@ def test_without_a_run_or_its_field_it_says_so(dataset: Any, function: Any) -> N
     dataset.delete_sample_field("dfaulo_suspiciousness")
     with pytest.raises(RunError, match="'dfaulo_suspiciousness' .* was deleted"):
         function(dataset)
+
+
+def test_a_run_of_the_papers_method_learns_as_the_paper_does(
+    make_dataset: Any, make_results: Any
+) -> None:
+    dataset = make_dataset(["a", "b"] * 15)
+    rng = np.random.default_rng(0)
+    results = make_results(
+        dataset,
+        suspiciousness=rng.random(30),
+        signals=rng.normal(size=(30, 3)).astype(np.float32),
+        signal_names=("one", "two", "three"),
+    )
+    results.config.settings["method"] = "paper"
+    write_run(results)
+    ids = dataset.values("id")
+    record_verdicts(dataset, faulty=ids[:4], correct=ids[4:10])
+
+    update_suspiciousness(dataset)
+
+    regression = LogisticRegression(tol=1e-6, max_iter=10_000)
+    regression.fit(results.signals[:10], [1] * 4 + [0] * 6)
+    expected = regression.predict_proba(results.signals[10:])[:, 1]
+    np.testing.assert_allclose(scores(dataset)[10:], expected, rtol=1e-3)
+    assert scores(dataset)[:10] == [1] * 4 + [0] * 6
