@@ -24,6 +24,7 @@ class TagSuspicious(ReviewOperator):
     label = "Tag suspicious samples"
     description = "Tag samples for relabeling, and save them as a view"
     icon = "sell"
+    takes = (*_PICKS, "tag", "save_view")
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks which samples, the tag and the view's name."""
@@ -77,6 +78,7 @@ class ApplySuggestions(ReviewOperator):
     description = "Set labels to the suggestion, or to a class; can be undone"
     icon = "auto_fix_high"
     risk = RiskLevel.HIGH
+    takes = ("ids", "verdict", "label")
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks which samples and which label."""
@@ -107,9 +109,7 @@ class ApplySuggestions(ReviewOperator):
 
     def act(self, ctx: Any, key: str) -> str:
         """Corrects."""
-        asked = {
-            n: ctx.params[n] for n in ("ids", "verdict", "label") if n in ctx.params
-        }
+        asked = {n: ctx.params[n] for n in self.takes if n in ctx.params}
         if self._takes_selection(ctx):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
@@ -137,6 +137,7 @@ class RevertSuggestions(ReviewOperator):
     label = "Undo corrections"
     description = "Bring back the labels from before; edits by hand are left alone"
     icon = "undo"
+    takes = ("ids",)
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks which corrections."""
@@ -165,6 +166,7 @@ class ExportReview(ReviewOperator):
     label = "Export the review"
     description = "Write verdicts, labels and suggestions to a CSV or JSON file"
     icon = "download"
+    takes = ("path",)
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks for the file."""

@@ -24,6 +24,9 @@ class ReviewOperator(foo.Operator):
     description: str
     icon: str
     risk = RiskLevel.MEDIUM
+    takes: tuple[str, ...] = ()
+    """What ``__call__`` takes besides the samples and the key."""
+    clears_selection = False
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -39,7 +42,26 @@ class ReviewOperator(foo.Operator):
         )
 
     def __call__(self, samples: Any, brain_key: str = "dfaulo", **params: Any) -> Any:
-        """Executes the operator from Python, with the answers to its form."""
+        """Executes the operator from Python.
+
+        Args:
+            samples: the dataset, or any view into it.
+            brain_key: the key of the run.
+            **params: as the function of the operator's name takes them.
+
+        Returns:
+            a :class:`fiftyone.operators.executor.ExecutionResult`, or in a notebook a
+            task to await.
+
+        Raises:
+            InputError: if a parameter is unknown.
+        """
+        unknown = sorted(set(params) - set(self.takes))
+        if unknown:
+            raise InputError(
+                f"unknown parameters {', '.join(unknown)}; expected some of "
+                f"{', '.join(self.takes) or 'none'}"
+            )
         context = {
             "dataset": samples._root_dataset,
             "view": samples.view(),
@@ -67,6 +89,8 @@ class ReviewOperator(foo.Operator):
         except DFauLoError as error:
             yield ctx.ops.notify(str(error), variant="error")
             raise
+        if self.clears_selection:
+            yield ctx.ops.set_selected_samples([])
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(said, variant="success")
 

@@ -49,6 +49,8 @@ class RecordVerdicts(ReviewOperator):
     label = "Mark labels as faulty or correct"
     description = "Record verdicts for the samples that are selected in the grid"
     icon = "rule"
+    takes = (*_GIVEN, "by")
+    clears_selection = True
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks for the verdict and, if wanted, the reviewer's name."""
@@ -95,6 +97,7 @@ class _MarkButton(ReviewOperator):
     """A button in the grid's toolbar that marks the selection, without a form."""
 
     verdict: str
+    clears_selection = True
 
     def resolve_placement(self, ctx: Any) -> types.Placement | None:
         """In the toolbar, once the dataset has a run."""
@@ -113,7 +116,6 @@ class _MarkButton(ReviewOperator):
             raise InputError("No sample is selected; select some in the grid first")
         faulty = self.verdict == "faulty"
         mark(ctx.dataset, key, Selected(ids if faulty else [], [] if faulty else ids))
-        ctx.ops.set_selected_samples([])
         return f"Marked {self.verdict} in run {key!r}: {samples(len(ids))}"
 
 

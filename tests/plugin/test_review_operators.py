@@ -10,7 +10,12 @@ import fiftyone.operators as foo
 import pytest
 from fiftyone.operators.executor import ExecutionError
 
-from fiftyone_dfaulo import DFauLoError, compute_suspiciousness, record_verdicts
+from fiftyone_dfaulo import (
+    DFauLoError,
+    InputError,
+    compute_suspiciousness,
+    record_verdicts,
+)
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.current_run import choose_run, current_run
 from tests.plugin.plugin_tools import context, snapshot
@@ -83,8 +88,12 @@ def test_a_toolbar_button_marks_the_selection(
     run: Any, name: str, verdict: str
 ) -> None:
     ids = run.values("id")
-    assert execute(name, run, selecting(ids[4], alt=(ids[5],)))
+    asked = context(run, request=selecting(ids[4], alt=(ids[5],)))
+    sent = [message.body for message in NAMES[name]().execute(asked)]
     assert verdicts(run)[4:6] == [verdict] * 2
+    assert ("set_selected_samples", {"samples": []}) in [
+        (body.operator_uri, body.params) for body in sent
+    ]
 
 
 def test_toolbar_buttons_are_there_only_after_a_run(scored: Any) -> None:
@@ -187,6 +196,11 @@ def test_every_operator_can_be_called_from_python(run: Any, tmp_path: Path) -> N
     assert (tmp_path / "review.csv").exists()
 
 
+def test_a_parameter_that_it_does_not_take_is_refused(run: Any) -> None:
+    with pytest.raises(InputError, match="unknown parameters lable; expected some of"):
+        foo.get_operator(PREFIX + "apply_suggestions")(run, lable="b")
+
+
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
@@ -210,6 +224,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     with pytest.raises(DFauLoError, match=message):
         told.extend(sent)
     assert snapshot(run) == before
+    params.pop("which", None)  # which is the form's
     with pytest.raises(ExecutionError):  # of the form, or of FiftyOne's own limits
         foo.get_operator(PREFIX + name)(run, **params)
     assert snapshot(run) == before
