@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from bench.methods import METHODS, OURS, Subject
+from bench.methods import CHANCE, METHODS, OURS, Subject
 from bench.metrics import evaluate
 
 SHOWN = ("AP", "ROC-AUC", "APFD", "RAUC", "POBL 5%", "POBL 10%", "seconds", "MiB")
@@ -139,7 +139,8 @@ def plot(measurements: Sequence[Measurement], folder: Path) -> None:
             length = min(len(seed.precision) for seed in seeds)
             mean = np.mean([seed.precision[:length] for seed in seeds], axis=0)
             width = 3 if method == OURS else 1
-            axes.plot(seeds[0].reviewed[:length], mean, label=method, linewidth=width)
+            line = ":" if method == CHANCE else "-"
+            axes.plot(seeds[0].reviewed[:length], mean, line, lw=width, label=method)
         axes.set(
             xlabel="samples reviewed",
             ylabel="share of faults among them",

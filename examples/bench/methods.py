@@ -204,7 +204,7 @@ def chance(subject: Subject) -> np.ndarray:
     return np.random.default_rng(subject.seed).random(len(subject.labels))
 
 
-OURS = "dfaulo"
+OURS, CHANCE = "dfaulo", "random"
 METHODS: dict[str, Method] = {
     OURS: ours,
     "paper": papers,
@@ -217,5 +217,5 @@ METHODS: dict[str, Method] = {
     "cleanlab confident learning": confident_learning,
     "FiftyOne mistakenness": mistakenness,
     "k-NN vote": neighbours,
-    "random": chance,
+    CHANCE: chance,
 }
