@@ -6,7 +6,7 @@ neither this module nor the class may ever move or change its name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import fiftyone.core.brain as fob
@@ -105,7 +105,7 @@ class DFauLoResults(fob.BrainResults):
         self.notes = list(notes)
         self.seconds = dict(seconds or {})
 
-    def drop_vanished(self, present: set[str]) -> None:
+    def drop_vanished(self, present: Collection[str]) -> None:
         """Moves the samples that no longer exist to ``vanished``.
 
         Args:
