@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numbers
-from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 import numpy as np
 from bson import ObjectId
-from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.corrections import is_as_applied
+from fiftyone_dfaulo.adapter.places import Item
+from fiftyone_dfaulo.adapter.relabelling import relabelling
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
     batches,
@@ -26,9 +25,10 @@ _CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
 
 
 class _State(NamedTuple):
-    """What the dataset says about the N samples of the results, in their order."""
+    """What the dataset says about the N items of the results, in their order."""
 
-    present: np.ndarray  # bool (N,), whether the sample still exists
+    items: list[Item | None]  # None for one that does not exist any more
+    present: np.ndarray  # bool (N,), whether the item still exists
     scores: np.ndarray  # float64 (N,), NaN where there is none
     verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
     labels: list[str | None]
@@ -57,7 +57,8 @@ def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResu
     state = _read_state(review, results)
     learned = _learn(results, state.verdicts)
     changed = np.flatnonzero(state.present & (learned != state.scores))
-    _write_scores(review, [results.ids[n] for n in changed], learned[changed])
+    items = [state.items[n] for n in changed.tolist()]
+    _write_scores(review, items, learned[changed])  # type: ignore[arg-type]
     return results
 
 
@@ -79,6 +80,7 @@ def _read_state(review: Review, results: DFauLoResults) -> _State:
     present = np.zeros(count, bool)
     scores, verdicts = np.full(count, np.nan), np.full(count, -1, np.int8)
     labels: list[str | None] = [None] * count
+    items: list[Item | None] = [None] * count
     score, verdict = review.fields.suspiciousness, review.fields.verdict
     label = review.config.label_field
     for document in find(review, None, {}, score, verdict, f"{label}.label"):
@@ -86,24 +88,19 @@ def _read_state(review: Review, results: DFauLoResults) -> _State:
         if n is None:
             continue
         present[n] = True
+        items[n] = {name: document[name] for name in ("_id", "_sample")}
         scores[n] = np.nan if document.get(score) is None else document[score]
         verdicts[n] = _CODES.get(document.get(verdict, ""), -1)
         labels[n] = (document.get(label) or {}).get("label")
-    return _State(present, scores, verdicts, labels)
+    return _State(items, present, scores, verdicts, labels)
 
 
-def _write_scores(review: Review, ids: list[str], scores: np.ndarray) -> None:
-    now = datetime.now(timezone.utc)
+def _write_scores(review: Review, items: list[Item], scores: np.ndarray) -> None:
     name = review.fields.suspiciousness
-    for part in batches(list(zip(ids, scores.tolist()))):
-        updates = [
-            UpdateOne(
-                {"_id": ObjectId(one)}, {"$set": {name: x, "last_modified_at": now}}
-            )
-            for one, x in part
-        ]
+    for part in batches(list(zip(items, scores.tolist()))):
+        updates = review.place.fill((item, {name: x}) for item, x in part)
         review.collection.bulk_write(updates, ordered=False)
-    refresh_samples(review, None if len(ids) > 1_000 else ids)
+    refresh_samples(review, None if len(items) > 1_000 else items)
 
 
 def review_status(
@@ -120,8 +117,8 @@ def review_status(
         a JSON-serializable dict:
 
         ==================  =========================================================
-        ``scored``          samples of the run that still exist
-        ``faulty``,         samples by verdict; ``faulty`` is also the number of
+        ``scored``          samples, or objects, of the run that still exist
+        ``faulty``,         them by verdict; ``faulty`` is also the number of
         ``correct``,        faults found
         ``unchecked``
         ``found``           faults found so far
@@ -130,8 +127,8 @@ def review_status(
         ``left``            how many of them are not found yet, about
         ``precision``       share of faulty among the checked; None before any verdict
         ``expected_next``   faults to expect in the next batch
-        ``corrected``       samples whose label was replaced by ``apply_suggestions``
-        ``stale``,          number and ids of the samples whose label was edited, or
+        ``corrected``       labels that were replaced by ``apply_suggestions``
+        ``stale``,          number and ids of those whose label was edited, or
         ``stale_ids``       removed, since the run, otherwise than by it
         ==================  =========================================================
 
@@ -187,8 +184,9 @@ def _edited(results: DFauLoResults, state: _State) -> list[str]:
 def _corrected(review: Review) -> tuple[set[str], int]:
     """Ids of the samples whose label is as it was applied; number of all corrected."""
     label, original = review.config.label_field, review.own.original_label
-    if not review.dataset.has_sample_field(original):
+    if not review.dataset.has_sample_field(review.place.path(original)):
         return set(), 0
     found = list(find(review, None, {original: {"$ne": None}}, label, original))
-    same = [d for d in found if is_as_applied(d["_id"], d[original], d.get(label))]
+    is_as_applied = relabelling(review).is_as_applied
+    same = [document for document in found if is_as_applied(document)]
     return {str(d["_id"]) for d in same}, len(found)

@@ -1,4 +1,4 @@
-"""Where the items that a run scores lie in the database, and how to read and write them.
+"""Where the items that a run scores lie in the database; reading and writing them.
 
 An *item* is what has one label: a sample, or an object in a sample's list of objects.
 A run writes its values beside the label: to fields of the sample, or to attributes of

@@ -32,6 +32,7 @@ __all__ = [
     "review_names",
 ]
 
+
 class RunFields(NamedTuple):
     """Names of what one run writes beside each label: fields, or attributes."""
 

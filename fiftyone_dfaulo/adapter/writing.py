@@ -50,6 +50,7 @@ STAGE = "Writing results"
 
 _BATCH = 5_000
 
+
 def write_run(
     results: DFauLoResults,
     *,
