@@ -18,6 +18,7 @@ from torch import nn
 from torchvision.models import get_model_builder, get_model_weights, list_models
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.decoding import Source
 from fiftyone_dfaulo.engine.device import autocast, pick_device
 from fiftyone_dfaulo.engine.images import iter_batches
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
@@ -78,7 +79,7 @@ def weights_file(architecture: str) -> Path:
 
 
 def embed_images(
-    paths: Sequence[str],
+    paths: Sequence[Source],
     architecture: str,
     *,
     settings: Settings,
@@ -90,7 +91,7 @@ def embed_images(
     nothing but the embeddings grows with N.
 
     Args:
-        paths: N image files; a path may occur more than once.
+        paths: N image files, or crops of some; one may occur more than once.
         architecture: one of :func:`architectures`.
         settings: its ``batch_size``, lowered where images are large, its workers and
             its device are used. The first two change the embeddings by rounding only.
