@@ -14,6 +14,7 @@ from fiftyone_dfaulo.adapter.reading import (
     check_embeddings,
     check_label_field,
     check_samples,
+    find_place,
     read_labels,
 )
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
@@ -49,7 +50,7 @@ def compute_suspiciousness(
     device: str | None = None,
     overwrite: bool = False,
 ) -> DFauLoResults:
-    """Scores how likely each sample's label, or its image, is wrong.
+    """Scores how likely each label, or its image, is wrong: of samples, or objects.
 
     Writes four fields, of which the first is indexed, and a brain run that FiftyOne
     lists, renames and deletes together with them:
@@ -62,17 +63,25 @@ def compute_suspiciousness(
     ``<key>_verdict``           string: ``"faulty"``, ``"correct"`` or None so far
     ==========================  =====================================================
 
-    Samples without a label, and images that cannot be read, get no score; they are
-    counted and named in the results. Either all of the run is written or nothing.
+    If the field holds Detections or Polylines, it is their objects that are scored, by
+    what is in their boxes. The four are attributes of the objects then, of which the
+    suggestion is the class alone, and the samples' field ``<key>_suspiciousness`` is
+    the maximum of their objects'.
+
+    What has no label, and images that cannot be read, get no score; nor do objects
+    whose box has no area or lies outside the image. They are counted and named in the
+    results. Either all of the run is written or nothing.
 
     Args:
-        samples: a dataset or view of images.
-        label_field: the Classification field with the labels, of two classes or more.
+        samples: a dataset or view of images, or a view of patches of the label field.
+        label_field: the Classification, Detections or Polylines field with the labels,
+            of two classes or more.
         brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
             Two runs must not write under one key at the same time.
         embeddings: where to take embeddings from, rather than training a network on
             the images: the name of a field of vectors, the key of a brain run that
-            has embeddings, or an (N, D) array in the order of ``samples``.
+            has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
+            an attribute, a brain run on the patches, or an array in their order.
         model: a torchvision architecture, such as ``"resnet18"``, whose pretrained
             weights make the embeddings; not with ``embeddings``.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
@@ -157,9 +166,9 @@ def check(
     """
     check_samples(samples)
     check_label_field(samples, label_field)
-    dataset = samples._root_dataset
+    dataset, place = samples._root_dataset, find_place(samples, label_field)
     dataset.reload()  # runs may have been made by another process
-    check_key(dataset, brain_key, overwrite=overwrite)
+    check_key(dataset, brain_key, place=place, overwrite=overwrite)
     if embeddings is not None:
         for name, value in (("model", settings.model), ("method", settings.method)):
             if value not in (None, "dfaulo"):
@@ -167,7 +176,7 @@ def check(
                     f"embeddings cannot be combined with {name}={value!r}, which makes "
                     "its own; leave one of them out"
                 )
-        check_embeddings(samples, embeddings)
+        check_embeddings(samples, embeddings, place)
     if settings.model is not None:
         from fiftyone_dfaulo.engine.backbone import check_architecture
 
@@ -223,13 +232,15 @@ def _run(
     stages = Stages({READING: 1, **weights, WRITING: 10}, report)
     with stages.stage(READING):
         labelled = read_labels(samples, label_field)
-    task = Task(samples, labelled, embeddings, settings, stages)
+    place = find_place(samples, label_field)
+    task = Task(samples, place, labelled, embeddings, settings, stages)
     usable, scores = score(task)
     config = DFauLoConfig(
         label_field,
         settings.to_dict(),
         embeddings=_describe(embeddings),
         versions=_versions(),
+        list_path=place.list_path,
     )
     results = _results(samples, config, brain_key, usable, scores)
     results.seconds = dict(stages.seconds)

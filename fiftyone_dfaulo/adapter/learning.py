@@ -27,7 +27,7 @@ _CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
 class _State(NamedTuple):
     """What the dataset says about the N items of the results, in their order."""
 
-    items: list[Item | None]  # None for one that does not exist any more
+    items: list[Item]  # empty for one that does not exist any more
     present: np.ndarray  # bool (N,), whether the item still exists
     scores: np.ndarray  # float64 (N,), NaN where there is none
     verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
@@ -58,7 +58,7 @@ def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResu
     learned = _learn(results, state.verdicts)
     changed = np.flatnonzero(state.present & (learned != state.scores))
     items = [state.items[n] for n in changed.tolist()]
-    _write_scores(review, items, learned[changed])  # type: ignore[arg-type]
+    _write_scores(review, items, learned[changed])
     return results
 
 
@@ -80,7 +80,7 @@ def _read_state(review: Review, results: DFauLoResults) -> _State:
     present = np.zeros(count, bool)
     scores, verdicts = np.full(count, np.nan), np.full(count, -1, np.int8)
     labels: list[str | None] = [None] * count
-    items: list[Item | None] = [None] * count
+    items: list[Item] = [{}] * count
     score, verdict = review.fields.suspiciousness, review.fields.verdict
     label = review.config.label_field
     for document in find(review, None, {}, score, verdict, f"{label}.label"):

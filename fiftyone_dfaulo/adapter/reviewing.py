@@ -137,7 +137,7 @@ def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
     """
     noun = review.place.noun
     if isinstance(ids, SampleCollection):
-        if review.place.list_path and not is_patches(review, ids):
+        if review.place.list_path and not is_patches(ids, review.config):
             raise InputError(
                 f"{name} is a view of samples, and brain run {review.key!r} is about "
                 f"the objects in them; pass ids of objects, or a view made by "
@@ -157,21 +157,20 @@ def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
     return list(dict.fromkeys(map(str, unique)))
 
 
-def is_patches(review: Review, samples: Any) -> bool:
-    """Whether a view shows the objects of the run as patches, one each.
+def is_patches(samples: Any, config: DFauLoConfig) -> bool:
+    """Whether a view shows the objects of a run as patches, one each.
 
     Raises:
         InputError: if it shows other patches.
     """
     if not samples._is_patches:
         return False
-    config = review.config
     if config.list_path and shows_objects(samples, config.label_field):
         return True
     raise InputError(
-        f"this view shows patches that brain run {review.key!r} has not scored; pass "
-        f"the dataset, or a view of it; of objects, one by "
-        f"to_patches({config.label_field!r})"
+        "this view shows patches that this brain run has not scored; it scored the "
+        f"{config.place.noun}s in {config.label_field!r}. Pass the dataset, a view of "
+        "it, or of a run that scored objects a view by to_patches() of that field"
     )
 
 
@@ -191,7 +190,7 @@ def scope(review: Review, samples: Any) -> list[str] | None:
     """
     if isinstance(samples, fo.Dataset):
         return None
-    if is_patches(review, samples) or review.place.list_path is None:
+    if is_patches(samples, review.config) or review.place.list_path is None:
         return list(samples.values("id"))
     return list(samples.values(f"{review.place.list_path}.id", unwind=True))
 

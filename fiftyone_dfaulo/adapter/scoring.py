@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.reading import Labelled, read_embeddings
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Stages
@@ -28,6 +29,7 @@ class Task:
     """What every way to score takes."""
 
     samples: Any
+    place: Place
     labelled: Labelled
     embeddings: Any
     settings: Settings
@@ -36,7 +38,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Usable:
-    """The labelled samples that could be read, with classes that all occur."""
+    """The labelled items that could be read, with classes that all occur."""
 
     ids: list[str]
     labels: np.ndarray
@@ -64,7 +66,7 @@ def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
 
     with task.stages.stage(VECTORS):
         vectors, index, missing = read_embeddings(
-            task.samples, task.embeddings, task.labelled.ids
+            task.samples, task.embeddings, task.labelled.ids, task.place
         )
     usable = _usable(task.labelled, index, missing)
     with task.stages.stage(SCORING) as report:
@@ -159,10 +161,10 @@ def _train(task: Task) -> tuple[Usable, np.ndarray, Any]:
 def _usable(
     labelled: Labelled, index: np.ndarray, unreadable: Mapping[int, str]
 ) -> Usable:
-    """Narrows the samples down to those that could be read.
+    """Narrows the items down to those that could be read.
 
     Args:
-        labelled: all labelled samples.
+        labelled: all labelled items.
         index: positions of those that could be read.
         unreadable: position to reason of the others.
 
@@ -174,7 +176,7 @@ def _usable(
     if len(used) < 2:
         example = next(iter(reasons.items()), ("", ""))
         raise InputError(
-            f"{len(reasons)} of {len(labelled.ids)} labelled samples could not be read "
+            f"{len(reasons)} of {len(labelled.ids)} labelled images could not be read "
             f"and {len(used)} of {len(labelled.classes)} classes are left; expected at "
             "least two. The first that could not be read is "
             f"{example[0]}: {example[1]}"
@@ -184,5 +186,5 @@ def _usable(
         labels=labels.astype(np.int64),
         classes=[labelled.classes[n] for n in used],
         unlabeled=labelled.unlabeled,
-        unreadable=reasons,
+        unreadable={**labelled.unreadable, **reasons},
     )

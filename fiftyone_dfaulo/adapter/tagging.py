@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 from fiftyone_dfaulo.adapter.places import Item
@@ -123,7 +124,7 @@ def _pick(
     fraction: float | None,
     floor: float | None,
     verdict: str | None,
-) -> list[Item]:
+) -> Sequence[Item]:
     score, said = review.fields.suspiciousness, review.fields.verdict
     query = {score: {"$ne": None}}
     found = list(find(review, scope(review, samples), query, score, said))
@@ -138,7 +139,7 @@ def _pick(
     return found[:top]
 
 
-def _tag(review: Review, items: list[Item], tag: str) -> None:
+def _tag(review: Review, items: Sequence[Item], tag: str) -> None:
     tags = {"$ifNull": [review.place.ref("tags"), []]}
     values = {"tags": {"$concatArrays": [tags, [{"$literal": tag}]]}}
     untagged = {"tags": {"$ne": tag}}

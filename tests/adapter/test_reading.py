@@ -93,7 +93,7 @@ class TestReadLabels:
 
 
 class TestLabelFields:
-    def test_classification_fields_are_listed_with_their_numbers_of_labels(
+    def test_fields_of_labels_are_listed_with_their_numbers_of_labels(
         self, make_dataset: Any
     ) -> None:
         dataset = make_dataset(LABELS)
@@ -101,7 +101,11 @@ class TestLabelFields:
         dataset.set_values("note", ["text"] * 5)
         dataset.set_values("boxes", [fo.Detections()] * 5)
 
-        assert list_label_fields(dataset) == {"ground_truth": 4, "second": 1}
+        assert list_label_fields(dataset) == {
+            "ground_truth": 4,
+            "second": 1,
+            "boxes": 0,
+        }
         assert list_label_fields(dataset[1:3]) == {"ground_truth": 1, "second": 0}
 
     def test_what_a_run_suggests_is_not_among_them(
@@ -123,7 +127,7 @@ class TestLabelFields:
     @pytest.mark.parametrize(
         ("value", "kind"),
         [
-            (fo.Detections(), "Detections"),
+            (fo.Keypoints(), "Keypoints"),
             (fo.Classifications(), "Classifications"),
             ("cat", "StringField"),
             (0.5, "FloatField"),
@@ -217,13 +221,21 @@ class TestCheckSamples:
         with pytest.raises(InputError, match="the view is empty"):
             check_samples(make_dataset(["a", "b"]).match_tags("none"))
 
-    def test_patches_are_refused(self, make_dataset: Any) -> None:
+    def test_patches_of_one_field_are_taken_and_pairs_of_patches_are_refused(
+        self, make_dataset: Any
+    ) -> None:
         dataset = make_dataset(["a", "b"])
-        boxes = [fo.Detection(bounding_box=[0, 0, 1, 1]) for _ in dataset]
-        dataset.set_values("boxes", [fo.Detections(detections=[b]) for b in boxes])
+        for name in ("boxes", "guesses"):
+            boxes = [fo.Detection(label="x", bounding_box=[0, 0, 1, 1]) for _ in "ab"]
+            dataset.set_values(name, [fo.Detections(detections=[b]) for b in boxes])
+        dataset.evaluate_detections("guesses", gt_field="boxes", eval_key="both")
 
-        with pytest.raises(InputError, match="a view of patches"):
-            check_samples(dataset.to_patches("boxes"))
+        check_samples(dataset.to_patches("boxes"))
+        check_label_field(dataset.to_patches("boxes"), "boxes")
+        with pytest.raises(InputError, match="shows patches of 'guesses'"):
+            check_label_field(dataset.to_patches("guesses"), "boxes")
+        with pytest.raises(InputError, match="a view of evaluation patches"):
+            check_samples(dataset.to_evaluation_patches("both"))
 
     def test_a_view_grouped_by_a_field_is_refused(self, make_dataset: Any) -> None:
         dataset = make_dataset(["a", "b"])
