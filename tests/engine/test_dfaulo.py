@@ -180,3 +180,30 @@ def test_embeddings_that_say_nothing_are_said():
     labels = np.repeat([0, 1], [60, 30])
     (note,) = dfaulo.score(noise, labels, settings=Settings()).notes
     assert "do not tell the classes apart" in note
+
+
+@pytest.mark.parametrize(
+    "counts", [[200] * 5, [300, 300], [5] * 200, [990, 10], [400, 100, 20, 5]]
+)
+def test_a_dataset_without_faults_raises_few_false_alarms(counts):
+    embeddings, labels = blobs(counts, dim=32)
+    scores = dfaulo.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.suspiciousness).all()
+    assert scores.estimated_faults <= 0.01 * len(labels)
+    assert (scores.suspiciousness > 0.5).mean() <= 0.05
+
+
+@pytest.mark.parametrize("counts", [[300, 300], [5] * 200, [990, 110]])
+def test_faults_come_first_with_two_classes_many_small_ones_and_a_rare_one(counts):
+    embeddings, labels, _, faults = faulty_blobs(counts, dim=32)
+    scores = dfaulo.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.signals).all()
+    assert average_precision_score(faults, scores.suspiciousness) > 0.8
+
+
+def test_random_labels_are_said_to_have_nothing_in_common_with_the_embeddings():
+    embeddings, labels = blobs([100] * 5)
+    labels = np.random.default_rng(0).permutation(labels)
+    scores = dfaulo.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.suspiciousness).all()
+    assert any("do not tell the classes apart" in note for note in scores.notes)
