@@ -23,10 +23,10 @@ from fiftyone_dfaulo.plugin import marking
 from fiftyone_dfaulo.plugin.current_run import choose_run, current_run, list_runs
 from fiftyone_dfaulo.plugin.marking import Selected, read_selection
 from fiftyone_dfaulo.plugin.panel_view import BATCH, build_panel
+from fiftyone_dfaulo.plugin.recent_facts import recent_facts
 from fiftyone_dfaulo.plugin.review_facts import (
     BINS,
     filtered,
-    read_facts,
     read_operation,
 )
 
@@ -74,8 +74,8 @@ class ReviewPanel(foo.Panel):
         """The panel, from its state alone."""
         return build_panel(self, ctx)
 
-    def refresh(self, ctx: Any) -> None:
-        """Reads what the panel shows anew."""
+    def refresh(self, ctx: Any, *, fresh: bool = False) -> None:
+        """Reads what the panel shows, ``fresh`` where something was just written."""
         dataset = ctx.dataset
         runs = list_runs(dataset)
         asked = ctx.panel.state.run
@@ -83,7 +83,8 @@ class ReviewPanel(foo.Panel):
         facts: dict[str, Any] = {"runs": runs, "operation": read_operation(dataset)}
         if key is not None:
             try:
-                facts.update(read_facts(dataset, key, _batch_size(ctx)))
+                size = _batch_size(ctx)
+                facts.update(recent_facts(dataset, key, size, fresh=fresh))
             except DFauLoError as error:
                 facts["problem"] = str(error)
         ids = marking.batch_of(ctx.view)
@@ -98,7 +99,7 @@ class ReviewPanel(foo.Panel):
     def on_load(self, ctx: Any) -> None:
         """The panel opens."""
         ctx.ops.set_sample_selection_style(default="x", alt="green-checkmark")
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     def on_unload(self, ctx: Any) -> None:
         """The panel closes."""
@@ -124,7 +125,7 @@ class ReviewPanel(foo.Panel):
     @_guarded
     def on_done(self, ctx: Any) -> None:
         """An operator that the panel asked for has been executed."""
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     # ---- choosing what to look at ----
 
@@ -228,7 +229,7 @@ class ReviewPanel(foo.Panel):
         ctx.ops.reload_dataset()
         said = f"{len(selected.faulty)} faulty, {len(selected.correct)} correct"
         ctx.ops.notify(f"Marked: {said}", variant="success")
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     @_guarded
     def undo_marking(self, ctx: Any) -> None:
@@ -242,7 +243,7 @@ class ReviewPanel(foo.Panel):
         also = f"; {left} marked otherwise since were left alone" if left else ""
         ctx.ops.reload_dataset()
         ctx.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     @_guarded
     def learn(self, ctx: Any) -> None:
@@ -251,7 +252,7 @@ class ReviewPanel(foo.Panel):
         ctx.ops.reload_dataset()
         ctx.ops.notify("Learned: the ranking is up to date", variant="success")
         self._show_batch(ctx)
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     # ---- forms ----
 

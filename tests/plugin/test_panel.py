@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import fiftyone as fo
@@ -13,15 +17,14 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionResult
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
-from fiftyone_dfaulo.adapter.runs import field_names
+from fiftyone_dfaulo.plugin import recent_facts
 from fiftyone_dfaulo.plugin.marking import Selected, mark, unmark
 from fiftyone_dfaulo.plugin.panel import ReviewPanel
 from fiftyone_dfaulo.plugin.review_facts import (
     describe,
     filtered,
-    read_histogram,
+    read_facts,
     read_operation,
-    read_pairs,
 )
 from tests.plugin.plugin_tools import context, snapshot
 
@@ -178,11 +181,11 @@ def test_filters_narrow_grid_and_batches(run: Any) -> None:
 
 
 def test_every_score_is_in_one_bar(run: Any) -> None:
-    run.set_values(
-        "dfaulo_suspiciousness", [0.0, 0.049, 0.051, 0.999, 1.0] + [None] * 35
-    )
-    record_verdicts(run, faulty=run.values("id")[4:5])
-    histogram = read_histogram(run, field_names("dfaulo"))
+    ids = run.exists("dfaulo_suspiciousness").values("id")
+    scores = [0.0, 0.049, 0.05, 0.999, 1.0] + [None] * 32
+    run.set_values("dfaulo_suspiciousness", dict(zip(ids, scores)), key_field="id")
+    record_verdicts(run, faulty=ids[4:5])
+    histogram = read_facts(run, "dfaulo", 50)["histogram"]
     assert histogram["unchecked"] == [2, 1, *[0] * 17, 1]
     assert histogram["checked"] == [0] * 19 + [1]
     bars = [
@@ -193,21 +196,69 @@ def test_every_score_is_in_one_bar(run: Any) -> None:
 
 
 def test_pairs_count_unchecked_disagreements_commonest_first(run: Any) -> None:
-    looks = ["b", "a", "b", "a", "c"] + ["a", "b"] * 17 + [None]
-    given = ["a", "b"] * 20
-    run.set_values("ground_truth", [fo.Classification(label=k) for k in given])
-    run.set_values(
-        "dfaulo_suggestion", [k and fo.Classification(label=k) for k in looks]
+    scored = run.exists("dfaulo_suggestion")
+    ids, looks = scored.values(["id", "dfaulo_suggestion.label"])
+    given = ["a", "b", "c"] * 12 + [None]
+    labels = [k and fo.Classification(label=k) for k in given]
+    run.set_values("ground_truth", dict(zip(ids, labels)), key_field="id")
+    record_verdicts(run, correct=ids[2:3])
+    expected = Counter(
+        (g, k) for n, (g, k) in enumerate(zip(given, looks)) if g != k and g and n != 2
     )
-    record_verdicts(run, correct=run.values("id")[2:3])
-    # 0: a/b; 1: b/a; 2: checked; 3: b/a; 4: a/c; from 5 on the label is the other one
-    expected = {("a", "b"): 0, ("b", "a"): 0, ("a", "c"): 0}
-    for n, (g, k) in enumerate(zip(given, looks)):
-        if k is not None and g != k and n != 2:
-            expected[g, k] += 1
-    found = read_pairs(run, "ground_truth", field_names("dfaulo"))
+    found = read_facts(run, "dfaulo", 50)["pairs"]
     assert {(p["given"], p["looks_like"]): p["count"] for p in found} == expected
     assert [p["count"] for p in found] == sorted(expected.values(), reverse=True)
+
+
+def test_what_is_read_is_kept_until_something_is_written(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    def counting(*given: Any) -> Any:
+        reads.append(given)
+        return read_facts(*given)
+
+    monkeypatch.setattr(recent_facts, "read_facts", counting)
+    panel = Opened(run)
+    for _ in range(3):
+        panel.did("on_change_view")
+    assert len(reads) == 1
+    record_verdicts(run, faulty=run.values("id")[:1], by="Bob")  # somebody else
+    panel.did("on_change_view")
+    assert panel.facts["status"]["found"] == 1
+    run.delete_samples(run.values("id")[1:2])
+    panel.did("on_change_view")
+    assert panel.facts["status"]["scored"] == 36
+    assert len(reads) == 3
+    panel.did("on_done")
+    assert len(reads) == 4
+    monkeypatch.setattr(recent_facts, "EXPIRY", 0.0)
+    panel.did("on_change_view")
+    assert len(reads) == 5
+
+
+def test_events_at_once_share_one_reading(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, waiting = [], threading.Barrier(3)
+
+    def slow(*given: Any) -> Any:
+        reads.append(given)
+        waiting.wait(30)  # until the others have asked, too
+        time.sleep(0.2)
+        return read_facts(*given)
+
+    def ask() -> Any:
+        waiting.wait(30)
+        return recent_facts.recent_facts(run, "dfaulo", 50)
+
+    monkeypatch.setattr(recent_facts, "read_facts", slow)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(recent_facts.recent_facts, run, "dfaulo", 50)
+        others = [pool.submit(ask) for _ in range(2)]
+        assert first.result(30) == others[0].result(30) == others[1].result(30)
+    assert len(reads) == 1
 
 
 def test_edited_labels_are_said_and_shown(run: Any) -> None:
