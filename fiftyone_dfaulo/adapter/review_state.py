@@ -25,7 +25,7 @@ def read_state(review: Review, results: DFauLoResults) -> ReviewState:
     """Reads it, in one request: half a second for 100,000 samples."""
     label = f"{review.config.label_field}.label"
     score, verdict = review.fields.suspiciousness, review.fields.verdict
-    flat = {  # nested documents take longer to decode
+    flat: dict[str, Any] = {  # nested documents take longer to decode
         "score": f"${score}",
         "verdict": f"${verdict}",
         "label": f"${label}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 from fiftyone import ViewField
@@ -90,6 +91,46 @@ def _patches(
     if unreviewed:
         view = view.exists(f"{config.label_field}.{names.verdict}", False)
     return view, score
+
+
+def narrow(samples: Any, config: DFauLoConfig, expression: Any) -> Any:
+    """The items of a run for which an expression holds: samples, or patches of objects.
+
+    Args:
+        samples: a dataset or a view of samples.
+        config: the run's.
+        expression: of the items' values, as :func:`item_value` names them; None for
+            all items.
+    """
+    if config.list_path is None:
+        return samples if expression is None else samples.match(expression)
+    if expression is not None:
+        samples = samples.filter_labels(config.label_field, expression)
+    return samples.to_patches(config.label_field)
+
+
+def item_value(config: DFauLoConfig, part: str) -> ViewField:
+    """How :func:`narrow` names a value of the items.
+
+    Args:
+        config: the run's.
+        part: ``"label"``, or one of :class:`~fiftyone_dfaulo.adapter.runs.RunFields`,
+            of which ``"suggestion"`` means the class.
+    """
+    whole = config.list_path is None
+    if part == "label":
+        return ViewField(f"{config.label_field}.label" if whole else "label")
+    name = getattr(config.run_fields, part)
+    return ViewField(f"{name}.label" if whole and part == "suggestion" else name)
+
+
+def show_items(samples: Any, config: DFauLoConfig, ids: Sequence[str]) -> Any:
+    """A view of these items, in this order: samples, or patches of objects."""
+    if config.list_path is None:
+        return samples.select(ids, ordered=True)
+    field = config.label_field
+    patches = samples.select_labels(ids=list(ids), fields=field).to_patches(field)
+    return patches.select(ids, ordered=True)
 
 
 def _check_range(min_suspiciousness: float | None) -> float:

@@ -17,6 +17,7 @@ from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled, InputError
 from fiftyone_dfaulo.plugin.answers import NUMBERS, Request, read_request
+from fiftyone_dfaulo.plugin.current_run import shown_fields
 from fiftyone_dfaulo.plugin.execution import in_background, throttled
 from fiftyone_dfaulo.plugin.forms import build_form
 from fiftyone_dfaulo.plugin.summary import show_failure, show_summary, summarize
@@ -58,7 +59,8 @@ class ComputeSuspiciousness(foo.Operator):
 
         Args:
             samples: a dataset or view.
-            label_field: the Classification field with the labels.
+            label_field: the Classification, Detections or Polylines field with the
+                labels.
             delegate: whether to leave the run to ``fiftyone delegated launch``.
             **params: ``brain_key``, ``embeddings``, ``model``, ``method``, ``seed``,
                 ``max_epochs``, ``image_size``, ``batch_size``, ``num_workers`` and
@@ -141,12 +143,14 @@ def _execute_at_once(ctx: Any, request: Request) -> Generator[Any, None, None]:
 def _show(
     ctx: Any, request: Request, results: DFauLoResults
 ) -> Generator[Any, None, None]:
-    fields = results.config.run_fields
+    samples = request.samples
+    if results.config.list_path and not samples._is_patches:
+        samples = samples.to_patches(request.label_field)
+    elif results.config.list_path:
+        samples.reload()  # these patches were made before the run
     yield ctx.ops.reload_dataset()
-    yield ctx.ops.set_active_fields(
-        [request.label_field, fields.suggestion, fields.suspiciousness]
-    )
-    yield ctx.ops.set_view(suspicious_view(request.samples, request.brain_key))
+    yield ctx.ops.set_active_fields(shown_fields(results.config)[:3])
+    yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
     yield ctx.ops.show_output(show_summary(summarize(results)).to_json(), {})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiftyone_dfaulo.adapter.runs import DFauLo
+from fiftyone_dfaulo.adapter.runs import DFauLo, DFauLoConfig
 
 _STORE = "dfaulo_review"
 
@@ -33,3 +33,12 @@ def current_run(ctx: Any) -> str | None:
 def choose_run(ctx: Any, brain_key: str) -> None:
     """Makes this the run that panel, forms and buttons speak of."""
     ctx.store(_STORE).set("run", brain_key)
+
+
+def shown_fields(config: DFauLoConfig) -> list[str]:
+    """The fields to show on the tiles: of patches, those of their object."""
+    names = config.run_fields
+    shown = [names.suggestion, names.suspiciousness, names.verdict]
+    if config.list_path:
+        shown = [f"{config.label_field}.{name}" for name in shown]
+    return [config.label_field, *shown]

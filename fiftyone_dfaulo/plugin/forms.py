@@ -80,7 +80,7 @@ def _add_problem(inputs: types.Object, label: str, problem: str) -> None:
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
     said = _said(reading.check_label_field, samples, answers.label_field(ctx))
-    todo = "Load labels into a Classification field, one label an image, first"
+    todo = "Load labels into a Classification, Detections or Polylines field first"
     _add_problem(inputs, "No labels to check", f"{said}. {todo}")
 
 
@@ -94,7 +94,7 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
         choices.values(),
         default=answers.default_label_field(ctx),
         label="Label field",
-        description="The labels to check. Images without a label are left out",
+        description="The labels to check. What has no label is left out",
         view=choices,
     )
     field = answers.label_field(ctx)
@@ -106,6 +106,9 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
     """What speaks against the labels; they are all read only if two do not differ."""
 
     def look() -> str:
+        place = answers.place(ctx)
+        if place.list_path:
+            return _said(reading.read_labels, samples, field)
         labels = samples.exists(f"{field}.label")
         for first in labels.limit(1).values(f"{field}.label"):
             other = labels.match(ViewField(f"{field}.label") != first)
@@ -154,7 +157,8 @@ def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
     prop = inputs.enum(
         "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
     )
-    _mark(prop, _said(reading.check_embeddings, samples, asked or ""))
+    place = answers.place(ctx)
+    _mark(prop, _said(reading.check_embeddings, samples, asked or "", place))
 
 
 def _add_backbone(inputs: types.Object, ctx: Any) -> None:
@@ -181,7 +185,8 @@ def _add_backbone(inputs: types.Object, ctx: Any) -> None:
 
 def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     key, dataset = answers.brain_key(ctx), ctx.dataset
-    problem = _said(check_key, dataset, key, overwrite=True)
+    place = answers.place(ctx)
+    problem = _said(check_key, dataset, key, place=place, overwrite=True)
     fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
     prop = inputs.str(
         "brain_key",
@@ -193,7 +198,7 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     _mark(prop, problem)
     if not problem and dataset.has_brain_run(key):
         verdicts = remember(
-            ctx, ("verdicts", key), lambda: _said(check_key, dataset, key)
+            ctx, ("verdicts", key), lambda: _said(check_key, dataset, key, place=place)
         )
         _add_replace(inputs, ctx, dataset.get_brain_info(key), verdicts)
 

@@ -83,7 +83,7 @@ class ApplySuggestions(ReviewOperator):
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks which samples and which label."""
         config = load_config(ctx.dataset, key)
-        verdict = config.run_fields.verdict
+        verdict = config.place.path(config.run_fields.verdict)
         faulty = ctx.dataset.count_values(verdict).get("faulty", 0)
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
         if ctx.selected:
@@ -95,7 +95,8 @@ class ApplySuggestions(ReviewOperator):
             add_choice(inputs, "set_to", "New label", labels)
         if ctx.params.get("set_to") == "class" and self._takes_selection(ctx):
             classes = types.AutocompleteView()
-            for name in ctx.dataset.distinct(f"{config.label_field}.label"):
+            at = config.list_path or config.label_field
+            for name in ctx.dataset.distinct(f"{at}.label"):
                 classes.add_choice(name, label=name)
             inputs.str("class", required=True, label="Class", view=classes)
         inputs.view(

@@ -1,4 +1,7 @@
-"""What a selection in the grid says: which samples are faulty, which correct."""
+"""What a selection in the grid says: which samples are faulty, which correct.
+
+In a view of patches the App's samples are patches, and their ids those of the objects.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.adapter.verdicts import record_verdicts
 
 Verdicts = dict[str, str | None]
-"""Sample id to verdict, None for a sample that is not checked."""
+"""Id of a sample, or of an object, to its verdict; None if it is not checked."""
 
 
 class Selected(NamedTuple):
@@ -45,11 +48,12 @@ def batch_of(view: Any) -> list[str] | None:
 
 
 def read_verdicts(dataset: Any, brain_key: str, ids: Sequence[str]) -> Verdicts:
-    """The verdicts of these samples."""
-    field = load_config(dataset, brain_key).run_fields.verdict
-    if not ids:
-        return {}
-    return dict(zip(*dataset.select(list(ids)).values(["id", field])))
+    """The verdicts of these samples, or objects, in their order."""
+    config = load_config(dataset, brain_key)
+    name, place = config.run_fields.verdict, config.place
+    found = place.find(dataset._sample_collection, list(ids), {}, name)
+    verdicts = {str(item["_id"]): item.get(name) for item in found}
+    return {i: verdicts[i] for i in ids if i in verdicts}
 
 
 def mark(

@@ -17,10 +17,16 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.learning import review_status, update_suspiciousness
-from fiftyone_dfaulo.adapter.views import suspicious_view
+from fiftyone_dfaulo.adapter.runs import load_config
+from fiftyone_dfaulo.adapter.views import show_items, suspicious_view
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin import marking
-from fiftyone_dfaulo.plugin.current_run import choose_run, current_run, list_runs
+from fiftyone_dfaulo.plugin.current_run import (
+    choose_run,
+    current_run,
+    list_runs,
+    shown_fields,
+)
 from fiftyone_dfaulo.plugin.marking import Selected, read_selection
 from fiftyone_dfaulo.plugin.panel_view import BATCH, build_panel
 from fiftyone_dfaulo.plugin.recent_facts import recent_facts
@@ -152,14 +158,15 @@ class ReviewPanel(foo.Panel):
         ctx.ops.set_selected_samples([])
         facts = {**ctx.panel.state.facts, "batch": [len(ids), len(ids)]}
         ctx.panel.state.facts = facts
-        ctx.ops.set_view(ctx.dataset.select(ids, ordered=True))
+        ctx.ops.set_view(show_items(ctx.dataset, load_config(ctx.dataset, key), ids))
         ctx.ops.set_active_fields(_shown(ctx, key))
 
     @_guarded
     def show_stale(self, ctx: Any) -> None:
         """Shows the samples whose label was edited since the run."""
-        ids = review_status(ctx.dataset, _key(ctx))["stale_ids"]
-        ctx.ops.set_view(ctx.dataset.select(ids))
+        key = _key(ctx)
+        ids = review_status(ctx.dataset, key)["stale_ids"]
+        ctx.ops.set_view(show_items(ctx.dataset, load_config(ctx.dataset, key), ids))
 
     @_guarded
     def on_bar(self, ctx: Any) -> None:
@@ -301,5 +308,4 @@ def _key(ctx: Any) -> str:
 
 def _shown(ctx: Any, key: str) -> list[str]:
     """The fields to show on the tiles."""
-    names = ["suggestion", "suspiciousness", "verdict"]
-    return [ctx.panel.state.facts["label_field"], *(f"{key}_{n}" for n in names)]
+    return shown_fields(load_config(ctx.dataset, key))

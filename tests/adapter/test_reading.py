@@ -106,7 +106,11 @@ class TestLabelFields:
             "second": 1,
             "boxes": 0,
         }
-        assert list_label_fields(dataset[1:3]) == {"ground_truth": 1, "second": 0}
+        assert list_label_fields(dataset[1:3]) == {
+            "ground_truth": 1,
+            "second": 0,
+            "boxes": 0,
+        }
 
     def test_what_a_run_suggests_is_not_among_them(
         self, make_dataset: Any, make_results: Any
