@@ -154,6 +154,8 @@ def _write_batch(
     ``set_values()`` would take one for each field, and three times as long.
     """
     names, place = results.config.run_fields, results.config.place
+    # Of a sample FiftyOne knows what is missing to be None, of an object it does not.
+    empty = {names.verdict: None} if place.list_path else {}
     columns = zip(
         results.ids[rows],
         results.suspiciousness[rows].tolist(),
@@ -169,6 +171,7 @@ def _write_batch(
                 names.reasons: [
                     results.reason_names[n] for n in np.flatnonzero(reasons)
                 ],
+                **empty,
             },
         )
         for one, score, suggestion, reasons in columns
