@@ -11,7 +11,7 @@ from fiftyone_dfaulo.adapter.corrections import apply_suggestions, revert_sugges
 from fiftyone_dfaulo.adapter.export import export_review
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.adapter.tagging import tag_suspicious
-from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, samples
+from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
 
 _EXAMPLES = 3
 _PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
@@ -56,7 +56,7 @@ class TagSuspicious(ReviewOperator):
             save_view=ctx.params.get("save_view") or None,
             **_picked(ctx.params),
         )
-        return f"Tagged {tag!r}: {samples(count)}"
+        return f"Tagged {tag!r}: {counted(ctx, key, count)}"
 
 
 def _picked(params: dict[str, Any]) -> dict[str, Any]:
@@ -116,19 +116,23 @@ class ApplySuggestions(ReviewOperator):
             label = ctx.params.get("class") if one else None
             asked = {"ids": list(ctx.selected), "label": label}
         done = apply_suggestions(ctx.dataset, key, **asked)
-        return f"Corrected: {samples(done.applied)}" + _named(done.skipped)
+        return f"Corrected: {counted(ctx, key, done.applied)}" + _named(
+            ctx, key, done.skipped
+        )
 
     def _takes_selection(self, ctx: Any) -> bool:
         default = "selected" if ctx.selected else "faulty"
         return ctx.params.get("which", default) == "selected"
 
 
-def _named(skipped: dict[str, str]) -> str:
+def _named(ctx: Any, key: str, skipped: dict[str, str]) -> str:
     """Samples left out, with the reasons of the first."""
     if not skipped:
         return ""
     reasons = sorted(set(skipped.values()))[:_EXAMPLES]
-    return f"; left as they are: {samples(len(skipped))} ({'; '.join(reasons)})"
+    return (
+        f"; left as they are: {counted(ctx, key, len(skipped))} ({'; '.join(reasons)})"
+    )
 
 
 class RevertSuggestions(ReviewOperator):
@@ -152,10 +156,10 @@ class RevertSuggestions(ReviewOperator):
         selected = ctx.params.get("which") == "selected"
         ids = list(ctx.selected) if selected else ctx.params.get("ids")
         done = revert_suggestions(ctx.dataset, key, ids=ids)
-        said = f"Brought back: the label of {samples(done.reverted)}"
+        said = f"Brought back: the label of {counted(ctx, key, done.reverted)}"
         if done.edited:
             shown = ", ".join(list(done.edited)[:_EXAMPLES])
-            count = samples(len(done.edited))
+            count = counted(ctx, key, len(done.edited))
             said += f"; edited by hand since, left alone: {count} ({shown})"
         return said
 
@@ -178,4 +182,4 @@ class ExportReview(ReviewOperator):
         """Writes the file."""
         path = str(ctx.params.get("path") or "")
         count = export_review(ctx.dataset, path, key)
-        return f"Written to {path}: {samples(count)}"
+        return f"Written to {path}: {counted(ctx, key, count)}"

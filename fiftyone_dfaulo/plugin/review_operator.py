@@ -133,6 +133,7 @@ def add_choice(
     )
 
 
-def samples(count: int) -> str:
-    """A number of samples, in words."""
-    return f"{count:,} sample" if count == 1 else f"{count:,} samples"
+def counted(ctx: Any, key: str, count: int) -> str:
+    """A number of what a run has scored, samples or objects, in words."""
+    noun = load_config(ctx.dataset, key).place.noun
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

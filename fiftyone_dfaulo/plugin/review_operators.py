@@ -13,7 +13,7 @@ from fiftyone_dfaulo.adapter.verdicts import record_verdicts
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.current_run import list_runs
 from fiftyone_dfaulo.plugin.marking import Selected, mark, read_selection
-from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, samples
+from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
 
 _GIVEN = ("faulty", "correct", "cleared")
 
@@ -58,7 +58,7 @@ class RecordVerdicts(ReviewOperator):
             return  # called from Python
         if not ctx.selected:
             raise InputError("No sample is selected; select some in the grid")
-        count = samples(len(ctx.selected))
+        count = counted(ctx, key, len(ctx.selected))
         choices = {
             "faulty": f"Faulty: the label of the {count} is wrong",
             "correct": "Correct: the label is right",
@@ -79,7 +79,8 @@ class RecordVerdicts(ReviewOperator):
         if not given:
             given = self._answered(ctx)
         record_verdicts(ctx.dataset, key, **given, by=by)
-        return f"Recorded in run {key!r}: {samples(sum(map(len, given.values())))}"
+        count = sum(map(len, given.values()))
+        return f"Recorded in run {key!r}: {counted(ctx, key, count)}"
 
     def _answered(self, ctx: Any) -> dict[str, list[str]]:
         if not ctx.selected:
@@ -116,7 +117,7 @@ class _MarkButton(ReviewOperator):
             raise InputError("No sample is selected; select some in the grid first")
         faulty = self.verdict == "faulty"
         mark(ctx.dataset, key, Selected(ids if faulty else [], [] if faulty else ids))
-        return f"Marked {self.verdict} in run {key!r}: {samples(len(ids))}"
+        return f"Marked {self.verdict} in run {key!r}: {counted(ctx, key, len(ids))}"
 
 
 class MarkFaulty(_MarkButton):
