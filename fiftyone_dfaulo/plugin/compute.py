@@ -147,7 +147,7 @@ def _show(
     if results.config.list_path and not samples._is_patches:
         samples = samples.to_patches(request.label_field)
     elif results.config.list_path:
-        samples.reload()  # these patches were made before the run
+        samples.reload()  # FiftyOne made these patches before the run
     yield ctx.ops.reload_dataset()
     yield ctx.ops.set_active_fields(shown_fields(results.config)[:3])
     yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import fiftyone as fo
+
 from fiftyone_dfaulo.adapter.runs import DFauLo, DFauLoConfig
 
 _STORE = "dfaulo_review"
@@ -42,3 +44,16 @@ def shown_fields(config: DFauLoConfig) -> list[str]:
     if config.list_path:
         shown = [f"{config.label_field}.{name}" for name in shown]
     return [config.label_field, *shown]
+
+
+def patches_anew(view: Any) -> Any | None:
+    """The same view of patches, made anew; None if it is no view of patches.
+
+    FiftyOne makes the patches of a view once, and shows them as they were then.
+    """
+    if view is None or not view._is_patches:
+        return None
+    stages = view._serialize(include_uuids=False)
+    for stage in stages:  # the state says which patches were made
+        stage["kwargs"] = [pair for pair in stage["kwargs"] if pair[0] != "_state"]
+    return fo.DatasetView._build(view._root_dataset, stages)

@@ -25,6 +25,7 @@ from fiftyone_dfaulo.plugin.current_run import (
     choose_run,
     current_run,
     list_runs,
+    patches_anew,
     shown_fields,
 )
 from fiftyone_dfaulo.plugin.marking import Selected, read_selection
@@ -233,7 +234,7 @@ class ReviewPanel(foo.Panel):
         if steps:
             ctx.panel.state.undo = steps[-_UNDO_STEPS:]
         ctx.ops.set_selected_samples([])
-        ctx.ops.reload_dataset()
+        _reload(ctx)
         said = f"{len(selected.faulty)} faulty, {len(selected.correct)} correct"
         ctx.ops.notify(f"Marked: {said}", variant="success")
         self.refresh(ctx, fresh=True)
@@ -248,7 +249,7 @@ class ReviewPanel(foo.Panel):
         back, left = marking.unmark(ctx.dataset, _key(ctx), steps.pop(), by=by)
         ctx.panel.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
-        ctx.ops.reload_dataset()
+        _reload(ctx)
         ctx.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
         self.refresh(ctx, fresh=True)
 
@@ -286,6 +287,14 @@ class ReviewPanel(foo.Panel):
     def _prompt(self, ctx: Any, name: str) -> None:
         key = (ctx.panel.state.facts or {}).get("key")
         ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)
+
+
+def _reload(ctx: Any) -> None:
+    """Has the grid show what was written."""
+    ctx.ops.reload_dataset()
+    patches = patches_anew(ctx.view)
+    if patches is not None:
+        ctx.ops.set_view(patches)
 
 
 def _asked_size(ctx: Any) -> Any:

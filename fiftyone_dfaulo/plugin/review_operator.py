@@ -11,7 +11,7 @@ from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.errors import DFauLoError, InputError
-from fiftyone_dfaulo.plugin.current_run import current_run, list_runs
+from fiftyone_dfaulo.plugin.current_run import current_run, list_runs, patches_anew
 
 NO_RUN = "This dataset has no run yet. Execute 'Find suspicious labels' first"
 
@@ -92,6 +92,9 @@ class ReviewOperator(foo.Operator):
         if self.clears_selection:
             yield ctx.ops.set_selected_samples([])
         yield ctx.ops.reload_dataset()
+        patches = patches_anew(ctx.view)
+        if patches is not None:
+            yield ctx.ops.set_view(patches)
         yield ctx.ops.notify(said, variant="success")
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:

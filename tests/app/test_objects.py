@@ -92,11 +92,15 @@ def test_objects_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     verdicts = digits.count_values("boxes.detections.dfaulo_verdict")
     assert verdicts == {"faulty": 3, "correct": BATCH - 3, None: COUNT - BATCH}
     before = raw(digits)
+    first = app.tiles.nth(faulty[0])
+    expect(first.locator("[data-cy='tag-boxes.dfaulo_verdict']")).to_have_text("faulty")
 
     review.press("Correct")
     expect(app.form.get_by_text("All that are marked faulty (3)")).to_be_visible()
     app.button("Execute").click()
     expect(app.tab.get_by_text("Corrected: 3 objects")).to_be_visible()
+    shown = first.locator("[data-cy='tag-boxes']")
+    expect(shown).to_have_text(suggestions[faulty[0]])
     app.photograph("objects corrected")
     corrected = digits.to_patches("boxes").select(batch.values("id"), ordered=True)
     labels = corrected.values("boxes.label")

@@ -53,6 +53,7 @@ def test_label_fields_are_offered_with_their_number_of_labels(scored: Any) -> No
     assert labels_of(form(scored)["label_field"]) == {
         "ground_truth": "ground_truth (38 labels)",
         "other": "other (1 label)",
+        "boxes": "boxes (0 labels)",
     }
     field = form(scored.limit(10))["label_field"]
     assert labels_of(field)["ground_truth"] == "ground_truth (10 labels)"
