@@ -25,12 +25,18 @@ class Outputs:
     Attributes:
         embeddings: float32 (N, D), of the penultimate layer.
         logits: float32 (N, K), at the end of training.
+        views: the embeddings, averaged over an image and moved copies of it.
+        views_logits: float32 (N, K), of that average.
+        appearance: float32 (N, A), what the first layers see.
         epochs: float32 (E, N, K), logits after each epoch.
         seconds: what training and the outputs at its end took.
     """
 
     embeddings: np.ndarray
     logits: np.ndarray
+    views: np.ndarray
+    views_logits: np.ndarray
+    appearance: np.ndarray
     epochs: np.ndarray
     seconds: np.ndarray
 
@@ -62,9 +68,11 @@ def train(case: Case, seed: int) -> Outputs:
         settings=settings,
         after_epoch=watch,
     )
-    embeddings, logits = trained.outputs(pixels)
+    plain = trained.outputs(pixels)
     seconds = time.perf_counter() - start - aside
-    return Outputs(embeddings, logits, np.stack(epochs), np.float64(seconds))
+    averaged = trained.outputs(pixels, views=True)
+    seen = trained.appearance(pixels)
+    return Outputs(*plain, *averaged, seen, np.stack(epochs), np.float64(seconds))
 
 
 def load(case: Case, seed: int, folder: Path) -> Outputs:
