@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.cases import Case
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import device, dfaulo, images, network, training
+from fiftyone_dfaulo.engine import device, heads, images, network, training
 
 SOURCES = [Path(str(m.__file__)) for m in (device, images, network, training)]
 
@@ -105,8 +105,9 @@ def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, in
         load: gives the outputs of a case.
     """
     outputs, labels = load(clean), clean.labels
-    votes = dfaulo.mutant_log_probabilities(outputs.embeddings, labels, 0)[0]
-    seen = votes.copy()
+    features = heads.standardise(outputs.embeddings)
+    folds = heads.assign_folds(labels, np.random.default_rng(0))
+    seen = heads.out_of_sample(features, labels, folds)
     seen[np.arange(len(labels)), labels] = -np.inf
     wrong = Counter(zip(labels.tolist(), seen.argmax(1).tolist()))
     best: dict[int, tuple[float, int]] = {}

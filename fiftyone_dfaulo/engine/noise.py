@@ -3,7 +3,8 @@
 1. A sample's true class j has the probability p_j that models which never saw its label
    give it; its label is then i with probability T[j, i], the *transition matrix*.
 2. T maximises the likelihood of all labels, together with a prior that holds mistakes
-   for rare and equally likely: expectation-maximisation.
+   for equally likely; how common they are is estimated with it (expectation-
+   maximisation).
 3. By Bayes' rule, the true class of a sample with label i is j with a probability
    proportional to p_j T[j, i].
 
@@ -18,51 +19,60 @@ from __future__ import annotations
 
 import numpy as np
 
-MISTAKES = 0.05
-"""Share of mislabelled samples, in every class, that the prior expects."""
-
-PRIOR_WEIGHT = 0.5
+PRIOR_WEIGHT = 1.0
 """The prior counts as much as this share of an average class's samples."""
 
-STEPS = 100
-CONVERGED = 1e-4
+FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
+LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
+STEPS = 40
 
 
 def transition_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Probabilities of the labels that samples of each class are given.
 
     Args:
-        probabilities: float (N, K) of the classes, out-of-sample.
+        probabilities: float (N, K) of the classes, each above 0, out-of-sample.
         labels: int64 (N,), in 0..K-1, K at least 2.
 
     Returns:
-        float64 (K, K), true class by given label; rows add up to 1.
+        float64 (K, K), true class by given label; above 0, rows add up to 1.
     """
-    count = probabilities.shape[1]
-    prior = np.full((count, count), MISTAKES / (count - 1))
-    np.fill_diagonal(prior, 1 - MISTAKES)
-    prior *= PRIOR_WEIGHT * len(labels) / count
-    transitions = prior / prior.sum(1, keepdims=True)
+    total, count = probabilities.shape
     blocks = [probabilities[labels == given] for given in range(count)]
+    transitions = _uniform(count, FIRST_MISTAKES)
     for _ in range(STEPS):
-        expected = [
-            true_class(block, transitions[:, given]).sum(0, dtype=np.float64)
-            for given, block in enumerate(blocks)
-        ]
-        last, transitions = transitions, np.column_stack(expected) + prior
+        expected = np.empty((count, count))
+        for given, block in enumerate(blocks):
+            joint = block * transitions[:, given].astype(block.dtype)
+            joint /= joint.sum(1, keepdims=True)
+            expected[:, given] = joint.sum(0, dtype=np.float64)
+        mistakes = 1 - np.trace(expected) / total
+        mistakes = float(np.clip(mistakes, LEAST_MISTAKES, MOST_MISTAKES))
+        prior = PRIOR_WEIGHT * total / count * _uniform(count, mistakes)
+        transitions = expected + prior
         transitions /= transitions.sum(1, keepdims=True)
-        if np.abs(transitions - last).max() < CONVERGED:
-            break
     return transitions
 
 
-def true_class(probabilities: np.ndarray, likelihoods: np.ndarray) -> np.ndarray:
-    """Probabilities (N, K) of the true classes, by Bayes' rule.
+def _uniform(count: int, mistakes: float) -> np.ndarray:
+    """The transition matrix (K, K) where all mistakes are equally likely."""
+    matrix = np.full((count, count), mistakes / (count - 1))
+    np.fill_diagonal(matrix, 1 - mistakes)
+    return matrix
+
+
+def log_odds_of_mistake(
+    probabilities: np.ndarray, labels: np.ndarray, transitions: np.ndarray
+) -> np.ndarray:
+    """Log-odds float64 (N,) that the true class is another than the label.
 
     Args:
-        probabilities: float (N, K) of the classes, before the label was seen.
-        likelihoods: float (K,) or (N, K), of the label by true class: a column of
-            :func:`transition_matrix`, or one a sample.
+        probabilities: float (N, K), as of :func:`transition_matrix`.
+        labels: int64 (N,).
+        transitions: float64 (K, K), from :func:`transition_matrix`.
     """
-    joint = probabilities * likelihoods.astype(probabilities.dtype)
-    return joint / joint.sum(1, keepdims=True)
+    rows = np.arange(len(labels))
+    joint = probabilities * transitions.T.astype(probabilities.dtype)[labels]
+    own = joint[rows, labels].astype(np.float64)
+    joint[rows, labels] = 0.0
+    return np.log(joint.sum(1, dtype=np.float64)) - np.log(own)
