@@ -56,7 +56,7 @@ def read_sources(options: argparse.Namespace) -> list[Case]:
     found = [read_npz(spec) for spec in options.npz]
     found += [cases.read_folder(path) for path in options.folder]
     found += [cases.read_dataset(*name.split(":")) for name in options.dataset]
-    return found or [cases.read_digits()]
+    return [cases.thinned(c, options.limit) for c in found or [cases.read_digits()]]
 
 
 def read_npz(spec: str) -> Case:
@@ -219,6 +219,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     sources.add_argument("--npz", action="append", default=[])
     sources.add_argument("--folder", action="append", default=[], type=Path)
     sources.add_argument("--dataset", action="append", default=[])
+    sources.add_argument("--limit", type=int, help="the most images of each source")
     sources.add_argument("--seeds", type=int, default=3, help="how many")
 
     planted = argparse.ArgumentParser(add_help=False)

@@ -85,6 +85,20 @@ def _decode(name: str, paths: list[str], names: list[str]) -> Case:
     return _clean(name, decoded.pixels, labels.astype(np.int64))
 
 
+def thinned(case: Case, count: int | None) -> Case:
+    """At most ``count`` of a case's samples, drawn at random; None is all."""
+    if count is None or count >= len(case.labels):
+        return case
+    chosen = np.sort(np.random.default_rng(0).permutation(len(case.labels))[:count])
+    return Case(
+        f"{case.name}-{count}",
+        case.images[chosen],
+        case.labels[chosen],
+        case.faults[chosen],
+        case.truth[chosen],
+    )
+
+
 def _clean(name: str, images: np.ndarray, labels: np.ndarray) -> Case:
     return Case(name, images, labels, np.zeros(len(labels), bool), labels.copy())
 

@@ -48,9 +48,10 @@ Method = Callable[[Subject], np.ndarray]
 def our_scores(subject: Subject) -> Scores:
     """``method="dfaulo"``."""
     return dfaulo.score(
-        subject.outputs.embeddings,
+        subject.outputs.views,
         subject.labels,
-        logits=subject.outputs.logits,
+        logits=subject.outputs.views_logits,
+        appearance=subject.outputs.appearance,
         settings=Settings(seed=subject.seed),
     )
 
@@ -81,6 +82,12 @@ def papers(subject: Subject) -> np.ndarray:
 def loss(subject: Subject) -> np.ndarray:
     """The network's own loss, in-sample."""
     return signals.loss(subject.log_probabilities, subject.labels)
+
+
+def views_loss(subject: Subject) -> np.ndarray:
+    """The same, of the average over an image and moved copies that ours is given."""
+    log_probabilities = signals.log_softmax(subject.outputs.views_logits)
+    return signals.loss(log_probabilities, subject.labels)
 
 
 def margin(subject: Subject) -> np.ndarray:
@@ -209,6 +216,7 @@ METHODS: dict[str, Method] = {
     OURS: ours,
     "paper": papers,
     "loss": loss,
+    "loss, five views": views_loss,
     "margin": margin,
     "mean loss over epochs": mean_loss,
     "AUM": area_under_margin,

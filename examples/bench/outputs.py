@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.cases import Case
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import device, dfaulo, images, network, training
+from fiftyone_dfaulo.engine import device, heads, images, network, training
 
 SOURCES = [Path(str(m.__file__)) for m in (device, images, network, training)]
 
@@ -25,12 +25,18 @@ class Outputs:
     Attributes:
         embeddings: float32 (N, D), of the penultimate layer.
         logits: float32 (N, K), at the end of training.
+        views: the embeddings, averaged over an image and moved copies of it.
+        views_logits: float32 (N, K), of that average.
+        appearance: float32 (N, A), what the first layers see.
         epochs: float32 (E, N, K), logits after each epoch.
         seconds: what training and the outputs at its end took.
     """
 
     embeddings: np.ndarray
     logits: np.ndarray
+    views: np.ndarray
+    views_logits: np.ndarray
+    appearance: np.ndarray
     epochs: np.ndarray
     seconds: np.ndarray
 
@@ -62,9 +68,11 @@ def train(case: Case, seed: int) -> Outputs:
         settings=settings,
         after_epoch=watch,
     )
-    embeddings, logits = trained.outputs(pixels)
+    plain = trained.outputs(pixels)
     seconds = time.perf_counter() - start - aside
-    return Outputs(embeddings, logits, np.stack(epochs), np.float64(seconds))
+    averaged = trained.outputs(pixels, views=True)
+    seen = trained.appearance(pixels)
+    return Outputs(*plain, *averaged, seen, np.stack(epochs), np.float64(seconds))
 
 
 def load(case: Case, seed: int, folder: Path) -> Outputs:
@@ -97,8 +105,9 @@ def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, in
         load: gives the outputs of a case.
     """
     outputs, labels = load(clean), clean.labels
-    votes = dfaulo.mutant_log_probabilities(outputs.embeddings, labels, 0)[0]
-    seen = votes.copy()
+    features = heads.standardise(outputs.embeddings)
+    folds = heads.assign_folds(labels, np.random.default_rng(0))
+    seen = heads.out_of_sample(features, labels, folds)
     seen[np.arange(len(labels)), labels] = -np.inf
     wrong = Counter(zip(labels.tolist(), seen.argmax(1).tolist()))
     best: dict[int, tuple[float, int]] = {}

@@ -58,7 +58,7 @@ def pick_route(embeddings: Any, settings: Settings) -> tuple[Route, dict[str, fl
         return _score_pretrained, {EMBEDDING: 80, SCORING: 15}
     if settings.method == "paper":
         return _score_paper, {DECODING: 10, TRAINING: 60, SCORING: 40}
-    return _score_trained, {DECODING: 10, TRAINING: 60, EMBEDDING: 5, SCORING: 15}
+    return _score_trained, {DECODING: 10, TRAINING: 60, EMBEDDING: 15, SCORING: 10}
 
 
 def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
@@ -104,14 +104,17 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
 
     usable, pixels, network = _train(task)
     with task.stages.stage(EMBEDDING) as report:
+        size = task.settings.batch_size
         vectors, logits = network.outputs(
-            pixels, batch_size=task.settings.batch_size, report=report
+            pixels, views=True, batch_size=size, report=report
         )
+        appearance = network.appearance(pixels, batch_size=size)
     with task.stages.stage(SCORING) as report:
         scores = dfaulo.score(
             vectors,
             usable.labels,
             logits=logits,
+            appearance=appearance,
             settings=task.settings,
             report=report,
         )

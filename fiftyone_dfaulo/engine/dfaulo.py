@@ -1,26 +1,32 @@
-"""``method="dfaulo"``: how sure are heads that were not taught a sample's label of it?
+"""``method="dfaulo"``: how sure are models that were not taught a sample's label of it?
 
 1. Linear heads are cross-fitted on the penultimate embeddings: the log-probabilities
    of a sample always come from a head that never saw it.
 2. Mutants are such heads fitted without a suspicious subset: without the highest
-   losses, without the labels that a mutant contradicts, without the highest losses
-   under a mutant. Faults can no longer vouch for each other.
-3. Suspiciousness is one minus the geometric mean of the heads' probabilities of the
-   label; in other words it grows with the mean of their losses.
-4. The class whose geometric mean is highest is the suggestion. Reasons, and the
-   estimated number of faults, follow from the same vote.
+   losses, then without the highest losses under that mutant. Faults can no longer vouch
+   for each other.
+3. Images that look like none of the others have foreign content
+   (:mod:`fiftyone_dfaulo.engine.novelty`).
+4. The mean log-probabilities of the heads on all samples, of the last mutant and of the
+   original model are the *vote*. What it says of the true class, and which classes the
+   labels show to be mistaken for which (:mod:`fiftyone_dfaulo.engine.noise`), give the
+   probability that a label is wrong.
+5. Suspiciousness is the probability that label or content is wrong. Its sum is the
+   estimated number of faults; the likeliest class of the vote is the suggestion.
 
 The idea, training without suspicious subsets, is that of Yin et al., "Dynamic Data
 Fault Localization for Deep Neural Networks", ESEC/FSE 2023; the paper's own procedure
-is :mod:`fiftyone_dfaulo.engine.paper`.
+is :mod:`fiftyone_dfaulo.engine.paper`. ``docs/benchmark.md`` has what was tried.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import reasons, signals
+from fiftyone_dfaulo.engine import noise, novelty, reasons, signals
 from fiftyone_dfaulo.engine.heads import (
     assign_folds,
     leave_out,
@@ -32,7 +38,16 @@ from fiftyone_dfaulo.engine.result import Scores
 
 HIGH_LOSS = 0.10  # share of the samples left out for a high loss
 HIGH_MUTANT_LOSS = 0.05  # share left out for a high loss under the first mutant
-HEADS = ("all", "without_high_loss", "without_contradicted", "without_high_mutant_loss")
+HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
+
+SHARPNESS = 1.5
+"""The heads are regularised, hence less sure than they are right: the vote's
+log-probabilities are multiplied by this for the order of the samples."""
+
+COUNTING_SHARPNESS = 2.6
+"""And by this to count the faults, which is to be right in sum rather than in order."""
+
+FOREIGN = 0.5  # a probability from which on no model should learn from a sample
 
 
 def score(
@@ -40,6 +55,7 @@ def score(
     labels: np.ndarray,
     *,
     logits: np.ndarray | None = None,
+    appearance: np.ndarray | None = None,
     settings: Settings,
     report: StageReport = silent_stage,
 ) -> Scores:
@@ -48,54 +64,110 @@ def score(
     Args:
         embeddings: float (N, D), finite; penultimate activations of a network.
         labels: int64 (N,); each of 0..K-1 occurs, K at least 2.
-        logits: float (N, K) of the original model, if there is one; they add a signal
-            and a reason, and do not change the suspiciousness.
+        logits: float (N, K) of the original model, if there is one.
+        appearance: float (N, A), finite, what the images look like whatever they show,
+            as :meth:`fiftyone_dfaulo.engine.training.Network.appearance` gives it; None
+            does not look for foreign content.
         settings: only the seed is used.
         report: told the fraction of heads fitted.
     """
-    mutants = mutant_log_probabilities(embeddings, labels, settings.seed, report)
-    mean = sum(mutants[1:], mutants[0]) / len(mutants)  # np.mean would copy them all
-    vote = signals.log_softmax(mean)
+    features = standardise(embeddings)
+    folds = assign_folds(labels, np.random.default_rng(settings.seed))
+    everything = out_of_sample(features, labels, folds, None, _part(report, 0))
+    foreign = np.zeros(len(labels))
+    if appearance is not None:
+        contradicted = everything.argmax(1) != labels
+        foreign = novelty.foreign_content(appearance, labels, folds, contradicted)
+    mutants = fit_mutants(features, labels, folds, everything, foreign, report)
+    heads = dict(zip(HEADS, [everything, *mutants], strict=True))
     original = None if logits is None else signals.log_softmax(logits)
-    columns = _signals(mutants, vote, original, labels)
+    voters = [everything, mutants[-1], *([] if original is None else [original])]
+    vote = signals.log_softmax(sum(voters[1:], voters[0]) / len(voters))
+
+    wrong = wrong_label(vote, labels, foreign < FOREIGN)
+    suspiciousness = 1 - (1 - foreign) * (1 - wrong)
     confident = confident_class(np.exp(vote), labels)
+    columns = _signals(heads, vote, original, labels)
     return Scores(
-        suspiciousness=-np.expm1(-signals.loss(mean, labels).astype(np.float64)),
+        suspiciousness=suspiciousness,
         suggestion=vote.argmax(1),
         confidence=np.exp(vote.max(1)).astype(np.float32),
-        reasons=reasons.find(vote, labels, confident, original),
-        signals=np.column_stack(list(columns.values())).astype(np.float32),
-        signal_names=tuple(columns),
-        estimated_faults=int(((confident >= 0) & (confident != labels)).sum()),
-        notes=_notes(vote, labels),
+        reasons=reasons.find(
+            vote, labels, confident, suspiciousness, foreign >= FOREIGN, original
+        ),
+        signals=np.column_stack([*columns.values(), foreign]).astype(np.float32),
+        signal_names=(*columns, "foreign_content"),
+        estimated_faults=round(float(suspiciousness.sum())),
+        notes=_notes(everything, labels),
     )
 
 
-def mutant_log_probabilities(
-    embeddings: np.ndarray,
+def fit_mutants(
+    features: np.ndarray,
     labels: np.ndarray,
-    seed: int,
+    folds: np.ndarray,
+    everything: np.ndarray,
+    foreign: np.ndarray,
     report: StageReport = silent_stage,
 ) -> list[np.ndarray]:
-    """Out-of-sample log-probabilities, float32 (N, K) each, in the order of HEADS."""
-    features = standardise(embeddings)
-    folds = assign_folds(labels, np.random.default_rng(seed))
-    count = len(labels)
+    """Out-of-sample log-probabilities, float32 (N, K), of the two head mutants.
 
-    def fit(position: int, left_out: np.ndarray | None) -> np.ndarray:
-        def part(fraction: float) -> None:
-            report((position + fraction) / len(HEADS))
+    Args:
+        features: float32 (N, D), standardised.
+        labels: int64 (N,).
+        folds: int64 (N,), from :func:`fiftyone_dfaulo.engine.heads.assign_folds`.
+        everything: float32 (N, K), log-probabilities of the heads on all samples.
+        foreign: float64 (N,), probabilities of foreign content.
+        report: told the fraction of all heads fitted.
+    """
+    mutants, last = [], everything
+    for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):
+        loss = signals.loss(last, labels)
+        subset = leave_out(loss, labels, int(share * len(labels)))
+        subset |= leave_out(foreign, labels, int((foreign >= FOREIGN).sum()))
+        part = _part(report, position)
+        last = out_of_sample(features, labels, folds, subset, part)
+        mutants.append(last)
+    return mutants
 
-        return out_of_sample(features, labels, folds, left_out, part)
 
-    everything = fit(0, None)
-    loss = signals.loss(everything, labels)
-    trusted = fit(1, leave_out(loss, labels, int(count * HIGH_LOSS)))
-    margin = signals.margin(trusted, labels)
-    agreed = fit(2, leave_out(margin, labels, int((margin > 0).sum())))
-    loss = signals.loss(trusted, labels)
-    cleaned = fit(3, leave_out(loss, labels, int(count * HIGH_MUTANT_LOSS)))
-    return [everything, trusted, agreed, cleaned]
+def _part(report: StageReport, position: int) -> StageReport:
+    return lambda fraction: report((position + fraction) / len(HEADS))
+
+
+def wrong_label(
+    vote: np.ndarray, labels: np.ndarray, trusted: np.ndarray
+) -> np.ndarray:
+    """Probabilities float64 (N,) that the labels are wrong.
+
+    The order is that of a moderately sharpened vote; it is shifted, in log-odds, so
+    that its sum is the number that a sharper one expects.
+
+    Args:
+        vote: log-probabilities (N, K) of the classes.
+        labels: int64 (N,).
+        trusted: bool (N,), samples whose content is not foreign; the others say nothing
+            about which class is mistaken for which.
+    """
+
+    def log_odds(sharpness: float) -> np.ndarray:
+        sharpened = np.exp(signals.log_softmax(sharpness * vote))
+        sharpened = np.maximum(sharpened, np.finfo(np.float32).tiny)
+        matrix = noise.transition_matrix(sharpened[trusted], labels[trusted])
+        return noise.log_odds_of_mistake(sharpened, labels, matrix)
+
+    order = log_odds(SHARPNESS)
+    count = expit(log_odds(COUNTING_SHARPNESS)).sum()
+    return expit(order + _shift_to_sum(order, count))
+
+
+def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
+    """What to add to log-odds so that their probabilities add up to a total."""
+    total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
+    furthest = float(np.abs(log_odds).max()) + 50.0
+    return float(
+        brentq(lambda x: expit(log_odds + x).sum() - total, -furthest, furthest)
+    )
 
 
 def confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -119,22 +191,22 @@ def confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray
 
 
 def _signals(
-    mutants: list[np.ndarray],
+    heads: dict[str, np.ndarray],
     vote: np.ndarray,
     original: np.ndarray | None,
     labels: np.ndarray,
 ) -> dict[str, np.ndarray]:
     columns = {}
-    for name, mutant in zip(HEADS, mutants, strict=True):
-        columns[f"loss_{name}"] = signals.loss(mutant, labels)
-        columns[f"margin_{name}"] = signals.margin(mutant, labels)
+    for name, head in heads.items():
+        columns[f"loss_{name}"] = signals.loss(head, labels)
+        columns[f"margin_{name}"] = signals.margin(head, labels)
     columns["doubt"] = signals.doubt(vote, labels)
     if original is not None:
         columns["loss_original"] = signals.loss(original, labels)
     return columns
 
 
-def _notes(vote: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+def _notes(everything: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
     counts = np.bincount(labels)
     notes = []
     if alone := int((counts == 1).sum()):
@@ -142,9 +214,11 @@ def _notes(vote: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
             f"Classes with only one sample: {alone}. No other sample can confirm or "
             "contradict such a label; read its score with care."
         )
-    if (vote.argmax(1) == labels).sum() <= counts.max():
+    largest = counts.max() / len(labels)
+    spread = np.sqrt(len(labels) * largest * (1 - largest))
+    if (everything.argmax(1) == labels).sum() <= counts.max() + 3 * spread:
         notes.append(
-            "The embeddings do not tell the classes apart: the mutants agree with no "
+            "The embeddings do not tell the classes apart: heads agree with hardly "
             "more labels than if they always said the largest class. The scores mean "
             "little; use other embeddings, or another way to score."
         )

@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+LEAST_SPREAD = 0.05
+"""Added to a channel's standard deviation, so that a blank image has a logarithm."""
+
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -43,10 +46,12 @@ class SmallResNet(nn.Module):
     def __init__(self, num_classes: int, size: int, width: int = 128) -> None:
         super().__init__()
         channels = width // 4
-        layers: list[nn.Module] = [_conv(3, channels, stride=2 if size > 16 else 1)]
+        stem = [_conv(3, channels, stride=2 if size > 16 else 1)]
         if size > 32:
-            layers.append(_conv(channels, channels, stride=2))
-        layers.append(_Residual(channels))
+            stem.append(_conv(channels, channels, stride=2))
+        self.stem = nn.Sequential(*stem)
+        self.first = _Residual(channels)
+        layers: list[nn.Module] = []
         for _ in range(int(math.log2(min(size, 16))) - 2):
             wider = min(2 * channels, width)
             layers += [_conv(channels, wider, stride=2), _Residual(wider)]
@@ -58,7 +63,21 @@ class SmallResNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Penultimate activations (B, D) of normalised images (B, 3, H, W)."""
-        return self.body(x)
+        return self.body(self.first(self.stem(x)))
+
+    def appearance(self, x: Tensor) -> Tensor:
+        """What the first layers see in images, wherever it lies in them: (B, A).
+
+        The mean of each of their channels over the image, and the logarithm of its
+        standard deviation.
+        """
+        maps = [self.stem(x)]
+        maps.append(self.first(maps[0]))
+        parts = []
+        for each in maps:
+            each = each.float()
+            parts += [each.mean((2, 3)), (each.std((2, 3)) + LEAST_SPREAD).log()]
+        return torch.cat(parts, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, K) of normalised images (B, 3, H, W)."""

@@ -11,36 +11,45 @@ REASONS = ("looks like another class", "fits no class", "hard to learn")
 
 - *looks like another class*: the mutants are as sure of another class as they usually
   are of samples that carry that label;
-- *fits no class*: the label is unlikely, and the mutants are sure of no other class;
+- *fits no class*: the image looks like none of the others, or the label is unlikely and
+  the mutants are sure of no other class;
 - *hard to learn*: the original model has seen the label and still finds it unlikely.
 
 The paper's method knows them as: its mutants suggest another class; the image is an
 input outlier; the sample is one of high loss.
 """
 
+LEAST = 0.2
+"""Samples that are less suspicious than this need no reason."""
+
 
 def find(
     vote: np.ndarray,
     labels: np.ndarray,
     confident: np.ndarray,
+    suspiciousness: np.ndarray,
+    foreign: np.ndarray,
     original: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Which reasons apply to the samples whose label is likelier wrong than right.
+    """Which reasons apply to the samples that are suspicious enough to need one.
 
     Args:
         vote: log-probabilities (N, K) of the mutants together.
         labels: int64 (N,).
         confident: int64 (N,), the class a sample is confidently counted to, or -1.
+        suspiciousness: float (N,), in [0, 1].
+        foreign: bool (N,), whether the content is foreign to the dataset.
         original: log-probabilities (N, K) of the original model, if there is one.
 
     Returns:
-        bool (N, 3), columns as in :data:`REASONS`; none is True where the vote's
-        probability of the label is a half or more.
+        bool (N, 3), columns as in :data:`REASONS`; none is True where suspiciousness is
+        below :data:`LEAST`.
     """
-    suspicious = np.exp(-signals.loss(vote, labels)) < 0.5
-    another = suspicious & (confident >= 0) & (confident != labels)
-    neither = suspicious & (confident < 0)
+    enough = suspiciousness >= LEAST
+    unlikely = enough & (np.exp(-signals.loss(vote, labels)) < 0.5)
+    another = unlikely & (confident >= 0) & (confident != labels) & ~foreign
+    neither = (unlikely & (confident < 0)) | (enough & foreign)
     hard = np.zeros(len(labels), bool)
     if original is not None:
-        hard = suspicious & (np.exp(-signals.loss(original, labels)) < 0.5)
+        hard = unlikely & (np.exp(-signals.loss(original, labels)) < 0.5)
     return np.column_stack([another, neither, hard])

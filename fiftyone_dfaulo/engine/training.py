@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,7 @@ class Network:
         self,
         pixels: np.ndarray,
         *,
+        views: bool = False,
         batch_size: int = 256,
         report: StageReport = silent_stage,
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -62,6 +63,9 @@ class Network:
 
         Args:
             pixels: uint8 (N, H, W, 3).
+            views: whether to average the activations over the image and four copies
+                of it, moved diagonally as far as in training: less noise, for five
+                times the passes. The logits are those of the average.
             batch_size: images per forward pass.
             report: told the fraction of images done.
 
@@ -70,17 +74,34 @@ class Network:
         """
         head = self.module.get_submodule("head")
         embeddings, logits = [], []
-        with torch.inference_mode():
-            for start in range(0, len(pixels), batch_size):
-                batch = torch.from_numpy(pixels[start : start + batch_size])
-                images = _channels_last(self.normalise(batch))
-                with autocast(self.device):
-                    features = self.module.features(images)  # type: ignore[operator]
-                features = features.float()
-                embeddings.append(features.cpu().numpy())
-                logits.append(head(features).cpu().numpy())
-                report((start + len(batch)) / len(pixels))
+        for images in self._batches(pixels, batch_size, report):
+            copies = _views(images) if views else [images]
+            with autocast(self.device):
+                seen = [self.module.features(copy) for copy in copies]  # type: ignore[operator]
+            features = torch.stack([each.float() for each in seen]).mean(0)
+            embeddings.append(features.cpu().numpy())
+            logits.append(head(features).cpu().numpy())
         return np.concatenate(embeddings), np.concatenate(logits)
+
+    def appearance(self, pixels: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
+        """What the first layers see in all images: float32 (N, A).
+
+        See :meth:`fiftyone_dfaulo.engine.network.SmallResNet.appearance`.
+        """
+        seen = []
+        for images in self._batches(pixels, batch_size, silent_stage):
+            with autocast(self.device):
+                seen.append(self.module.appearance(images).cpu().numpy())  # type: ignore[operator]
+        return np.concatenate(seen)
+
+    def _batches(
+        self, pixels: np.ndarray, size: int, report: StageReport
+    ) -> Iterator[Tensor]:
+        with torch.inference_mode():
+            for start in range(0, len(pixels), size):
+                batch = torch.from_numpy(pixels[start : start + size])
+                yield _channels_last(self.normalise(batch))
+                report((start + len(batch)) / len(pixels))
 
 
 def train_network(
@@ -220,13 +241,29 @@ def _channel_statistics(pixels: np.ndarray, most: int = 1024) -> tuple[Tensor, T
     return mean, std.clamp(min=1.0)  # blank images have no spread
 
 
+def _most(images: Tensor) -> int:
+    """By how many pixels images are moved at most."""
+    return max(images.shape[-1] // 16, 1)
+
+
+def _views(images: Tensor) -> Iterator[Tensor]:
+    """The images, and four copies of them moved diagonally as far as in training."""
+    yield images
+    most, side = _most(images), images.shape[-1]
+    padded = F.pad(images, [most] * 4, mode="reflect")
+    for row in (0, 2 * most):
+        for column in (0, 2 * most):
+            moved = padded[:, :, row : row + side, column : column + side]
+            yield _channels_last(moved)
+
+
 def _shift(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Moves every image by up to a sixteenth of its side, its edge mirrored.
 
     No flips and no colours: to some labels (letters, signs) they are the meaning.
     """
     count, channels, side, _ = images.shape
-    most = max(side // 16, 1)
+    most = _most(images)
     moves = torch.from_numpy(rng.integers(0, 2 * most + 1, (2, count, 1)))
     rows, columns = (moves + torch.arange(side)).to(images.device)
     padded = F.pad(images, [most] * 4, mode="reflect")

@@ -63,24 +63,53 @@ def oracle(embeddings, labels, seed):
     def losses(table):
         return [-table[i, labels[i]] for i in range(n)]
 
-    def margins(table):
-        return [
-            max(table[i, c] for c in range(k) if c != labels[i]) - table[i, labels[i]]
-            for i in range(n)
-        ]
-
     first = heads(set())
     second = heads(worst(losses(first), int(n * 0.10)))
-    contradicted = sum(m > 0 for m in margins(second))
-    third = heads(worst(margins(second), contradicted))
-    fourth = heads(worst(losses(second), int(n * 0.05)))
-    result = []
-    for i in range(n):
-        probability = 1.0
-        for table in (first, second, third, fourth):
-            probability *= np.exp(table[i, labels[i]]) ** 0.25
-        result.append(1 - probability)
-    return np.array(result)
+    third = heads(worst(losses(second), int(n * 0.05)))
+    vote = np.exp((first + third) / 2)
+
+    def odds(power):
+        """By expectation-maximisation, sample by sample and class by class."""
+        seen = [[v**power / sum(row**power) for v in row] for row in vote]
+        mistakes = 0.05
+        matrix = uniform(mistakes)
+        for _ in range(40):
+            counts = np.zeros((k, k))
+            for i in range(n):
+                joint = [seen[i][c] * matrix[c][labels[i]] for c in range(k)]
+                for c in range(k):
+                    counts[c][labels[i]] += joint[c] / sum(joint)
+            mistakes = min(max(1 - sum(counts[c][c] for c in range(k)) / n, 0.001), 0.6)
+            counts += n / k * uniform(mistakes)
+            matrix = [
+                [counts[c][g] / sum(counts[c]) for g in range(k)] for c in range(k)
+            ]
+        result = []
+        for i in range(n):
+            joint = [seen[i][c] * matrix[c][labels[i]] for c in range(k)]
+            own = joint[labels[i]]
+            result.append((sum(joint) - own) / own)
+        return np.array(result)
+
+    def uniform(mistakes):
+        return np.array(
+            [
+                [1 - mistakes if c == g else mistakes / (k - 1) for g in range(k)]
+                for c in range(k)
+            ]
+        )
+
+    counting = odds(2.6)
+    total = (counting / (1 + counting)).sum()
+    order = odds(1.5)
+    low, high = -60.0, 60.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        shifted = order * np.exp(middle)
+        too_low = (shifted / (1 + shifted)).sum() < total
+        low, high = (middle, high) if too_low else (low, middle)
+    shifted = order * np.exp(low)
+    return shifted / (1 + shifted)
 
 
 @pytest.mark.parametrize("counts", [[40, 40, 40], [60, 15, 2, 1], [50, 30]])
@@ -105,7 +134,7 @@ def test_the_reason_for_a_changed_label_is_the_other_class():
     scores = dfaulo.score(embeddings, labels, settings=Settings())
     reasons = dict(zip(REASONS, scores.reasons.T, strict=True))
     assert reasons["looks like another class"][faults].mean() > 0.8
-    assert not scores.reasons[scores.suspiciousness < 0.5].any()
+    assert scores.reasons[~faults].any(1).mean() < 0.02
 
 
 def test_scores_are_bit_identical_for_the_same_seed():
@@ -124,10 +153,10 @@ def test_a_row_per_sample_a_column_per_signal():
     scores = dfaulo.score(embeddings, labels, logits=logits, settings=Settings())
     assert scores.signals.shape == (90, len(scores.signal_names))
     assert set(scores.signal_names) - set(plain.signal_names) == {"loss_original"}
+    assert (scores.suspiciousness != plain.suspiciousness).any()
     column = scores.signals[:, scores.signal_names.index("loss_original")]
     expected = signals.loss(signals.log_softmax(logits), labels)
     np.testing.assert_allclose(column, expected, rtol=1e-6)
-    np.testing.assert_array_equal(scores.suspiciousness, plain.suspiciousness)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +181,7 @@ def test_progress_moves_through_all_heads():
     told: list[float] = []
     dfaulo.score(embeddings, labels, settings=Settings(), report=told.append)
     assert told == sorted(told)
-    assert len(set(told)) == 4 * FOLDS
+    assert len(set(told)) == 3 * FOLDS
     assert told[-1] == 1.0
 
 

@@ -1,0 +1,78 @@
+"""Which class is mistaken for which: the label noise of a dataset, from its labels.
+
+1. A sample's true class j has the probability p_j that models which never saw its label
+   give it; its label is then i with probability T[j, i], the *transition matrix*.
+2. T maximises the likelihood of all labels, together with a prior that holds mistakes
+   for equally likely; how common they are is estimated with it (expectation-
+   maximisation).
+3. By Bayes' rule, the true class of a sample with label i is j with a probability
+   proportional to p_j T[j, i].
+
+Where one class leaks into another, T shows it, and a sample of the second that looks
+like the first becomes more suspicious than one that looks like any third class.
+
+The model is that of Patrini et al., "Making Deep Neural Networks Robust to Label
+Noise", CVPR 2017, fitted as Dawid and Skene fit theirs, Applied Statistics 28, 1979.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+PRIOR_WEIGHT = 1.0
+"""The prior counts as much as this share of an average class's samples."""
+
+FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
+LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
+STEPS = 40
+
+
+def transition_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Probabilities of the labels that samples of each class are given.
+
+    Args:
+        probabilities: float (N, K) of the classes, each above 0, out-of-sample.
+        labels: int64 (N,), in 0..K-1, K at least 2.
+
+    Returns:
+        float64 (K, K), true class by given label; above 0, rows add up to 1.
+    """
+    total, count = probabilities.shape
+    blocks = [probabilities[labels == given] for given in range(count)]
+    transitions = _uniform(count, FIRST_MISTAKES)
+    for _ in range(STEPS):
+        expected = np.empty((count, count))
+        for given, block in enumerate(blocks):
+            joint = block * transitions[:, given].astype(block.dtype)
+            joint /= joint.sum(1, keepdims=True)
+            expected[:, given] = joint.sum(0, dtype=np.float64)
+        mistakes = 1 - np.trace(expected) / total
+        mistakes = float(np.clip(mistakes, LEAST_MISTAKES, MOST_MISTAKES))
+        prior = PRIOR_WEIGHT * total / count * _uniform(count, mistakes)
+        transitions = expected + prior
+        transitions /= transitions.sum(1, keepdims=True)
+    return transitions
+
+
+def _uniform(count: int, mistakes: float) -> np.ndarray:
+    """The transition matrix (K, K) where all mistakes are equally likely."""
+    matrix = np.full((count, count), mistakes / (count - 1))
+    np.fill_diagonal(matrix, 1 - mistakes)
+    return matrix
+
+
+def log_odds_of_mistake(
+    probabilities: np.ndarray, labels: np.ndarray, transitions: np.ndarray
+) -> np.ndarray:
+    """Log-odds float64 (N,) that the true class is another than the label.
+
+    Args:
+        probabilities: float (N, K), as of :func:`transition_matrix`.
+        labels: int64 (N,).
+        transitions: float64 (K, K), from :func:`transition_matrix`.
+    """
+    rows = np.arange(len(labels))
+    joint = probabilities * transitions.T.astype(probabilities.dtype)[labels]
+    own = joint[rows, labels].astype(np.float64)
+    joint[rows, labels] = 0.0
+    return np.log(joint.sum(1, dtype=np.float64)) - np.log(own)

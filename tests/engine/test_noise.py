@@ -1,0 +1,64 @@
+"""The transition matrix: what is planted is found, and Bayes' rule by hand."""
+
+import numpy as np
+import pytest
+
+from fiftyone_dfaulo.engine import noise
+
+
+def leaking(count=3000, leak=0.2, seed=0):
+    """Three classes that are seen well; of class 0, a part carries the label 1."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 3, count)
+    labels = np.where((truth == 0) & (rng.random(count) < leak), 1, truth)
+    probabilities = np.full((count, 3), 0.02)
+    probabilities[np.arange(count), truth] = 0.96
+    return probabilities, labels
+
+
+def test_a_leak_from_one_class_into_another_is_found(monkeypatch):
+    cautious = noise.transition_matrix(*leaking())
+    assert cautious[0, 1] == pytest.approx(0.1, abs=0.03)  # halfway to the prior
+    monkeypatch.setattr(noise, "PRIOR_WEIGHT", 0.01)
+    matrix = noise.transition_matrix(*leaking())
+    assert matrix[0, 1] == pytest.approx(0.2, abs=0.03)
+    for each in (cautious, matrix):
+        assert each[[1, 2], [1, 2]].min() > 0.95
+        np.testing.assert_allclose(each.sum(1), 1.0)
+
+
+def test_labels_that_are_all_right_show_hardly_any_mistakes():
+    matrix = noise.transition_matrix(*leaking(leak=0.0))
+    assert matrix.diagonal().min() > 0.99
+    assert (matrix > 0).all()
+
+
+def test_one_step_by_hand(monkeypatch):
+    monkeypatch.setattr(noise, "STEPS", 1)
+    probabilities = np.array([[0.5, 0.5], [0.5, 0.5], [0.1, 0.9], [0.1, 0.9]])
+    matrix = noise.transition_matrix(probabilities, np.array([0, 1, 0, 1]))
+    # with mistakes of .05: label 0 and even odds are class 0 with .95; label 0 and .1
+    # with .095 / (.095 + .045) = .678571; label 1 and .1 with .005 / .86 = .005814
+    zero = np.array([0.95 + 0.678571, 0.05 + 0.005814])
+    one = 2 - zero
+    mistakes = 1 - (zero[0] + one[1]) / 4
+    prior = 2 * np.array([[1 - mistakes, mistakes], [mistakes, 1 - mistakes]])
+    expected = np.array([zero, one]) + prior
+    expected /= expected.sum(1, keepdims=True)
+    np.testing.assert_allclose(matrix, expected, rtol=1e-5)
+
+
+def test_the_odds_of_a_mistake_follow_bayes():
+    probabilities = np.array([[0.6, 0.3, 0.1]])
+    matrix = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.2, 0.2, 0.6]])
+    found = noise.log_odds_of_mistake(probabilities, np.array([1]), matrix)
+    # label 1: right .3 * .6 = .18; wrong .6 * .1 + .1 * .2 = .08
+    np.testing.assert_allclose(found, [np.log(0.08 / 0.18)])
+
+
+def test_a_sample_that_resembles_the_leaking_class_is_more_suspicious():
+    probabilities, labels = leaking()
+    matrix = noise.transition_matrix(probabilities, labels)
+    seen_as_0_or_2 = np.array([[0.4, 0.6, 0.0], [0.0, 0.6, 0.4]]) + 1e-6
+    odds = noise.log_odds_of_mistake(seen_as_0_or_2, np.array([1, 1]), matrix)
+    assert odds[0] > odds[1] + 1
