@@ -12,40 +12,65 @@ import numpy as np
 
 import fiftyone_dfaulo as dfaulo
 from fiftyone_dfaulo.adapter.reviewing import load_results, open_review
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.writing import write_run
+from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.ranking import learn
+from fiftyone_dfaulo.engine.reasons import REASONS
 from fiftyone_dfaulo.plugin.review_facts import read_facts
 
 MARKED = 500
-WIDTH = 16
+SUSPICIOUS = 0.05
+"""Share of the samples that score high: half of them faults, half correct ones."""
 
 
 @contextmanager
 def large_run(count: int, num_classes: int) -> Iterator[tuple[Any, np.ndarray]]:
-    """A dataset with a run, and whether each sample's label is wrong; then deleted.
+    """A dataset with a made-up run, and which samples are faults; then deleted.
 
-    5 % of the labels are wrong; half of these are labels of the first class on samples
-    of the second, so that there is something to learn. There are no images.
+    Faults are labels of the first class that look like the second, so that there is
+    something to learn: what is suspicious otherwise is correct. There are no images.
     """
     rng = np.random.default_rng(0)
-    truth = rng.integers(0, num_classes, count)
-    centres = 1.5 * rng.normal(size=(num_classes, WIDTH))
-    embeddings = (rng.normal(size=(count, WIDTH)) + centres[truth]).astype(np.float32)
-    labels = truth.copy()
-    wrong = rng.random(count) < 0.025
-    labels[wrong] = (truth[wrong] + rng.integers(1, num_classes, wrong.sum())) % (
-        num_classes
-    )
-    leaked = rng.choice(np.flatnonzero(truth == 1), int(0.025 * count), replace=False)
-    labels[leaked] = 0
+    labels = rng.integers(0, num_classes, count)
+    suggestions = labels.copy()
+    first = rng.permutation(np.flatnonzero(labels == 0))
+    others = rng.permutation(np.flatnonzero(labels != 0))
+    half = min(int(count * SUSPICIOUS / 2), len(first), len(others))
+    faults = np.zeros(count, bool)
+    faults[first[:half]] = True
+    suggestions[first[:half]] = 1
+    confused = others[:half]
+    suggestions[confused] = (labels[confused] + 1) % num_classes
+    odds = rng.normal(-3, 1.5, count)
+    odds[suggestions != labels] = rng.normal(3, 1.5, 2 * half)
+    names = [f"{n:03d}" for n in range(num_classes)]
     dataset = fo.Dataset()
     try:
-        samples = [
-            fo.Sample(f"{n}.png", ground_truth=fo.Classification(label=f"{k:03d}"))
-            for n, k in enumerate(labels)
-        ]
-        dataset.add_samples(samples, progress=False)
-        dfaulo.compute_suspiciousness(dataset, embeddings=embeddings, progress=False)
-        yield dataset, labels != truth
+        dataset.add_samples(
+            [
+                fo.Sample(f"{n}.png", ground_truth=fo.Classification(label=names[k]))
+                for n, k in enumerate(labels)
+            ],
+            progress=False,
+        )
+        results = DFauLoResults(
+            dataset,
+            DFauLoConfig("ground_truth", Settings().to_dict()),
+            "dfaulo",
+            ids=dataset.values("id"),
+            labels=labels,
+            classes=names,
+            suspiciousness=1 / (1 + np.exp(-odds)),
+            suggestions=suggestions,
+            confidence=rng.random(count, np.float32),
+            reasons=rng.random((count, len(REASONS))) < SUSPICIOUS,
+            reason_names=REASONS,
+            signals=rng.random((count, 5), np.float32),
+            signal_names=tuple("abcde"),
+        )
+        write_run(results)
+        yield dataset, faults
     finally:
         dataset.delete()
 
