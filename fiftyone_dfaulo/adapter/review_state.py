@@ -43,8 +43,10 @@ def read_state(review: Review, results: DFauLoResults) -> ReviewState:
         np.full(count, -1, np.int8),
         np.full(count, None, object),
     )
-    for column, values in zip(state, (True, scores, verdicts, labels)):
-        column[place] = values if values is True else values[known]
+    state.present[place] = True
+    state.scores[place] = scores[known]
+    state.verdicts[place] = verdicts[known]
+    state.labels[place] = labels[known]
     return state
 
 

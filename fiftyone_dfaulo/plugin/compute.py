@@ -17,7 +17,7 @@ from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled, InputError
 from fiftyone_dfaulo.plugin.answers import NUMBERS, Request, read_request
-from fiftyone_dfaulo.plugin.current_run import shown_fields
+from fiftyone_dfaulo.plugin.current_run import tile_fields
 from fiftyone_dfaulo.plugin.execution import in_background, throttled
 from fiftyone_dfaulo.plugin.forms import build_form
 from fiftyone_dfaulo.plugin.summary import show_failure, show_summary, summarize
@@ -149,7 +149,7 @@ def _show(
     elif results.config.list_path:
         samples.reload()  # FiftyOne made these patches before the run
     yield ctx.ops.reload_dataset()
-    yield ctx.ops.set_active_fields(shown_fields(results.config)[:3])
+    yield ctx.ops.set_active_fields(tile_fields(results.config)[:3])
     yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
     yield ctx.ops.show_output(show_summary(summarize(results)).to_json(), {})
 

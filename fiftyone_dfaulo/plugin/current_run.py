@@ -37,7 +37,7 @@ def choose_run(ctx: Any, brain_key: str) -> None:
     ctx.store(_STORE).set("run", brain_key)
 
 
-def shown_fields(config: DFauLoConfig) -> list[str]:
+def tile_fields(config: DFauLoConfig) -> list[str]:
     """The fields to show on the tiles: of patches, those of their object."""
     names = config.run_fields
     shown = [names.suggestion, names.suspiciousness, names.verdict]

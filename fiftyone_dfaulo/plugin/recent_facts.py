@@ -16,7 +16,7 @@ from fiftyone_dfaulo.adapter.review_state import fingerprint
 from fiftyone_dfaulo.adapter.reviewing import open_review
 from fiftyone_dfaulo.plugin.review_facts import read_facts
 
-EXPIRY = 10.0
+EXPIRY = 60.0
 """Seconds after which the dataset is read anew in any case: not every write shows."""
 
 _RUNS = 8

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -81,7 +83,10 @@ def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
 
 
 def read_operation(dataset: Any) -> dict[str, Any] | None:
-    """The dataset's scheduled run that goes on, or the last one if it failed."""
+    """The dataset's scheduled run that goes on, or the last one if it failed.
+
+    A failure is old news once a run has succeeded since.
+    """
     operations = DelegatedOperationService().list_operations(
         operator=_COMPUTE, dataset_name=dataset.name
     )
@@ -91,14 +96,28 @@ def read_operation(dataset: Any) -> dict[str, Any] | None:
     if last.run_state == ExecutionRunState.COMPLETED:
         return None
     failed = last.run_state == ExecutionRunState.FAILED
+    if failed and _newest_run(dataset) > (last.failed_at or last.queued_at):
+        return None
     error = (last.result.error or "") if failed and last.result else ""
     return {
         "failed": failed,
         "state": str(last.run_state),
         "stage": (last.status.label or "") if last.status else "",
         "progress": (last.status.progress or 0.0) if last.status else 0.0,
-        "error": error.strip().splitlines()[-1] if error.strip() else "",
+        "error": _last_line(error),
     }
+
+
+def _newest_run(dataset: Any) -> datetime:
+    runs = dataset.list_brain_runs(type="dfaulo")
+    times = (dataset.get_brain_info(key).timestamp for key in runs)
+    return max(times, default=datetime.min)
+
+
+def _last_line(traceback: str) -> str:
+    """What a traceback ends with, without the name of our own exceptions."""
+    lines = traceback.strip().splitlines() or [""]
+    return re.sub(r"^fiftyone_dfaulo\.errors\.\w+: ", "", lines[-1].strip())
 
 
 def filtered(dataset: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any:

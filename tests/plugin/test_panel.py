@@ -14,7 +14,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 from fiftyone.operators.delegated import DelegatedOperationService
-from fiftyone.operators.executor import ExecutionResult
+from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
 from fiftyone_dfaulo.plugin import recent_facts
@@ -28,6 +28,7 @@ from fiftyone_dfaulo.plugin.review_facts import (
 )
 from tests.plugin.plugin_tools import context, snapshot
 
+ERROR = "Traceback\n  x\nfiftyone_dfaulo.errors.InputError: too few\n"
 WRONG = 7  # the sample of ``scored`` with the wrong label
 
 
@@ -296,9 +297,17 @@ def test_what_was_deleted_while_open_is_said(run: Any, gone: str) -> None:
     text = {
         "run": "Nothing to review yet",
         "field": "'dfaulo_verdict' of brain run 'dfaulo' was deleted",
-        "label field": "37 labels were edited since the run",
+        "label field": "whose labels were scored, was removed or renamed",
     }
     assert text[gone] in panel.shown()
+
+
+def test_without_the_label_field_it_says_what_still_can_be_done(run: Any) -> None:
+    run.rename_sample_field("ground_truth", "other")
+    panel = Opened(run)
+    assert "ground_truth, whose labels were scored, was removed" in panel.shown()
+    panel.did("mark_selected", run.values("id")[0])
+    assert verdicts(run)[0] == "faulty"
 
 
 def test_a_dataset_deleted_elsewhere_is_said(run: Any) -> None:
@@ -307,8 +316,35 @@ def test_a_dataset_deleted_elsewhere_is_said(run: Any) -> None:
     code = "import sys, fiftyone as fo; fo.delete_dataset(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, run.name], check=True)
     for event in ("on_change_view", "next_batch", "learn"):
-        panel.did(event)
-        assert "No review here" in panel.shown()
+        before = panel.state
+        asked = panel.did(event)
+        assert "was deleted; open another one" in asked["notify"]["message"]
+        assert panel.state == before
+
+
+def test_a_renamed_dataset_is_followed(run: Any) -> None:
+    panel, old = Opened(run), run.name
+    request = context(panel.view).request_params
+    run.name = f"{old}-renamed"
+    ctx = ExecutionContext(
+        request_params={
+            **request,
+            "params": {"panel_id": "panel", "panel_state": panel.state},
+        },
+        executor=Executor(),
+    )
+    ReviewPanel().next_batch(ctx)
+    asked = {r.operator_uri: r.params for r in ctx.executor._requests}
+    assert asked["open_dataset"] == {"dataset": run.name}
+    assert f"is now called {run.name!r}" in asked["notify"]["message"]
+    assert "set_view" not in asked
+
+
+def test_running_again_starts_from_the_answers_of_the_run(run: Any) -> None:
+    asked = Opened(run).did("run_again")["prompt_user_for_operation"]["params"]
+    assert {**asked, "view_target": "DATASET"} == asked
+    assert (asked["label_field"], asked["brain_key"]) == ("ground_truth", "dfaulo")
+    assert (asked["source"], asked["embeddings"]) == ("embeddings", "vectors")
 
 
 def test_another_dataset_starts_afresh(run: Any, make_dataset: Any) -> None:
@@ -334,10 +370,14 @@ def test_a_scheduled_run_is_followed_until_it_ends(scored: Any) -> None:
         shown = Opened(scored).shown()
         assert "A scheduled run goes on: Training the network, 40%" in shown
         assert "TimerView" in shown
-        service.set_failed(queued.id, ExecutionResult(error="x\nInputError: too few"))
+        service.set_failed(queued.id, ExecutionResult(error=ERROR))
         shown = Opened(scored).shown()
         assert "The last scheduled run failed" in shown
-        assert "InputError: too few" in shown
+        assert '"too few"' in shown
+        compute_suspiciousness(scored, embeddings="vectors", progress=False)
+        assert read_operation(scored) is None  # old news
+        scored.delete_brain_run("dfaulo")
+        assert read_operation(scored) is not None
         service.set_completed(queued.id)
         assert read_operation(scored) is None
     finally:
