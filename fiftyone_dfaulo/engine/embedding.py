@@ -127,8 +127,12 @@ class Embedder:
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, D) and the output of prepared images, gradients and all."""
-        with tap(self.module, self.place, len(images)) as values:
+        if self.place.layer == "":
             output = self.module(images)
+            values = [output]
+        else:
+            with tap(self.module, self.place, len(images)) as values:
+                output = self.module(images)
         if not values or not isinstance(values[-1], Tensor):
             raise InputError(
                 f"model={self.name} did not pass its penultimate layer "
@@ -139,7 +143,9 @@ class Embedder:
 
     def _takes_rows(self) -> bool:
         """Whether features are in the last dimension, as linear layers have them."""
-        layer = self.place.layer or ""
+        layer = self.place.layer
+        if not layer:
+            return False
         owner = self.module.get_submodule(layer.removeprefix("<"))
         return isinstance(owner, nn.Linear)
 
@@ -290,11 +296,10 @@ def check_finite(
 def _copy(model: OriginalModel, device: torch.device) -> nn.Module:
     module: nn.Module = getattr(model.module, "_orig_mod", model.module)
     try:
-        twin = copy.deepcopy(module)
+        with torch.no_grad():  # or what TorchScript copies is part of a graph
+            twin = copy.deepcopy(module)
         if model.open:
             twin = twin.eval()
-        for parameter in twin.parameters():
-            parameter.requires_grad_(False)
         return twin.to(device)
     except Exception as error:  # it is somebody's network
         raise InputError(

@@ -192,8 +192,6 @@ def _train(
             optimizer.step()
             report((epoch + min(start + BATCH, len(order)) / len(order)) / EPOCHS)
     mutant.module.eval()
-    for parameter in parameters:
-        parameter.requires_grad_(False)
 
 
 def _devices(device: torch.device) -> list[torch.device]:

@@ -29,6 +29,7 @@ _PRODUCTS = {
     _aten.mm.default: (0, 1),
     _aten.linear.default: (0, 1),
     _aten.convolution.default: (0, 1),
+    _aten._convolution.default: (0, 1),
     _aten.conv2d.default: (0, 1),
 }
 """Operation to the positions of its input and its weights among the arguments."""
