@@ -70,9 +70,7 @@ def bring(
         max_epochs: the most epochs to train.
         seed: of the training.
     """
-    names, labels = np.unique(
-        dataset.values("ground_truth.label"), return_inverse=True
-    )
+    names, labels = np.unique(dataset.values("ground_truth.label"), return_inverse=True)
     classes = [str(name) for name in names]
     settings = Settings(max_epochs=max_epochs, seed=seed, device="cpu")
     network = train_network(pixels, labels, len(classes), settings=settings)
@@ -100,7 +98,9 @@ def bring(
     }
     module = {**ways["TorchScript"], "model": network.module}
     return Brought(
-        {"module": module, **ways}, ways, _stand_in(network.module, preprocessing, classes)
+        {"module": module, **ways},
+        ways,
+        _stand_in(network.module, preprocessing, classes),
     )
 
 

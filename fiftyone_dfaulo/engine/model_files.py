@@ -5,6 +5,7 @@ Nothing here imports torch or unpickles: a form may look at a file while it is t
 
 from __future__ import annotations
 
+import io
 import pickletools
 import re
 import stat
@@ -32,6 +33,7 @@ SAFE = (
 _ROOM = 2**24  # bytes that an archive may unpack to, however small it is
 _RATIO = 20  # times its own size that a larger one may; torch does not compress weights
 _ENTRIES = 200_000
+_PICKLES = 4  # before the tensors in torch's older files
 _HEADER = 2**27  # bytes of JSON in front of safetensors
 
 _HARMLESS = re.compile(
@@ -122,13 +124,22 @@ def pickled_globals(path: str) -> list[str]:
         else:
             with file.open("rb") as stream:
                 data = stream.read(2**20)
-        named = []
-        for code, argument, _ in pickletools.genops(data):
-            if code.name == "GLOBAL" and not _HARMLESS.fullmatch(str(argument)):
-                named.append(str(argument).replace(" ", "."))
+        return _globals(data)
     except Exception:  # noqa: BLE001 - loading will tell what is wrong with it
         return []
-    return sorted(set(named))
+
+
+def _globals(data: bytes) -> list[str]:
+    """In the order of their appearance; torch's older files are several pickles."""
+    named: dict[str, None] = {}
+    stream = io.BytesIO(data)
+    for _ in range(_PICKLES):
+        for code, argument, _ in pickletools.genops(stream):
+            if code.name == "GLOBAL" and not _HARMLESS.fullmatch(str(argument)):
+                named[str(argument).replace(" ", ".")] = None
+        if named or stream.tell() >= len(data):
+            break
+    return list(named)
 
 
 def _check_file(file: Path, path: str) -> None:

@@ -37,5 +37,6 @@ class OriginalModel:
 def is_closed(module: nn.Module) -> bool:
     """Whether a module's layers run outside Python: TorchScript's and exported ones."""
     if isinstance(module, torch.fx.GraphModule):
-        return not any(node.op == "call_module" for node in module.graph.nodes)
+        operators = (node.target for node in module.graph.nodes)
+        return any(isinstance(one, torch._ops.OpOverload) for one in operators)
     return isinstance(module, torch.jit.ScriptModule)

@@ -9,7 +9,7 @@ import pytest
 
 from fiftyone_dfaulo.adapter.reading import Labelled
 from fiftyone_dfaulo.adapter.scoring import pick_route
-from fiftyone_dfaulo.adapter.tasks import Task, usable_samples
+from fiftyone_dfaulo.adapter.tasks import usable_samples
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
