@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def digits(tmp_path: Path) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
-    """600 digits with 5 % wrong labels: dataset, pixels, and which are faults."""
+    """300 digits with 5 % wrong labels: dataset, pixels, and which are faults."""
     case = cases.plant(cases.read_digits(), "random-label", 0.05, 0, [])
-    chosen = np.random.default_rng(0).permutation(len(case.labels))[:600]
+    chosen = np.random.default_rng(0).permutation(len(case.labels))[:300]
     pixels = np.repeat(case.images[chosen][..., None], 3, axis=3)
     samples = []
     for number, (image, label) in enumerate(zip(pixels, case.labels[chosen])):
@@ -43,7 +43,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_way_in_finds_the_same_faults(digits: Any, tmp_path: Path) -> None:
     dataset, pixels, faults = digits
-    brought = ways_in.bring(dataset, pixels, tmp_path, max_epochs=8)
+    brought = ways_in.bring(dataset, pixels, tmp_path, max_epochs=6)
 
     found = list(ways_in.find(dataset, brought, tmp_path, faults))
 

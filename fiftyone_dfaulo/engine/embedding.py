@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -298,8 +298,8 @@ def _copy(model: OriginalModel, device: torch.device) -> nn.Module:
     try:
         with torch.no_grad():  # or what TorchScript copies is part of a graph
             twin = copy.deepcopy(module)
-        if model.open:
-            twin = twin.eval()
+        with suppress(NotImplementedError):  # exported networks are what they are
+            twin.eval()
         return twin.to(device)
     except Exception as error:  # it is somebody's network
         raise InputError(

@@ -72,10 +72,12 @@ def test_weights_need_a_factory(tmp_path: Path) -> None:
 
 
 def write_zip(path: Path, name: str, size: int) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(name, "w", force_zip64=True) as entry:
-            for _ in range(size // 2**20):
-                entry.write(bytes(2**20))
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(name, "w", force_zip64=True) as entry,
+    ):
+        for _ in range(size // 2**20):
+            entry.write(bytes(2**20))
 
 
 @pytest.mark.parametrize("name", ["a/data.pkl", "a/constants.pkl", "a/models/m.json"])
