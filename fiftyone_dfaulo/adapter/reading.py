@@ -5,8 +5,9 @@ Everything is read by id, so any order, filter or limit of a view will do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import fiftyone as fo
@@ -58,18 +59,21 @@ class Labelled(NamedTuple):
     labels: np.ndarray
     classes: list[str]
     unlabeled: list[str]
-    unreadable: dict[str, str]
+    unreadable: Mapping[str, str] = MappingProxyType({})
 
 
 def check_samples(samples: Any) -> None:
     """Makes sure that these are images, or patches of some, and that there are some.
+
+    Of a grouped dataset, it is the samples of the active slice.
 
     Args:
         samples: a dataset or view.
 
     Raises:
         InputError: if it is neither, is empty, holds other media than images, or its
-            samples are parts of others (frames, clips, groups, or pairs of patches).
+            samples are parts of others (frames, clips, groups by a field, or pairs of
+            patches).
     """
     if not isinstance(samples, SampleCollection):
         raise InputError(
@@ -109,15 +113,7 @@ def _media_problem(samples: Any) -> str | None:
     if media_type in (None, "image"):  # None: no samples yet
         return None
     if media_type == "group":
-        types = samples.group_media_types
-        images = [name for name, kind in types.items() if kind == "image"]
-        if images:
-            return (
-                "the dataset is grouped; pass one slice of images, such as "
-                f"dataset.select_group_slices({images[0]!r}). Slices of images: "
-                f"{', '.join(images)}"
-            )
-        return "the dataset is grouped and none of its slices holds images"
+        return _group_problem(samples)
     if media_type == "video":
         return (
             "the samples are videos; scoring works on images only. Pass an image "
@@ -125,6 +121,21 @@ def _media_problem(samples: Any) -> str | None:
             "dataset.to_frames(sample_frames=True).clone()"
         )
     return f"the samples are of media type {media_type!r}; scoring works on images only"
+
+
+def _group_problem(samples: Any) -> str | None:
+    """Of a grouped dataset it is the active slice that is scored."""
+    types, active = samples.group_media_types, samples.group_slice
+    if types.get(active) == "image":
+        return None
+    images = [name for name, kind in types.items() if kind == "image"]
+    if not images:
+        return "the dataset is grouped and none of its slices holds images"
+    return (
+        f"the active slice {active!r} of the grouped dataset holds "
+        f"{types.get(active)!r}; set its group_slice to one of images, such as "
+        f"{images[0]!r}. Slices of images: {', '.join(images)}"
+    )
 
 
 def list_label_fields(samples: Any) -> dict[str, int]:

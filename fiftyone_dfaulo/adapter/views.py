@@ -106,7 +106,14 @@ def narrow(samples: Any, config: DFauLoConfig, expression: Any) -> Any:
         return samples if expression is None else samples.match(expression)
     if expression is not None:
         samples = samples.filter_labels(config.label_field, expression)
-    return samples.to_patches(config.label_field)
+    return as_patches(samples, config.label_field)
+
+
+def as_patches(samples: Any, label_field: str) -> Any:
+    """The objects of a field as patches; of a grouped dataset, the active slice's."""
+    if samples.media_type == "group":
+        samples = samples.select_group_slices(samples.group_slice)
+    return samples.to_patches(label_field)
 
 
 def item_value(config: DFauLoConfig, part: str) -> ViewField:
@@ -129,8 +136,8 @@ def show_items(samples: Any, config: DFauLoConfig, ids: Sequence[str]) -> Any:
     if config.list_path is None:
         return samples.select(ids, ordered=True)
     field = config.label_field
-    patches = samples.select_labels(ids=list(ids), fields=field).to_patches(field)
-    return patches.select(ids, ordered=True)
+    some = samples.select_labels(ids=list(ids), fields=field)
+    return as_patches(some, field).select(ids, ordered=True)
 
 
 def _check_range(min_suspiciousness: float | None) -> float:

@@ -208,9 +208,32 @@ class TestCheckSamples:
     def test_a_slice_of_a_grouped_dataset_will_do(self, grouped: Any) -> None:
         check_samples(grouped.select_group_slices("right"))
 
-    def test_a_grouped_dataset_is_refused_with_its_slices(self, grouped: Any) -> None:
-        with pytest.raises(InputError, match=r"select_group_slices\('left'\).*right"):
+    def test_of_a_grouped_dataset_the_active_slice_is_read(self, grouped: Any) -> None:
+        check_samples(grouped)
+        left = grouped.select_group_slices("left").values("id")
+        assert read_labels(grouped, "ground_truth").ids == sorted(left)
+
+        grouped.group_slice = "right"
+        right = grouped.select_group_slices("right").values("id")
+        assert read_labels(grouped, "ground_truth").ids == sorted(right)
+
+    def test_an_active_slice_without_images_is_refused_with_those_of_images(
+        self, grouped: Any
+    ) -> None:
+        grouped.add_group_slice("scan", "3d")
+        grouped.group_slice = "scan"
+
+        with pytest.raises(InputError, match="set its group_slice.*'left'.*right"):
             check_samples(grouped)
+
+    def test_a_grouped_dataset_without_images_is_refused(
+        self, add_dataset: Any
+    ) -> None:
+        group = fo.Group()
+        dataset = add_dataset(fo.Sample(filepath="a.fo3d", group=group.element("scan")))
+
+        with pytest.raises(InputError, match="none of its slices holds images"):
+            check_samples(dataset)
 
     @pytest.mark.parametrize("thing", [None, "dataset", [1, 2]])
     def test_what_is_no_dataset_is_refused(self, thing: Any) -> None:

@@ -1,0 +1,59 @@
+"""The same faults are found whatever is brought: through Python and the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+import pytest
+from bench import cases, ways_in
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
+    """300 digits with 5 % wrong labels: dataset, pixels, and which are faults."""
+    case = cases.plant(cases.read_digits(), "random-label", 0.05, 0, [])
+    chosen = np.random.default_rng(0).permutation(len(case.labels))[:300]
+    pixels = np.repeat(case.images[chosen][..., None], 3, axis=3)
+    samples = []
+    for number, (image, label) in enumerate(zip(pixels, case.labels[chosen])):
+        path = tmp_path / f"{number:03d}.png"
+        Image.fromarray(image).save(path)
+        label = fo.Classification(label=str(label))
+        samples.append(fo.Sample(filepath=str(path), ground_truth=label))
+    dataset = fo.Dataset()
+    dataset.add_samples(samples)
+    yield dataset, pixels, case.faults[chosen]
+    dataset.delete()
+
+
+@pytest.fixture(autouse=True)
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "dfaulo").symlink_to(ROOT, target_is_directory=True)
+    monkeypatch.setattr(fo.config, "plugins_dir", str(folder))
+
+
+def test_every_way_in_finds_the_same_faults(digits: Any, tmp_path: Path) -> None:
+    dataset, pixels, faults = digits
+    brought = ways_in.bring(dataset, pixels, tmp_path, max_epochs=6)
+
+    found = list(ways_in.find(dataset, brought, tmp_path, faults))
+
+    assert [way for way, door, _ in found if door == "Python"] == [*brought.python]
+    assert [way for way, door, _ in found if door == "operator"] == [*brought.app]
+    assert min(precision for *_, precision in found) >= 0.85, found
+    # all that go by the network's penultimate features see exactly the same
+    features = {
+        round(precision, 3)
+        for way, _, precision in found
+        if way not in ("built-in network", "logits field")
+    }
+    assert max(features) - min(features) < 0.01, found
