@@ -9,6 +9,7 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
+from bench.canvases import faults
 from fiftyone import ViewField as F
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
@@ -68,11 +69,6 @@ def documents(dataset: Any) -> list[Any]:
     return [{k: v for k, v in d.items() if k != "last_modified_at"} for d in found]
 
 
-def wrong(dataset: Any) -> list[bool]:
-    tags = dataset.values("boxes.detections.tags")
-    return ["wrong" in some for sample in tags for some in sample]
-
-
 class TestScores:
     def test_every_object_gets_a_score_and_the_sample_their_maximum(
         self, digits: Any
@@ -82,7 +78,7 @@ class TestScores:
         assert sum(map(len, scores)) == 400
         assert digits.values("dfaulo_suspiciousness") == [max(s) for s in scores]
         flat = [s for some in scores for s in some]
-        assert average_precision_score(wrong(digits), flat) > 0.9
+        assert average_precision_score(faults(digits), flat) > 0.9
 
     def test_suggestions_and_reasons_lie_on_the_object(self, digits: Any) -> None:
         patches = suspicious_view(digits.to_patches("boxes"), limit=1)
@@ -105,7 +101,7 @@ class TestScores:
         results = compute_suspiciousness(dataset, "boxes", progress=False)
 
         scores = dataset.values("boxes.detections.dfaulo_suspiciousness", unwind=True)
-        assert average_precision_score(wrong(dataset), scores) >= 0.9
+        assert average_precision_score(faults(dataset), scores) >= 0.9
         assert str(results).startswith("1200 objects scored")
         dataset.delete()
 
