@@ -214,7 +214,7 @@ def check(
         RunError: if the key or a field of the run is taken, or holds verdicts.
     """
     check_samples(samples)
-    check_label_field(samples, label_field)
+    check_label_field(samples, label_field, objects=True)
     dataset, place = samples._root_dataset, find_place(samples, label_field)
     dataset.reload()  # runs may have been made by another process
     check_key(dataset, brain_key, place=place, overwrite=overwrite)

@@ -197,13 +197,18 @@ def _fields_of_runs(samples: Any) -> dict[str, str]:
     }
 
 
-def check_label_field(samples: Any, label_field: Any) -> None:
-    """Makes sure that this is a field of the samples that can be scored.
+def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) -> None:
+    """Makes sure that this is a field of labels.
+
+    Args:
+        samples: a dataset or view.
+        label_field: the field.
+        objects: whether the labels may be those of objects, Detections and Polylines,
+            as well as Classifications of whole samples.
 
     Raises:
-        InputError: if there is no such field, it is of another type than
-            Classification, Detections and Polylines, the view leaves it out or shows
-            patches of another one, or a DFauLo run writes it.
+        InputError: if there is no such field, it is of another type, the view leaves
+            it out or shows patches of another one, or a DFauLo run writes it.
     """
     if not isinstance(label_field, str):
         raise InputError(
@@ -211,16 +216,18 @@ def check_label_field(samples: Any, label_field: Any) -> None:
             "expected the name of a field"
         )
     if samples._is_patches:
-        _check_patches(samples, label_field)
+        _check_patches(samples, label_field, objects)
         return
     field = samples.get_field_schema().get(label_field)
     if field is None:
         raise InputError(_missing_field(samples, label_field))
     kind = getattr(field, "document_type", type(field))
-    if _place(label_field, kind) is None:
+    place = _place(label_field, kind)
+    if place is None or (place.list_path and not objects):
+        expected = ", Detections or Polylines" if objects else ""
         raise InputError(
             f"label_field={label_field!r} is a {kind.__name__} field; expected a "
-            f"Classification, Detections or Polylines field. {_choices(samples)}"
+            f"Classification{expected} field. {_choices(samples)}"
         )
     owner = _fields_of_runs(samples).get(label_field)
     if owner is not None:
@@ -230,7 +237,9 @@ def check_label_field(samples: Any, label_field: Any) -> None:
         )
 
 
-def _check_patches(samples: Any, label_field: str) -> None:
+def _check_patches(samples: Any, label_field: str, objects: bool) -> None:
+    if not objects:
+        raise InputError("this is a view of patches; pass one of whole images")
     shown = samples._patches_stage.field
     kind = getattr(samples.get_field(shown), "document_type", type(None))
     if shown != label_field or not issubclass(kind, (fo.Detection, fo.Polyline)):

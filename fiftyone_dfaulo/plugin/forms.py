@@ -68,7 +68,9 @@ def _add_problem(inputs: types.Object, label: str, problem: str) -> None:
 
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    said = _said(reading.check_label_field, samples, answers.label_field(ctx))
+    said = _said(
+        reading.check_label_field, samples, answers.label_field(ctx), objects=True
+    )
     todo = "Load labels into a Classification, Detections or Polylines field first"
     _add_problem(inputs, "No labels to check", f"{said}. {todo}")
 
@@ -87,7 +89,7 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     field = answers.label_field(ctx)
-    problem = _said(reading.check_label_field, samples, field)
+    problem = _said(reading.check_label_field, samples, field, objects=True)
     _mark(prop, problem or _label_problem(ctx, samples, field))
 
 

@@ -146,6 +146,14 @@ class TestLabelFields:
         with pytest.raises(InputError, match=f"'other' is a {kind} field"):
             check_label_field(dataset, "other")
 
+    def test_objects_are_taken_where_they_are_wanted(self, make_dataset: Any) -> None:
+        dataset = make_dataset(["a", "b"])
+        dataset.set_values("boxes", [fo.Detections(), fo.Detections()])
+
+        check_label_field(dataset, "boxes", objects=True)
+        with pytest.raises(InputError, match="'boxes' is a Detections field"):
+            check_label_field(dataset, "boxes")
+
     def test_a_field_inside_another_is_refused(self, make_dataset: Any) -> None:
         with pytest.raises(InputError, match="no label_field='ground_truth.label'"):
             check_label_field(make_dataset(["a", "b"]), "ground_truth.label")
@@ -258,9 +266,12 @@ class TestCheckSamples:
         dataset.evaluate_detections("guesses", gt_field="boxes", eval_key="both")
 
         check_samples(dataset.to_patches("boxes"))
-        check_label_field(dataset.to_patches("boxes"), "boxes")
-        with pytest.raises(InputError, match="shows patches of 'guesses'"):
-            check_label_field(dataset.to_patches("guesses"), "boxes")
+        patches = dataset.to_patches("boxes")
+        check_label_field(patches, "boxes", objects=True)
+        with pytest.raises(InputError, match="a view of patches"):
+            check_label_field(patches, "boxes")
+        with pytest.raises(InputError, match="shows patches of 'boxes'"):
+            check_label_field(patches, "guesses", objects=True)
         with pytest.raises(InputError, match="a view of evaluation patches"):
             check_samples(dataset.to_evaluation_patches("both"))
 
