@@ -4,6 +4,7 @@
     python examples/benchmark.py review [--npz FILE[:LABELS[:TRUTH]]] [--paper 1]
     python examples/benchmark.py images [--npz FILE[:LABELS[:TRUTH]]] [--method paper]
     python examples/benchmark.py embeddings [--counts 10000 100000]
+    python examples/benchmark.py review-scale [--counts 100000]
 
 ``compare`` plants faults of several kinds and has every method find them: ours, the
 paper's, cleanlab's, FiftyOne's own and more, all on the outputs of one network for each
@@ -14,7 +15,8 @@ and to the estimated number of faults.
 
 ``images`` writes the images out as files, plants random wrong labels, and runs
 :func:`fiftyone_dfaulo.compute_suspiciousness` on a FiftyOne dataset of them, once for
-each seed. ``embeddings`` scores synthetic embeddings of growing number.
+each seed. ``embeddings`` scores synthetic embeddings of growing number, and
+``review-scale`` times each step of a review of them.
 
 The images are scikit-learn's digits, or those of ``--npz`` (``images`` (N, H, W) or
 (N, H, W, 3), uint8, and labels (N,)), ``--folder`` (a folder for each class) or
@@ -38,7 +40,7 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from bench import cases, compare, outputs, review
+from bench import cases, compare, outputs, review, scale
 from bench.cases import Case
 from bench.methods import METHODS, Subject, our_scores, papers_scores
 from PIL import Image
@@ -250,6 +252,9 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     embeddings.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     embeddings.add_argument("--width", type=int, default=512)
     embeddings.add_argument("--classes", type=int, default=100)
+    scaling = commands.add_parser("review-scale", help="time the steps of a review")
+    scaling.add_argument("--counts", type=int, nargs="+", default=[100_000])
+    scaling.add_argument("--classes", type=int, default=10)
     return parser.parse_args(arguments)
 
 
@@ -269,6 +274,12 @@ def run_embeddings(options: argparse.Namespace) -> None:
         measure_embeddings(count, options.width, options.classes)
 
 
+def run_review_scale(options: argparse.Namespace) -> None:
+    """The steps of a review, on growing numbers of samples."""
+    for count in sorted(options.counts):
+        scale.measure(count, options.classes)
+
+
 def main() -> None:
     options = read_options()
     {
@@ -276,6 +287,7 @@ def main() -> None:
         "review": run_review,
         "images": run_images,
         "embeddings": run_embeddings,
+        "review-scale": run_review_scale,
     }[options.command](options)
 
 

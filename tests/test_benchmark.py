@@ -63,3 +63,9 @@ def test_embeddings_are_measured_for_every_count() -> None:
         "200",
         "300",
     ]
+
+
+def test_the_steps_of_a_review_are_timed() -> None:
+    output = run("review-scale", "--counts", "700", "--classes", "3")
+    for step in ("open the panel", "record 500 verdicts", "learn", "undo those"):
+        assert re.search(rf"^{step}: \d+\.\d\d s$", output, re.MULTILINE)

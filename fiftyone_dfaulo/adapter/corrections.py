@@ -111,7 +111,7 @@ def apply_suggestions(
     _check(ids, verdict, label)
     wanted = None if ids is None else sample_ids(ids)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion", "verdict")
-    _check_writable(review)
+    check_writable(review)
     documents = _candidates(review, samples, wanted, verdict)
     skipped, updates = {}, {}
     for one, document in documents.items():
@@ -143,7 +143,13 @@ def _check(ids: Any, verdict: Any, label: Any) -> None:
         )
 
 
-def _check_writable(review: Review) -> None:
+def check_writable(review: Review) -> None:
+    """Makes sure that the labels of the run can be corrected.
+
+    Raises:
+        InputError: if the label field is read-only.
+        RunError: if it was deleted or renamed.
+    """
     name = review.config.label_field
     if not review.dataset.has_sample_field(name):
         raise RunError(
@@ -255,7 +261,7 @@ def revert_suggestions(
     """
     wanted = None if ids is None else sample_ids(ids)
     review = open_review(samples, brain_key, "suspiciousness")
-    _check_writable(review)
+    check_writable(review)
     name, original = review.config.label_field, review.own.original_label
     if wanted is None:
         query = {original: {"$ne": None}}

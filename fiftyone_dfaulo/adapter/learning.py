@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numbers
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from bson import ObjectId
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.corrections import is_as_applied
+from fiftyone_dfaulo.adapter.review_state import (
+    ReviewState,
+    edited_ids,
+    read_state,
+)
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
     batches,
@@ -21,17 +26,6 @@ from fiftyone_dfaulo.adapter.reviewing import (
 )
 from fiftyone_dfaulo.adapter.runs import DFauLoResults
 from fiftyone_dfaulo.errors import InputError
-
-_CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
-
-
-class _State(NamedTuple):
-    """What the dataset says about the N samples of the results, in their order."""
-
-    present: np.ndarray  # bool (N,), whether the sample still exists
-    scores: np.ndarray  # float64 (N,), NaN where there is none
-    verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
-    labels: list[str | None]
 
 
 def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResults:
@@ -54,7 +48,7 @@ def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResu
     """
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
     results = load_results(review)
-    state = _read_state(review, results)
+    state = read_state(review, results)
     learned = _learn(results, state.verdicts)
     changed = np.flatnonzero(state.present & (learned != state.scores))
     _write_scores(review, [results.ids[n] for n in changed], learned[changed])
@@ -71,25 +65,6 @@ def _learn(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
     checked = np.flatnonzero(verdicts >= 0)
     learned = paper.update(results.signals, initial, checked, verdicts[checked] == 1)
     return ranking.place_checked(learned, verdicts)
-
-
-def _read_state(review: Review, results: DFauLoResults) -> _State:
-    number = {ObjectId(one): n for n, one in enumerate(results.ids)}
-    count = len(number)
-    present = np.zeros(count, bool)
-    scores, verdicts = np.full(count, np.nan), np.full(count, -1, np.int8)
-    labels: list[str | None] = [None] * count
-    score, verdict = review.fields.suspiciousness, review.fields.verdict
-    label = review.config.label_field
-    for document in find(review, None, {}, score, verdict, f"{label}.label"):
-        n = number.get(document["_id"])
-        if n is None:
-            continue
-        present[n] = True
-        scores[n] = np.nan if document.get(score) is None else document[score]
-        verdicts[n] = _CODES.get(document.get(verdict, ""), -1)
-        labels[n] = (document.get(label) or {}).get("label")
-    return _State(present, scores, verdicts, labels)
 
 
 def _write_scores(review: Review, ids: list[str], scores: np.ndarray) -> None:
@@ -139,16 +114,28 @@ def review_status(
         InputError: if ``batch_size`` is no whole number of 1 or more.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    from fiftyone_dfaulo.engine.estimate import estimate_faults
-
-    whole = isinstance(batch_size, numbers.Integral)
-    if not whole or isinstance(batch_size, bool) or batch_size < 1:
-        raise InputError(
-            f"batch_size={batch_size!r} is not a whole number of 1 or more"
-        )
+    check_batch_size(batch_size)
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
     results = load_results(review)
-    state = _read_state(review, results)
+    return describe_state(review, results, read_state(review, results), batch_size)
+
+
+def check_batch_size(size: Any) -> None:
+    """Makes sure that this is a number of samples to show.
+
+    Raises:
+        InputError: if it is no whole number of 1 or more.
+    """
+    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 1:
+        raise InputError(f"batch_size={size!r} is not a whole number of 1 or more")
+
+
+def describe_state(
+    review: Review, results: DFauLoResults, state: ReviewState, batch_size: int
+) -> dict[str, Any]:
+    """As :func:`review_status`, of a state that was read already."""
+    from fiftyone_dfaulo.engine.estimate import estimate_faults
+
     verdicts = state.verdicts[state.present]
     estimate = estimate_faults(
         results.suspiciousness[state.present],
@@ -158,7 +145,7 @@ def review_status(
     )
     faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
     as_applied, corrected = _corrected(review)
-    stale = [i for i in _edited(results, state) if i not in as_applied]
+    stale = [i for i in edited_ids(results, state) if i not in as_applied]
     return {
         "scored": len(verdicts),
         "faulty": faulty,
@@ -175,13 +162,6 @@ def review_status(
         "stale": len(stale),
         "stale_ids": stale,
     }
-
-
-def _edited(results: DFauLoResults, state: _State) -> list[str]:
-    """Ids of the samples whose label is no longer the one that was scored."""
-    names = (results.classes[n] for n in results.labels.tolist())
-    rows = zip(results.ids, names, state.labels, state.present.tolist())
-    return [one for one, was, now, present in rows if present and now != was]
 
 
 def _corrected(review: Review) -> tuple[set[str], int]:

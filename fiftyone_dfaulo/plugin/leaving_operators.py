@@ -7,9 +7,13 @@ from typing import Any
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
-from fiftyone_dfaulo.adapter.corrections import apply_suggestions, revert_suggestions
+from fiftyone_dfaulo.adapter.corrections import (
+    apply_suggestions,
+    check_writable,
+    revert_suggestions,
+)
 from fiftyone_dfaulo.adapter.export import export_review
-from fiftyone_dfaulo.adapter.runs import load_config
+from fiftyone_dfaulo.adapter.reviewing import open_review
 from fiftyone_dfaulo.adapter.tagging import tag_suspicious
 from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, samples
 
@@ -82,8 +86,9 @@ class ApplySuggestions(ReviewOperator):
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks which samples and which label."""
-        config = load_config(ctx.dataset, key)
-        verdict = config.run_fields.verdict
+        review = open_review(ctx.dataset, key, "verdict", "suggestion")
+        check_writable(review)
+        config, verdict = review.config, review.fields.verdict
         faulty = ctx.dataset.count_values(verdict).get("faulty", 0)
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
         if ctx.selected:
@@ -141,6 +146,7 @@ class RevertSuggestions(ReviewOperator):
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks which corrections."""
+        check_writable(open_review(ctx.dataset, key))
         choices = {"all": "All corrections of this run"}
         if ctx.selected:
             choices = {**choices, "selected": f"The selection ({len(ctx.selected):,})"}

@@ -8,52 +8,35 @@ of the samples that batches come from; ``undo``, the last markings; and the inpu
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.learning import review_status, update_suspiciousness
+from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.errors import DFauLoError, InputError
-from fiftyone_dfaulo.plugin import marking
+from fiftyone_dfaulo.plugin import answers, marking
 from fiftyone_dfaulo.plugin.current_run import choose_run, current_run, list_runs
 from fiftyone_dfaulo.plugin.marking import Selected, read_selection
-from fiftyone_dfaulo.plugin.panel_view import BATCH, build_panel
+from fiftyone_dfaulo.plugin.panel_events import (
+    asked_size,
+    batch_size,
+    guarded,
+    run_key,
+    shown_fields,
+)
+from fiftyone_dfaulo.plugin.panel_view import build_panel
+from fiftyone_dfaulo.plugin.recent_facts import recent_facts
 from fiftyone_dfaulo.plugin.review_facts import (
     BINS,
     filtered,
-    read_facts,
     read_operation,
 )
 
-logger = logging.getLogger(__name__)
-
 _UNDO_STEPS = 5
 _PREFIX = "@dfaulo/dfaulo/"
-
-Event = Callable[["ReviewPanel", Any], None]
-
-
-def _guarded(event: Event) -> Event:
-    """Has an event say what went wrong; nothing is lost then, and the panel stays."""
-
-    @wraps(event)
-    def guarded(self: ReviewPanel, ctx: Any) -> None:
-        try:
-            try:
-                event(self, ctx)
-            except DFauLoError as error:
-                ctx.ops.notify(str(error), variant="error")
-                self.refresh(ctx)
-        except Exception as error:
-            logger.exception("The panel failed at %s", event.__name__)
-            ctx.panel.state.facts = {"problem": f"{type(error).__name__}: {error}"}
-
-    return guarded
 
 
 class ReviewPanel(foo.Panel):
@@ -74,16 +57,21 @@ class ReviewPanel(foo.Panel):
         """The panel, from its state alone."""
         return build_panel(self, ctx)
 
-    def refresh(self, ctx: Any) -> None:
-        """Reads what the panel shows anew."""
+    def refresh(self, ctx: Any, *, fresh: bool = False) -> None:
+        """Reads what the panel shows, ``fresh`` where something was just written."""
         dataset = ctx.dataset
         runs = list_runs(dataset)
         asked = ctx.panel.state.run
         key = asked if asked in runs else current_run(ctx)
-        facts: dict[str, Any] = {"runs": runs, "operation": read_operation(dataset)}
+        facts: dict[str, Any] = {
+            "dataset_id": str(dataset._doc.id),
+            "runs": runs,
+            "operation": read_operation(dataset),
+        }
         if key is not None:
             try:
-                facts.update(read_facts(dataset, key, _batch_size(ctx)))
+                size = batch_size(ctx)
+                facts.update(recent_facts(dataset, key, size, fresh=fresh))
             except DFauLoError as error:
                 facts["problem"] = str(error)
         ids = marking.batch_of(ctx.view)
@@ -94,41 +82,41 @@ class ReviewPanel(foo.Panel):
 
     # ---- what FiftyOne tells ----
 
-    @_guarded
+    @guarded
     def on_load(self, ctx: Any) -> None:
         """The panel opens."""
         ctx.ops.set_sample_selection_style(default="x", alt="green-checkmark")
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     def on_unload(self, ctx: Any) -> None:
         """The panel closes."""
         ctx.ops.clear_sample_selection_style()
 
-    @_guarded
+    @guarded
     def on_change_dataset(self, ctx: Any) -> None:
         """Another dataset: nothing of the old one's state fits."""
         for name in ("run", "filter", "undo"):
             ctx.panel.set_state(name, None)
         self.refresh(ctx)
 
-    @_guarded
+    @guarded
     def on_change_view(self, ctx: Any) -> None:
         """Another view, or other fields after a run."""
         self.refresh(ctx)
 
-    @_guarded
+    @guarded
     def on_tick(self, ctx: Any) -> None:
         """While a scheduled run goes on."""
         self.refresh(ctx)
 
-    @_guarded
+    @guarded
     def on_done(self, ctx: Any) -> None:
         """An operator that the panel asked for has been executed."""
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     # ---- choosing what to look at ----
 
-    @_guarded
+    @guarded
     def choose_run(self, ctx: Any) -> None:
         """Another run in the dropdown."""
         ctx.panel.state.run = key = ctx.params["value"]
@@ -136,15 +124,15 @@ class ReviewPanel(foo.Panel):
         choose_run(ctx, key)
         self.refresh(ctx)
 
-    @_guarded
+    @guarded
     def next_batch(self, ctx: Any) -> None:
         """Shows the most suspicious unchecked samples."""
         self._show_batch(ctx)
 
     def _show_batch(self, ctx: Any) -> None:
-        key, part = _key(ctx), ctx.panel.state.filter
+        key, part = run_key(ctx), ctx.panel.state.filter
         samples = filtered(ctx.dataset, key, part)
-        view = suspicious_view(samples, key, limit=_asked_size(ctx), unreviewed=True)
+        view = suspicious_view(samples, key, limit=asked_size(ctx), unreviewed=True)
         ids = view.values("id")
         if not ids:
             raise InputError("No unchecked sample is left" + " here" * bool(part))
@@ -152,48 +140,50 @@ class ReviewPanel(foo.Panel):
         facts = {**ctx.panel.state.facts, "batch": [len(ids), len(ids)]}
         ctx.panel.state.facts = facts
         ctx.ops.set_view(ctx.dataset.select(ids, ordered=True))
-        ctx.ops.set_active_fields(_shown(ctx, key))
+        ctx.ops.set_active_fields(shown_fields(ctx, key))
 
-    @_guarded
+    @guarded
     def show_stale(self, ctx: Any) -> None:
         """Shows the samples whose label was edited since the run."""
-        ids = review_status(ctx.dataset, _key(ctx))["stale_ids"]
+        ids = review_status(ctx.dataset, run_key(ctx))["stale_ids"]
         ctx.ops.set_view(ctx.dataset.select(ids))
 
-    @_guarded
+    @guarded
     def on_bar(self, ctx: Any) -> None:
         """A bar of the histogram."""
         low = int(float(ctx.params["x"]) * BINS) / BINS
         high = low + 1 / BINS
         self._filter(ctx, {"low": low, "high": 2.0 if high >= 1 - 1e-6 else high})
 
-    @_guarded
+    @guarded
     def on_pair(self, ctx: Any) -> None:
         """A row of the table."""
         pair = ctx.panel.state.facts["pairs"][int(ctx.params["row"])]
         self._filter(ctx, {"given": pair["given"], "looks_like": pair["looks_like"]})
 
-    @_guarded
+    @guarded
     def on_reason(self, ctx: Any) -> None:
         """A reason in the dropdown."""
         value = ctx.params.get("value")
         self._filter(ctx, {"reason": value} if value else None)
 
-    @_guarded
+    @guarded
     def show_all(self, ctx: Any) -> None:
         """Takes the filter away."""
         ctx.panel.state.reason = None
         self._filter(ctx, None)
 
     def _filter(self, ctx: Any, chosen: dict[str, Any] | None) -> None:
-        key = _key(ctx)
+        key, samples = run_key(ctx), filtered(ctx.dataset, run_key(ctx), chosen)
         ctx.panel.state.filter = chosen
-        ctx.ops.set_view(suspicious_view(filtered(ctx.dataset, key, chosen), key))
-        ctx.ops.set_active_fields(_shown(ctx, key))
+        # a row counts the unchecked samples; bars and reasons count all
+        unreviewed = "given" in (chosen or {})
+        ctx.ops.set_view(suspicious_view(samples, key, unreviewed=unreviewed))
+        ctx.ops.set_active_fields(shown_fields(ctx, key))
 
     # ---- verdicts ----
 
-    @_guarded
+    @guarded
     def mark_selected(self, ctx: Any) -> None:
         """Clicked samples are faulty, Alt+clicked ones correct."""
         selected = read_selection(ctx)
@@ -204,10 +194,10 @@ class ReviewPanel(foo.Panel):
             )
         self._mark(ctx, selected)
 
-    @_guarded
+    @guarded
     def rest_is_correct(self, ctx: Any) -> None:
         """Marks the selection, and the rest of the batch in the grid correct."""
-        ids, key = marking.batch_of(ctx.view), _key(ctx)
+        ids, key = marking.batch_of(ctx.view), run_key(ctx)
         if ids is None:
             raise InputError("The grid shows no batch; press 'Next batch' first")
         selected = read_selection(ctx)
@@ -220,7 +210,7 @@ class ReviewPanel(foo.Panel):
 
     def _mark(self, ctx: Any, selected: Selected) -> None:
         by = ctx.panel.state.by or None
-        changes = marking.mark(ctx.dataset, _key(ctx), selected, by=by)
+        changes = marking.mark(ctx.dataset, run_key(ctx), selected, by=by)
         steps = [*(ctx.panel.state.undo or []), changes] if changes else None
         if steps:
             ctx.panel.state.undo = steps[-_UNDO_STEPS:]
@@ -228,30 +218,30 @@ class ReviewPanel(foo.Panel):
         ctx.ops.reload_dataset()
         said = f"{len(selected.faulty)} faulty, {len(selected.correct)} correct"
         ctx.ops.notify(f"Marked: {said}", variant="success")
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
-    @_guarded
+    @guarded
     def undo_marking(self, ctx: Any) -> None:
         """Takes the last marking back."""
         steps = list(ctx.panel.state.undo or [])
         if not steps:
             raise InputError("Nothing was marked here since the panel was opened")
         by = ctx.panel.state.by or None
-        back, left = marking.unmark(ctx.dataset, _key(ctx), steps.pop(), by=by)
+        back, left = marking.unmark(ctx.dataset, run_key(ctx), steps.pop(), by=by)
         ctx.panel.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
         ctx.ops.reload_dataset()
         ctx.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
-    @_guarded
+    @guarded
     def learn(self, ctx: Any) -> None:
         """Ranks the unchecked samples anew and shows the next batch."""
-        update_suspiciousness(ctx.dataset, _key(ctx))
+        update_suspiciousness(ctx.dataset, run_key(ctx))
         ctx.ops.reload_dataset()
         ctx.ops.notify("Learned: the ranking is up to date", variant="success")
         self._show_batch(ctx)
-        self.refresh(ctx)
+        self.refresh(ctx, fresh=True)
 
     # ---- forms ----
 
@@ -275,30 +265,24 @@ class ReviewPanel(foo.Panel):
         """Opens the form that starts a run."""
         ctx.prompt(_PREFIX + "compute_suspiciousness", on_success=self.on_done)
 
+    @guarded
+    def run_again(self, ctx: Any) -> None:
+        """Opens that form with the answers of the run that is reviewed."""
+        key = run_key(ctx)
+        config = load_config(ctx.dataset, key)
+        given = {
+            "view_target": "DATASET",  # not the batch that the grid shows
+            "label_field": config.label_field,
+            "brain_key": key,
+            "method": config.method,
+        }
+        if config.embeddings not in (None, "array"):
+            given |= {"source": answers.EMBEDDINGS, "embeddings": config.embeddings}
+        elif config.settings.get("model"):
+            given |= {"source": answers.BACKBONE, "model": config.settings["model"]}
+        uri = _PREFIX + "compute_suspiciousness"
+        ctx.prompt(uri, given, on_success=self.on_done)
+
     def _prompt(self, ctx: Any, name: str) -> None:
         key = (ctx.panel.state.facts or {}).get("key")
         ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)
-
-
-def _asked_size(ctx: Any) -> Any:
-    asked = ctx.panel.state.batch_size
-    return BATCH if asked is None else asked
-
-
-def _batch_size(ctx: Any) -> int:
-    """The size to estimate for; the usual one while none that makes sense is asked."""
-    asked = _asked_size(ctx)
-    return asked if isinstance(asked, int) and asked > 0 else BATCH
-
-
-def _key(ctx: Any) -> str:
-    key = (ctx.panel.state.facts or {}).get("key")
-    if key is None:
-        raise InputError("There is no run to review; execute 'Find suspicious labels'")
-    return str(key)
-
-
-def _shown(ctx: Any, key: str) -> list[str]:
-    """The fields to show on the tiles."""
-    names = ["suggestion", "suspiciousness", "verdict"]
-    return [ctx.panel.state.facts["label_field"], *(f"{key}_{n}" for n in names)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.plugin.review_facts import BINS, describe
 
 BATCH = 50
-_UNCHECKED, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
+_ALL, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
 _FEW = 0.05
 
 
@@ -82,14 +83,14 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
         "\n\n".join(status_lines(status, facts["label_field"], facts["batch_size"])),
         name="counts",
     )
-    _add_stale(out, panel, status)
+    _add_stale(out, panel, facts)
     _add_filter(out, panel, ctx.panel.state.filter)
-    row = out.h_stack("batch", gap=1, align_y="center")
+    row = _row(out, "batch")
     _button(row, "next", "Next batch", panel.next_batch, main=True)
     _button(row, "learn", "Learn", panel.learn)
     _button(row, "undo", "Undo marking", panel.undo_marking)
     _add_marking(out, panel, facts.get("batch"))
-    row = out.h_stack("leave", gap=1)
+    row = _row(out, "leave")
     _button(row, "correct", "Correct", panel.correct)
     _button(row, "tag", "Tag", panel.tag)
     _button(row, "export", "Export", panel.export)
@@ -112,7 +113,7 @@ def status_lines(
         f"{checked:,} of {status['scored']:,} checked",
     ]
     if checked:
-        lines[1] += f"; precision so far {status['precision']:.0%}"
+        lines[1] += f" ({status['precision']:.0%} of them faulty)"
     size, expected = min(batch_size, status["unchecked"]), status["expected_next"]
     if size:
         lines[1] += f"; about {expected:,.0f} of the next {size:,} are faults"
@@ -124,22 +125,26 @@ def status_lines(
     return lines
 
 
-def _add_stale(out: types.Object, panel: Any, status: dict[str, Any]) -> None:
-    count = status["stale"]
-    if not count:
-        return
-    labels = "1 label was" if count == 1 else f"{count:,} labels were"
-    text = f"{labels} edited since the run; run again to score them as they are"
-    out.view("stale", types.Notice(label=text))
-    row = out.h_stack("edited", gap=1)
-    _button(row, "show_stale", "Show them", panel.show_stale)
-    _button(row, "again", "Run again", panel.find)
+def _add_stale(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
+    count, field = facts["status"]["stale"], facts["label_field"]
+    if facts["label_field_gone"]:
+        text = f"The field {field}, whose labels were scored, was removed or renamed"
+        advice = "Verdicts can be given, but no label can be corrected until it is back"
+        out.view("gone", types.Warning(label=text, description=advice))
+    elif count:
+        labels = "1 label was" if count == 1 else f"{count:,} labels were"
+        text = f"{labels} edited since the run"
+        advice = "Run again to score them as they are now"
+        out.view("stale", types.Notice(label=text, description=advice))
+        row = _row(out, "edited")
+        _button(row, "show_stale", "Show them", panel.show_stale)
+        _button(row, "again", "Run again", panel.run_again)
 
 
 def _add_filter(out: types.Object, panel: Any, chosen: Any) -> None:
     if not chosen:
         return
-    row = out.h_stack("filtered", gap=1, align_y="center")
+    row = _row(out, "filtered")
     row.md(f"Batches from: **{_plain(describe(chosen))}**", name="filter_text")
     _button(row, "all", "Show all", panel.show_all)
 
@@ -150,7 +155,7 @@ def _add_marking(out: types.Object, panel: Any, batch: Any) -> None:
         "**Alt+click** it if it is **correct**.",
         name="how",
     )
-    row = out.h_stack("marks", gap=1)
+    row = _row(out, "marks")
     _button(row, "mark", "Mark selected", panel.mark_selected)
     # Not counting the selection saves a request for each click in the grid.
     done = not batch or not batch[1]
@@ -161,27 +166,36 @@ def _add_marking(out: types.Object, panel: Any, batch: Any) -> None:
 def _add_histogram(
     out: types.Object, panel: Any, histogram: dict[str, list[int]]
 ) -> None:
-    centres = [(i + 0.5) / BINS for i in range(BINS)]
-    colors = {"unchecked": _UNCHECKED, "checked": _CHECKED}
+    checked = histogram["checked"]
+    totals = [sum(counts) for counts in zip(checked, histogram["unchecked"])]
+    bars = {"all": (totals, _ALL), "checked": (checked, _CHECKED)}
     data = [
         {
             "type": "bar",
             "name": name,
-            "x": centres,
-            "y": histogram[name],
+            "x": [(i + 0.5) / BINS for i in range(BINS)],
+            "y": counts,
             "marker": {"color": color},
-            "hovertemplate": "%{y} " + name + "<extra></extra>",
+            "customdata": [[*pair] for pair in zip(checked, totals)],
+            "hovertemplate": "%{customdata[0]} of %{customdata[1]} checked"
+            "<extra></extra>",
         }
-        for name, color in colors.items()
+        for name, (counts, color) in bars.items()
     ]
     layout = {
-        "barmode": "stack",
+        "barmode": "overlay",  # on a log axis, stacked heights would mislead
         "bargap": 0.05,
         "height": 220,
         "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
         "xaxis": {"title": {"text": "suspiciousness"}, "range": [0, 1]},
-        "yaxis": {"type": "log", "title": {"text": "samples"}},
-        "legend": {"orientation": "h", "x": 0, "y": 1.2},
+        "yaxis": {
+            "type": "log",  # the few at the top are to be seen beside all the others
+            "dtick": 1,
+            "range": [math.log10(0.7), math.log10(2 * max(1, *totals))],
+            "title": {"text": "samples"},
+        },
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.2, "traceorder": "normal"},
     }
     out.plot(
         "histogram",
@@ -202,9 +216,8 @@ def _add_pairs(out: types.Object, panel: Any, pairs: list[dict[str, Any]]) -> No
     table.add_column("given", label="Labelled as")
     table.add_column("looks_like", label="Looks like")
     table.add_column("count", label="Unchecked")
-    out.list(
-        "pairs", types.Object(), default=pairs, label="Confused classes", view=table
-    )
+    label = "Confused classes (click a row to see its samples)"
+    out.list("pairs", types.Object(), default=pairs, label=label, view=table)
 
 
 def _add_reasons(out: types.Object, panel: Any, reasons: dict[str, int]) -> None:
@@ -216,10 +229,17 @@ def _add_reasons(out: types.Object, panel: Any, reasons: dict[str, int]) -> None
     out.enum(
         "reason",
         choices.values(),
-        label="Only samples with the reason",
+        label="Show only samples with this reason",
         view=choices,
         on_change=panel.on_reason,
     )
+
+
+def _row(out: types.Object, name: str) -> types.Object:
+    """Side by side, and below each other where the panel is narrow."""
+    style = {"display": "flex", "flexWrap": "wrap", "& > *": {"width": "auto"}}
+    wrapping = {"grid": {"sx": style}}
+    return out.h_stack(name, gap=1, align_y="center", componentsProps=wrapping)
 
 
 def _button(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from datetime import datetime
 from typing import Any
 
-import fiftyone as fo
+import numpy as np
 from fiftyone import ViewField
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 
-from fiftyone_dfaulo.adapter.learning import review_status
-from fiftyone_dfaulo.adapter.runs import RunFields, load_config
+from fiftyone_dfaulo.adapter.learning import describe_state
+from fiftyone_dfaulo.adapter.review_state import ReviewState, read_state
+from fiftyone_dfaulo.adapter.reviewing import load_results, open_review
+from fiftyone_dfaulo.adapter.runs import DFauLoResults, load_config
 
 BINS = 20
 _PAIRS = 10
@@ -23,18 +28,19 @@ def read_facts(dataset: Any, brain_key: str, batch_size: int) -> dict[str, Any]:
     Raises:
         DFauLoError: if there is no such run, or a field that it needs was deleted.
     """
-    config = load_config(dataset, brain_key)
-    fields = config.run_fields
+    review = open_review(dataset, brain_key, "suspiciousness", "verdict")
+    results = load_results(review)
+    state = read_state(review, results)
+    label_field = review.config.label_field
     return {
         "key": brain_key,
-        "label_field": config.label_field,
+        "label_field": label_field,
+        "label_field_gone": not dataset.has_sample_field(label_field),
         "batch_size": batch_size,
-        "status": _without_ids(
-            review_status(dataset, brain_key, batch_size=batch_size)
-        ),
-        "histogram": read_histogram(dataset, fields),
-        "pairs": read_pairs(dataset, config.label_field, fields),
-        "reasons": dict(dataset.count_values(fields.reasons)),
+        "status": _without_ids(describe_state(review, results, state, batch_size)),
+        "histogram": count_scores(state),
+        "pairs": count_pairs(results, state),
+        "reasons": count_reasons(results, state),
     }
 
 
@@ -43,51 +49,44 @@ def _without_ids(status: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in status.items() if name != "stale_ids"}
 
 
-def read_histogram(dataset: Any, fields: RunFields) -> dict[str, list[int]]:
+def count_scores(state: ReviewState) -> dict[str, list[int]]:
     """Number of samples in each of the equal bins from 0 to 1, checked and not."""
+    scored = state.present & np.isfinite(state.scores)
+    edges = np.arange(1, BINS) / BINS
 
-    def count(view: Any) -> list[int]:
-        histogram = fo.HistogramValues(
-            fields.suspiciousness, bins=BINS, range=[0, 1 + 1e-9]
-        )
-        return [int(number) for number in view.aggregate(histogram)[0]]
+    def count(some: np.ndarray) -> list[int]:
+        bins = np.searchsorted(edges, state.scores[scored & some], side="right")
+        return np.bincount(bins, minlength=BINS).tolist()
 
-    return {
-        "checked": count(dataset.exists(fields.verdict)),
-        "unchecked": count(dataset.exists(fields.verdict, False)),
-    }
+    checked = state.verdicts >= 0
+    return {"checked": count(checked), "unchecked": count(~checked)}
 
 
-def read_pairs(
-    dataset: Any, label_field: str, fields: RunFields
-) -> list[dict[str, Any]]:
+def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, Any]]:
     """The commonest disagreements among unchecked samples, commonest first."""
-    if not dataset.has_sample_field(label_field):
-        return []
-    label, looks_like = f"${label_field}.label", f"${fields.suggestion}.label"
-    view = dataset.exists(fields.verdict, False).exists(fields.suggestion)
-    found = view._aggregate(
-        post_pipeline=[
-            {"$match": {"$expr": {"$ne": [label, looks_like]}}},
-            {
-                "$group": {
-                    "_id": {"given": label, "looks_like": looks_like},
-                    "count": {"$sum": 1},
-                }
-            },
-            {"$sort": {"count": -1, "_id": 1}},
-            {"$limit": _PAIRS},
-        ]
-    )
+    looks_like = np.array(results.classes, object)[results.suggestions]
+    labelled = np.asarray(state.labels != None, bool)  # noqa: E711  element by element
+    differ = labelled & np.asarray(state.labels != looks_like, bool)
+    some = np.flatnonzero(state.present & (state.verdicts < 0) & differ)
+    pairs = Counter(zip(state.labels[some], looks_like[some]))
+    first = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
     return [
-        {**pair["_id"], "count": pair["count"]}
-        for pair in found
-        if pair["_id"].get("given") is not None
+        {"given": given, "looks_like": looks, "count": count}
+        for (given, looks), count in first
     ]
 
 
+def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
+    """Number of samples with each reason that there is."""
+    counts = results.reasons[state.present].sum(axis=0).tolist()
+    return {name: n for name, n in zip(results.reason_names, counts) if n}
+
+
 def read_operation(dataset: Any) -> dict[str, Any] | None:
-    """The dataset's scheduled run that goes on, or the last one if it failed."""
+    """The dataset's scheduled run that goes on, or the last one if it failed.
+
+    A failure is old news once a run has succeeded since.
+    """
     operations = DelegatedOperationService().list_operations(
         operator=_COMPUTE, dataset_name=dataset.name
     )
@@ -97,14 +96,28 @@ def read_operation(dataset: Any) -> dict[str, Any] | None:
     if last.run_state == ExecutionRunState.COMPLETED:
         return None
     failed = last.run_state == ExecutionRunState.FAILED
+    if failed and _newest_run(dataset) > (last.failed_at or last.queued_at):
+        return None
     error = (last.result.error or "") if failed and last.result else ""
     return {
         "failed": failed,
         "state": str(last.run_state),
         "stage": (last.status.label or "") if last.status else "",
         "progress": (last.status.progress or 0.0) if last.status else 0.0,
-        "error": error.strip().splitlines()[-1] if error.strip() else "",
+        "error": _last_line(error),
     }
+
+
+def _newest_run(dataset: Any) -> datetime:
+    runs = dataset.list_brain_runs(type="dfaulo")
+    times = (dataset.get_brain_info(key).timestamp for key in runs)
+    return max(times, default=datetime.min)
+
+
+def _last_line(traceback: str) -> str:
+    """What a traceback ends with, without the name of our own exceptions."""
+    lines = traceback.strip().splitlines() or [""]
+    return re.sub(r"^fiftyone_dfaulo\.errors\.\w+: ", "", lines[-1].strip())
 
 
 def filtered(dataset: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any:

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fiftyone.factory.repos.delegated_operation_doc import ExecutionProgress
+from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import ExecutionResult
 from playwright.sync_api import Locator, expect
 from sklearn.datasets import load_digits
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from tests.app.app_tools import App
 from tests.app.conftest import ARTIFACTS, serving
+from tests.plugin.plugin_tools import context
 
 BATCH = 50
 SELECTED = "Mark selected"
@@ -215,6 +219,7 @@ def test_grid_is_narrowed_by_bar_row_and_reason_in_the_light(
     row.click()
     review.says(f"Batches from: labelled {given}, looks like {looks_like}")
     review.shows(int(count))
+    assert looks_like != given
     app.photograph("review narrowed in the light")
 
     review.panel.get_by_role("combobox").click()
@@ -247,8 +252,54 @@ def test_what_cannot_be_reviewed_is_said(app: App, digits: Any) -> None:
     review.press("Show them")
     expect(app.tab.get_by_text("1 sample", exact=True)).to_be_visible()
 
+    app.tab.wait_for_load_state("networkidle")  # it follows the new view
     digits.delete_brain_run("dfaulo")
     review.press("Next batch")
     review.says("Nothing to review yet")
     expect(review.button("Find suspicious labels")).to_be_visible()
     app.photograph("review without a run")
+
+
+def test_a_renamed_and_a_deleted_dataset_are_said(app: App, digits: Any) -> None:
+    review = Review(app)
+    review.says("0 found")
+    app.tab.wait_for_load_state("networkidle")
+    copy = digits.clone(f"{digits.name}-copy", persistent=True)
+    old, digits.name = digits.name, f"{digits.name}-renamed"
+    review.press("Next batch")
+    expect(
+        app.tab.get_by_text(f"'{old}' is now called '{digits.name}'")
+    ).to_be_visible()
+    app.tab.wait_for_url(re.compile(digits.name))
+
+    app.url = app.url.replace(old, copy.name)
+    app.open()
+    review = Review(app)
+    review.says("0 found")
+    app.tab.wait_for_load_state("networkidle")
+    copy.delete()
+    review.press("Next batch")
+    expect(app.tab.get_by_text(f"'{copy.name}' was deleted")).to_be_visible()
+
+
+def test_a_scheduled_run_is_followed(app: App, digits: Any) -> None:
+    digits.delete_brain_run("dfaulo")
+    service = DelegatedOperationService()
+    queued = service.queue_operation(
+        operator="@dfaulo/dfaulo/compute_suspiciousness",
+        context=context(digits).serialize(),
+    )
+    try:
+        review = Review(app)
+        review.says("waiting for a worker")
+        service.set_running(queued.id)
+        progress = ExecutionProgress(progress=0.4, label="Training the network")
+        service.set_progress(queued.id, progress)
+        review.says("Training the network, 40%")
+        app.photograph("review beside a scheduled run")
+        service.set_failed(queued.id, ExecutionResult(error="InputError: too few"))
+        review.says("The last scheduled run failed")
+        review.says("InputError: too few")
+        app.photograph("review after a scheduled run failed")
+    finally:
+        service.delete_operation(queued.id)

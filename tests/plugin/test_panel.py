@@ -5,26 +5,30 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import fiftyone as fo
 import pytest
 from fiftyone.operators.delegated import DelegatedOperationService
-from fiftyone.operators.executor import ExecutionResult
+from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
-from fiftyone_dfaulo.adapter.runs import field_names
+from fiftyone_dfaulo.plugin import recent_facts
 from fiftyone_dfaulo.plugin.marking import Selected, mark, unmark
 from fiftyone_dfaulo.plugin.panel import ReviewPanel
 from fiftyone_dfaulo.plugin.review_facts import (
     describe,
     filtered,
-    read_histogram,
+    read_facts,
     read_operation,
-    read_pairs,
 )
 from tests.plugin.plugin_tools import context, snapshot
 
+ERROR = "Traceback\n  x\nfiftyone_dfaulo.errors.InputError: too few\n"
 WRONG = 7  # the sample of ``scored`` with the wrong label
 
 
@@ -178,11 +182,11 @@ def test_filters_narrow_grid_and_batches(run: Any) -> None:
 
 
 def test_every_score_is_in_one_bar(run: Any) -> None:
-    run.set_values(
-        "dfaulo_suspiciousness", [0.0, 0.049, 0.051, 0.999, 1.0] + [None] * 35
-    )
-    record_verdicts(run, faulty=run.values("id")[4:5])
-    histogram = read_histogram(run, field_names("dfaulo"))
+    ids = run.exists("dfaulo_suspiciousness").values("id")
+    scores = [0.0, 0.049, 0.05, 0.999, 1.0] + [None] * 32
+    run.set_values("dfaulo_suspiciousness", dict(zip(ids, scores)), key_field="id")
+    record_verdicts(run, faulty=ids[4:5])
+    histogram = read_facts(run, "dfaulo", 50)["histogram"]
     assert histogram["unchecked"] == [2, 1, *[0] * 17, 1]
     assert histogram["checked"] == [0] * 19 + [1]
     bars = [
@@ -193,21 +197,69 @@ def test_every_score_is_in_one_bar(run: Any) -> None:
 
 
 def test_pairs_count_unchecked_disagreements_commonest_first(run: Any) -> None:
-    looks = ["b", "a", "b", "a", "c"] + ["a", "b"] * 17 + [None]
-    given = ["a", "b"] * 20
-    run.set_values("ground_truth", [fo.Classification(label=k) for k in given])
-    run.set_values(
-        "dfaulo_suggestion", [k and fo.Classification(label=k) for k in looks]
+    scored = run.exists("dfaulo_suggestion")
+    ids, looks = scored.values(["id", "dfaulo_suggestion.label"])
+    given = ["a", "b", "c"] * 12 + [None]
+    labels = [k and fo.Classification(label=k) for k in given]
+    run.set_values("ground_truth", dict(zip(ids, labels)), key_field="id")
+    record_verdicts(run, correct=ids[2:3])
+    expected = Counter(
+        (g, k) for n, (g, k) in enumerate(zip(given, looks)) if g != k and g and n != 2
     )
-    record_verdicts(run, correct=run.values("id")[2:3])
-    # 0: a/b; 1: b/a; 2: checked; 3: b/a; 4: a/c; from 5 on the label is the other one
-    expected = {("a", "b"): 0, ("b", "a"): 0, ("a", "c"): 0}
-    for n, (g, k) in enumerate(zip(given, looks)):
-        if k is not None and g != k and n != 2:
-            expected[g, k] += 1
-    found = read_pairs(run, "ground_truth", field_names("dfaulo"))
+    found = read_facts(run, "dfaulo", 50)["pairs"]
     assert {(p["given"], p["looks_like"]): p["count"] for p in found} == expected
     assert [p["count"] for p in found] == sorted(expected.values(), reverse=True)
+
+
+def test_what_is_read_is_kept_until_something_is_written(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    def counting(*given: Any) -> Any:
+        reads.append(given)
+        return read_facts(*given)
+
+    monkeypatch.setattr(recent_facts, "read_facts", counting)
+    panel = Opened(run)
+    for _ in range(3):
+        panel.did("on_change_view")
+    assert len(reads) == 1
+    record_verdicts(run, faulty=run.values("id")[:1], by="Bob")  # somebody else
+    panel.did("on_change_view")
+    assert panel.facts["status"]["found"] == 1
+    run.delete_samples(run.values("id")[1:2])
+    panel.did("on_change_view")
+    assert panel.facts["status"]["scored"] == 36
+    assert len(reads) == 3
+    panel.did("on_done")
+    assert len(reads) == 4
+    monkeypatch.setattr(recent_facts, "EXPIRY", 0.0)
+    panel.did("on_change_view")
+    assert len(reads) == 5
+
+
+def test_events_at_once_share_one_reading(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, waiting = [], threading.Barrier(3)
+
+    def slow(*given: Any) -> Any:
+        reads.append(given)
+        waiting.wait(30)  # until the others have asked, too
+        time.sleep(0.2)
+        return read_facts(*given)
+
+    def ask() -> Any:
+        waiting.wait(30)
+        return recent_facts.recent_facts(run, "dfaulo", 50)
+
+    monkeypatch.setattr(recent_facts, "read_facts", slow)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(recent_facts.recent_facts, run, "dfaulo", 50)
+        others = [pool.submit(ask) for _ in range(2)]
+        assert first.result(30) == others[0].result(30) == others[1].result(30)
+    assert len(reads) == 1
 
 
 def test_edited_labels_are_said_and_shown(run: Any) -> None:
@@ -245,9 +297,17 @@ def test_what_was_deleted_while_open_is_said(run: Any, gone: str) -> None:
     text = {
         "run": "Nothing to review yet",
         "field": "'dfaulo_verdict' of brain run 'dfaulo' was deleted",
-        "label field": "37 labels were edited since the run",
+        "label field": "whose labels were scored, was removed or renamed",
     }
     assert text[gone] in panel.shown()
+
+
+def test_without_the_label_field_it_says_what_still_can_be_done(run: Any) -> None:
+    run.rename_sample_field("ground_truth", "other")
+    panel = Opened(run)
+    assert "ground_truth, whose labels were scored, was removed" in panel.shown()
+    panel.did("mark_selected", run.values("id")[0])
+    assert verdicts(run)[0] == "faulty"
 
 
 def test_a_dataset_deleted_elsewhere_is_said(run: Any) -> None:
@@ -256,8 +316,35 @@ def test_a_dataset_deleted_elsewhere_is_said(run: Any) -> None:
     code = "import sys, fiftyone as fo; fo.delete_dataset(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, run.name], check=True)
     for event in ("on_change_view", "next_batch", "learn"):
-        panel.did(event)
-        assert "No review here" in panel.shown()
+        before = panel.state
+        asked = panel.did(event)
+        assert "was deleted; open another one" in asked["notify"]["message"]
+        assert panel.state == before
+
+
+def test_a_renamed_dataset_is_followed(run: Any) -> None:
+    panel, old = Opened(run), run.name
+    request = context(panel.view).request_params
+    run.name = f"{old}-renamed"
+    ctx = ExecutionContext(
+        request_params={
+            **request,
+            "params": {"panel_id": "panel", "panel_state": panel.state},
+        },
+        executor=Executor(),
+    )
+    ReviewPanel().next_batch(ctx)
+    asked = {r.operator_uri: r.params for r in ctx.executor._requests}
+    assert asked["open_dataset"] == {"dataset": run.name}
+    assert f"is now called {run.name!r}" in asked["notify"]["message"]
+    assert "set_view" not in asked
+
+
+def test_running_again_starts_from_the_answers_of_the_run(run: Any) -> None:
+    asked = Opened(run).did("run_again")["prompt_user_for_operation"]["params"]
+    assert {**asked, "view_target": "DATASET"} == asked
+    assert (asked["label_field"], asked["brain_key"]) == ("ground_truth", "dfaulo")
+    assert (asked["source"], asked["embeddings"]) == ("embeddings", "vectors")
 
 
 def test_another_dataset_starts_afresh(run: Any, make_dataset: Any) -> None:
@@ -283,10 +370,14 @@ def test_a_scheduled_run_is_followed_until_it_ends(scored: Any) -> None:
         shown = Opened(scored).shown()
         assert "A scheduled run goes on: Training the network, 40%" in shown
         assert "TimerView" in shown
-        service.set_failed(queued.id, ExecutionResult(error="x\nInputError: too few"))
+        service.set_failed(queued.id, ExecutionResult(error=ERROR))
         shown = Opened(scored).shown()
         assert "The last scheduled run failed" in shown
-        assert "InputError: too few" in shown
+        assert '"too few"' in shown
+        compute_suspiciousness(scored, embeddings="vectors", progress=False)
+        assert read_operation(scored) is None  # old news
+        scored.delete_brain_run("dfaulo")
+        assert read_operation(scored) is not None
         service.set_completed(queued.id)
         assert read_operation(scored) is None
     finally:

@@ -249,6 +249,8 @@ def test_a_read_only_label_field_is_never_written(run: Any) -> None:
     field.save()
     record_verdicts(run, faulty=run.values("id")[WRONG : WRONG + 1])
     before = snapshot(run)
+    for name in ("apply_suggestions", "revert_suggestions"):
+        assert "'ground_truth' is read-only" in form(name, run)
     with pytest.raises(DFauLoError, match="is read-only"):
         list(NAMES["apply_suggestions"]().execute(context(run)))
     assert snapshot(run) == before
