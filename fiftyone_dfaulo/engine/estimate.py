@@ -1,8 +1,8 @@
 """How many faults are there, found and left?
 
 1. A sample of log-odds x, those of :func:`fiftyone_dfaulo.engine.ranking.adjust`, is a
-   fault with probability c + (1 - c) sigmoid(a + b x): the score ranks well but is not
-   calibrated, and some faults (a share c) it does not see at all.
+   fault with probability c + (1 - c) sigmoid(a + b x): the score is a probability, but
+   not exactly so in every dataset, and some faults (a share c) it does not see at all.
 2. A verdict is wrong with a small probability.
 3. a, b, c and that probability have broad priors on a grid. The verdicts weigh the
    points of the grid; without verdicts the priors stand alone.
@@ -20,8 +20,8 @@ from scipy.special import ndtr
 from fiftyone_dfaulo.engine.ranking import adjust, log_odds, sigmoid
 
 INTERVAL = 0.90
-SHIFT, SHIFT_SPREAD = -3.0, 2.5  # of a: mean and deviation, in log-odds
-SLOPE, SLOPE_SPREAD = 0.5, 0.7  # of log b
+SHIFT, SHIFT_SPREAD = 0.0, 1.5  # of a: mean and deviation, in log-odds
+SLOPE, SLOPE_SPREAD = -0.1, 0.5  # of log b
 UNSEEN = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # c: shares, equally likely beforehand
 WRONG_VERDICTS = (0.02, 0.05, 0.10)  # probabilities, equally likely beforehand
 CREDIT = 0.25

@@ -31,7 +31,7 @@ WRONG = 0.02
 FADING = 1.0  # in log-odds; an effect has fallen to 1/e that far below
 EFFECT_SCALE = 1.0  # in log-odds
 NO_EFFECT = 1e-6
-INTERCEPT_SCALE = 3.0  # in log-odds; the initial score is not calibrated
+INTERCEPT_SCALE = 3.0  # in log-odds; the initial score may be off as a whole
 STEPS = 50
 LOWEST, HIGHEST = np.finfo(float).tiny, np.nextafter(1.0, 0.0)
 """The unchecked stay between these: strictly between those checked."""
