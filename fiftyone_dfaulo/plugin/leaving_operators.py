@@ -15,6 +15,7 @@ from fiftyone_dfaulo.adapter.corrections import (
 from fiftyone_dfaulo.adapter.export import export_review
 from fiftyone_dfaulo.adapter.reviewing import open_review
 from fiftyone_dfaulo.adapter.tagging import tag_suspicious
+from fiftyone_dfaulo.plugin.marking import selected_ids
 from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
 
 _EXAMPLES = 3
@@ -91,14 +92,15 @@ class ApplySuggestions(ReviewOperator):
         config, verdict = review.config, review.place.path(review.fields.verdict)
         faulty = ctx.dataset.count_values(verdict).get("faulty", 0)
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
-        if ctx.selected:
-            chosen = {"selected": f"The selection ({len(ctx.selected):,})"}
+        ids = selected_ids(ctx, key)
+        if ids:
+            chosen = {"selected": f"The selection ({len(ids):,})"}
             choices = {**chosen, **choices}
         add_choice(inputs, "which", "Samples", choices)
-        if self._takes_selection(ctx):
+        if self._takes_selection(ctx, key):
             labels = {"suggestion": "What each looks like", "class": "One class"}
             add_choice(inputs, "set_to", "New label", labels)
-        if ctx.params.get("set_to") == "class" and self._takes_selection(ctx):
+        if ctx.params.get("set_to") == "class" and self._takes_selection(ctx, key):
             classes = types.AutocompleteView()
             at = config.list_path or config.label_field
             for name in ctx.dataset.distinct(f"{at}.label"):
@@ -116,17 +118,17 @@ class ApplySuggestions(ReviewOperator):
     def act(self, ctx: Any, key: str) -> str:
         """Corrects."""
         asked = {n: ctx.params[n] for n in self.takes if n in ctx.params}
-        if self._takes_selection(ctx):
+        if self._takes_selection(ctx, key):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
-            asked = {"ids": list(ctx.selected), "label": label}
+            asked = {"ids": selected_ids(ctx, key), "label": label}
         done = apply_suggestions(ctx.dataset, key, **asked)
         return f"Corrected: {counted(ctx, key, done.applied)}" + _named(
             ctx, key, done.skipped
         )
 
-    def _takes_selection(self, ctx: Any) -> bool:
-        default = "selected" if ctx.selected else "faulty"
+    def _takes_selection(self, ctx: Any, key: str) -> bool:
+        default = "selected" if selected_ids(ctx, key) else "faulty"
         return ctx.params.get("which", default) == "selected"
 
 
@@ -153,14 +155,15 @@ class RevertSuggestions(ReviewOperator):
         """Asks which corrections."""
         check_writable(open_review(ctx.dataset, key))
         choices = {"all": "All corrections of this run"}
-        if ctx.selected:
-            choices = {**choices, "selected": f"The selection ({len(ctx.selected):,})"}
+        ids = selected_ids(ctx, key)
+        if ids:
+            choices = {**choices, "selected": f"The selection ({len(ids):,})"}
         add_choice(inputs, "which", "Samples", choices)
 
     def act(self, ctx: Any, key: str) -> str:
         """Reverts."""
         selected = ctx.params.get("which") == "selected"
-        ids = list(ctx.selected) if selected else ctx.params.get("ids")
+        ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
         done = revert_suggestions(ctx.dataset, key, ids=ids)
         said = f"Brought back: the label of {counted(ctx, key, done.reverted)}"
         if done.edited:

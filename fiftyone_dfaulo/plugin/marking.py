@@ -27,14 +27,30 @@ class Selected(NamedTuple):
         return bool(self.faulty or self.correct)
 
 
-def read_selection(ctx: Any) -> Selected:
+def read_selection(ctx: Any, brain_key: str) -> Selected:
     """Reads a normal selection as faulty, an alternative one (Alt+click) as correct."""
     faulty: list[str] = []
     correct: list[str] = []
-    known = {s["id"]: s.get("type") for s in ctx.selected_samples}
-    for sample in ctx.selected:
-        (correct if known.get(sample) == "alt" else faulty).append(sample)
+    for one, kind in _selection(ctx, brain_key):
+        (correct if kind == "alt" else faulty).append(one)
     return Selected(faulty, correct)
+
+
+def selected_ids(ctx: Any, brain_key: str) -> list[str]:
+    """Ids of what is selected in the App: samples, patches, or labels of the run."""
+    return [one for one, _ in _selection(ctx, brain_key)]
+
+
+def _selection(ctx: Any, brain_key: str) -> list[tuple[str, str | None]]:
+    """Ids with the types of their selection; labels come before the samples."""
+    labels = ctx.selected_labels or []
+    if labels:
+        config = load_config(ctx.dataset, brain_key)
+        ours = [one for one in labels if one.get("field") == config.label_field]
+        if config.list_path and ours:
+            return [(one["label_id"], one.get("type")) for one in ours]
+    known = {s["id"]: s.get("type") for s in ctx.selected_samples}
+    return [(sample, known.get(sample)) for sample in ctx.selected]
 
 
 def batch_of(view: Any) -> list[str] | None:

@@ -192,7 +192,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def mark_selected(self, ctx: Any) -> None:
         """Clicked samples are faulty, Alt+clicked ones correct."""
-        selected = read_selection(ctx)
+        selected = read_selection(ctx, run_key(ctx))
         if not selected:
             raise InputError(
                 "No sample is selected. Click a sample's box if its label is faulty, "
@@ -206,7 +206,7 @@ class ReviewPanel(foo.Panel):
         ids, key = marking.batch_of(ctx.view), run_key(ctx)
         if ids is None:
             raise InputError("The grid shows no batch; press 'Next batch' first")
-        selected = read_selection(ctx)
+        selected = read_selection(ctx, run_key(ctx))
         verdicts = marking.read_verdicts(ctx.dataset, key, ids)
         taken = {*selected.faulty, *selected.correct}
         rest = [i for i in ids if verdicts.get(i) is None and i not in taken]

@@ -139,3 +139,16 @@ def test_toolbar_and_form_take_selected_patches(objects: Any) -> None:
     list(ApplySuggestions().execute(ctx))
     objects.reload()
     assert objects.to_patches("boxes")[one].boxes.label == "7"
+
+
+def test_labels_selected_in_a_sample_are_taken(objects: Any) -> None:
+    one, two, *_ = objects.first().boxes.detections
+    labels = [
+        {"label_id": one.id, "sample_id": objects.first().id, "field": "boxes"},
+        {"label_id": str(two.id), "sample_id": objects.first().id, "field": "other"},
+    ]
+
+    list(MarkFaulty().execute(context(objects, request={"selected_labels": labels})))
+
+    assert verdicts(objects) == {"faulty": 1, None: COUNT - 1}
+    assert objects.first().boxes.detections[0].dfaulo_verdict == "faulty"
