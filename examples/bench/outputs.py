@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from bench.cases import Case
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import device, dfaulo, images, network, training
+from fiftyone_dfaulo.engine import device, dfaulo, faults, images, network, training
 
 SOURCES = [Path(str(m.__file__)) for m in (device, images, network, training)]
 
@@ -100,11 +99,4 @@ def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, in
     votes = dfaulo.mutant_log_probabilities(outputs.embeddings, labels, 0)[0]
     seen = votes.copy()
     seen[np.arange(len(labels)), labels] = -np.inf
-    wrong = Counter(zip(labels.tolist(), seen.argmax(1).tolist()))
-    best: dict[int, tuple[float, int]] = {}
-    sizes = np.bincount(labels)
-    for (source, target), count in wrong.items():
-        share = count / sizes[source]
-        best[source] = max(best.get(source, (0.0, 0)), (share, target))
-    order = sorted(best, key=lambda k: (-best[k][0], k))
-    return [(k, best[k][1]) for k in order]
+    return faults.rank_pairs(labels, seen.argmax(1), int(labels.max()) + 1)

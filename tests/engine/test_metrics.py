@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench.metrics import evaluate
+
+from fiftyone_dfaulo.engine.metrics import evaluate
 
 FOUND = np.array([True, False, True, False, False, False, False, False, False, False])
 SCORES = np.arange(10, 0, -1.0)
