@@ -122,9 +122,8 @@ def _untouched(labels: np.ndarray) -> Plan:
 
 
 def _other_labels(
-    labels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator
+    labels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator, count: int
 ) -> Plan:
-    count = int(labels.max()) + 1
     moved = labels[chosen] + rng.integers(1, count, len(chosen))
     return _relabelled(labels, chosen, moved % count)
 
@@ -133,7 +132,8 @@ def random_label(
     labels: np.ndarray, rate: float, rng: np.random.Generator, _: Pairs
 ) -> Plan:
     """In every class, some get a uniformly drawn other label."""
-    return _other_labels(labels, _of_every_class(labels, rate, rng), rng)
+    chosen = _of_every_class(labels, rate, rng)
+    return _other_labels(labels, chosen, rng, int(labels.max()) + 1)
 
 
 def specific_label(
@@ -174,7 +174,7 @@ def imbalanced(
     )
     left = np.full(len(labels), -1, labels.dtype)
     left[kept] = labels[kept]
-    return _other_labels(left, _of_every_class(left, rate, rng), rng)
+    return _other_labels(left, _of_every_class(left, rate, rng), rng, count)
 
 
 def random_data(
@@ -199,7 +199,7 @@ def mixture(
     """Half random labels, half images of another dataset."""
     chosen = rng.permutation(_of_every_class(labels, rate, rng))
     half = len(chosen) // 2
-    plan = _other_labels(labels, chosen[:half], rng)
+    plan = _other_labels(labels, chosen[:half], rng, int(labels.max()) + 1)
     return _repainted(plan, chosen[half:], [FOREIGN] * (len(chosen) - half))
 
 
