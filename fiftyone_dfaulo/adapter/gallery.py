@@ -58,10 +58,13 @@ def save_gallery(
     from fiftyone_dfaulo.engine.contact_sheet import Tile, draw_sheet
 
     tiles = [
-        Tile(file, (f"{given}", f"→ {seen}", f"{score:.3f}"))
+        Tile(file, (f"{given}", f"{seen}", f"{score:.3f}"))
         for file, given, seen, score in rows
     ]
-    title = f"{review.dataset.name}: {len(rows)} most suspicious, by run {brain_key}"
+    title = (
+        f"{review.dataset.name}, run {brain_key}: the {len(rows)} most suspicious. "
+        "Label; in red, what it looks like; suspiciousness"
+    )
     _save(draw_sheet(title, tiles), target)
     return target
 

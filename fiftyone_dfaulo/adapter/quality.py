@@ -93,7 +93,7 @@ def check(
         InputError, RunError: as :func:`run`, apart from what only labels, images and
             embeddings tell.
     """
-    injection.check(samples, request)
+    check_planting(samples, request, embeddings)
     compute.check(
         samples,
         request.label_field,
@@ -102,6 +102,15 @@ def check(
         settings=settings,
         overwrite=True,
     )
+
+
+def check_planting(samples: Any, request: Injection, embeddings: Any) -> None:
+    """Makes sure that the faults can be planted, and be seen by what scores.
+
+    Raises:
+        InputError, RunError: as :func:`run`.
+    """
+    injection.check(samples, request)
     if embeddings is not None and request.kind in PAINTED:
         raise InputError(
             f"kind={request.kind!r} replaces images, which the embeddings do not show; "

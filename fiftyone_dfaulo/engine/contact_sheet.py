@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +18,7 @@ COLUMNS = 10
 _GAP = 12
 _LINE = 17
 _FONT = 13
+_FONTS = ("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf", "Arial Unicode.ttf")
 _INK, _RED, _PALE, _PAPER = "#1c1c1c", "#b3261e", "#ececec", "white"
 
 
@@ -91,6 +94,15 @@ def _fit(image: Image.Image) -> Image.Image:
     return image
 
 
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """A font of the system's that knows many scripts, else Pillow's own."""
+    for name in _FONTS:
+        with suppress(OSError):
+            return ImageFont.truetype(name, size)
+    return ImageFont.load_default(size)
+
+
 def _write(
     draw: ImageDraw.ImageDraw,
     place: tuple[int, int],
@@ -100,7 +112,7 @@ def _write(
     size: int,
 ) -> None:
     """Writes a line, cut to the width."""
-    font = ImageFont.load_default(size)
+    font = _font(size)
     shown = " ".join(text.split())
     if draw.textlength(shown, font) > width:
         while shown and draw.textlength(f"{shown}…", font) > width:
