@@ -10,7 +10,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.embeddings import check_embeddings, read_embeddings
 from fiftyone_dfaulo.adapter.reading import Labelled
 from fiftyone_dfaulo.adapter.runs import DFauLo, load_config
-from fiftyone_dfaulo.engine.faults import nearest_other_class, rank_pairs
+from fiftyone_dfaulo.engine.faults import nearest_pairs, rank_pairs
 from fiftyone_dfaulo.errors import InputError
 
 _EXPECTED = (
@@ -66,9 +66,8 @@ def read_pairs(samples: Any, labelled: Labelled, pairs: Any) -> list[tuple[int, 
             first of two pairs.
     """
     check_pairs(samples, pairs)
-    count = len(labelled.classes)
     if pairs is None:
-        return rank_pairs(labelled.labels, labelled.labels, count)
+        return rank_pairs(labelled.labels, labelled.labels, len(labelled.classes))
     if not isinstance(pairs, str):
         return _named(labelled, pairs)
     if _is_run(samples, pairs):
@@ -76,9 +75,11 @@ def read_pairs(samples: Any, labelled: Labelled, pairs: Any) -> list[tuple[int, 
     array, kept, _ = read_embeddings(samples, pairs, labelled.ids)
     present, labels = np.unique(labelled.labels[kept], return_inverse=True)
     if len(present) < 2:
-        return rank_pairs(labelled.labels, labelled.labels, count)
-    seen = present[nearest_other_class(array, labels)]
-    return rank_pairs(labelled.labels[kept], seen, count)
+        raise InputError(
+            f"pairs={pairs!r} holds embeddings of one class only; pass other pairs"
+        )
+    found = nearest_pairs(array, labels)
+    return [(int(present[a]), int(present[b])) for a, b in found]
 
 
 def _named(labelled: Labelled, pairs: Sequence[Any]) -> list[tuple[int, int]]:

@@ -172,11 +172,6 @@ def _draw(samples: Any, request: Injection) -> _Draft:
             f"rate={request.rate} plants no fault: the largest class has {largest} "
             "samples; pass a higher rate, or more samples"
         )
-    if len(np.unique(plan.labels[plan.labels >= 0])) < 2:
-        raise InputError(
-            f"kind={request.kind!r} leaves labels of one class only in so few samples; "
-            "pass more samples, or another kind"
-        )
     shapes = read_shapes(labelled.paths, plan)
     return _Draft(labelled, plan, shapes, rng)
 

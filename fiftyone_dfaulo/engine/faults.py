@@ -269,22 +269,29 @@ def rank_pairs(
     return [(k, best[k][1]) for k in order] + [(k, (k + 1) % count) for k in rest]
 
 
-def nearest_other_class(embeddings: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The class, other than its own, whose mean is nearest to each sample.
+def nearest_pairs(embeddings: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
+    """Each class with the one whose mean is nearest to most of its samples.
 
     Args:
         embeddings: float (N, D), finite.
         labels: int64 (N,), in 0..K-1, two classes or more; each occurs.
 
     Returns:
-        int64 (N,).
+        K pairs, each class first in one; first come the classes whose samples lie
+        nearest to another class's mean by comparison with their own.
     """
-    count = int(labels.max()) + 1
+    rows, count = np.arange(len(labels)), int(labels.max()) + 1
     means = np.stack([embeddings[labels == k].mean(0) for k in range(count)])
-    # squared distances, less each sample's own square, which changes no order
+    # squared distances, less each sample's own square, which changes no difference
     distances = (means**2).sum(1) - 2 * embeddings @ means.T
-    distances[np.arange(len(labels)), labels] = np.inf
-    return np.asarray(distances.argmin(1), np.int64)
+    own = distances[rows, labels]
+    distances[rows, labels] = np.inf
+    other, gap = distances.argmin(1), distances.min(1) - own
+    found = [
+        (gap[labels == k].mean(), k, int(np.bincount(other[labels == k]).argmax()))
+        for k in range(count)
+    ]
+    return [(k, target) for _, k, target in sorted(found)]
 
 
 def paint(
