@@ -69,6 +69,7 @@ class Evaluation(dict[str, float]):
         layout = {
             "xaxis": {"title": {"text": "samples reviewed"}, "range": [0, last]},
             "yaxis": {"range": [0, 1.02], "tickformat": ".0%"},
+            "showlegend": True,
             "legend": {"orientation": "h", "x": 0, "y": 1.15},
             "hovermode": "x unified",
             "margin": {"l": 50, "r": 15, "t": 35, "b": 45},

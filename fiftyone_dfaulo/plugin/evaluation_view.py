@@ -33,7 +33,7 @@ def to_json(evaluation: Evaluation, title: str) -> dict[str, Any]:
 def show_evaluation(facts: Mapping[str, Any]) -> types.Property:
     """An evaluation, as :func:`to_json` makes it, for people to read."""
     figures, outputs = facts["figures"], types.Object()
-    outputs.md("\n".join(_summary(facts["title"], figures)), name="summary")
+    outputs.md("\n".join(_summary(facts)), name="summary")
     plot = facts["plot"]
     outputs.plot(
         "curve",
@@ -42,20 +42,21 @@ def show_evaluation(facts: Mapping[str, Any]) -> types.Property:
         layout=plot["layout"],
         config={"displayModeBar": False},
     )
-    table = ["| metric | | |", "|---|---|---|"]
+    table = ["| metric | value | what it is |", "|---|---|---|"]
     table += [f"| {n} | {figures[n]:.3f} | {text} |" for n, text in _MEANING.items()]
-    notes = ["", *(f"- {note}" for note in facts["notes"])]
-    outputs.md("\n".join([*table, *notes]), name="metrics")
+    outputs.md("\n".join(table), name="metrics")
     return types.Property(outputs)
 
 
-def _summary(title: str, figures: Mapping[str, Any]) -> list[str]:
+def _summary(facts: Mapping[str, Any]) -> list[str]:
+    figures = facts["figures"]
     faults, samples = figures["faults"], figures["samples"]
     lines = [
-        f"**{title}**",
+        f"**{facts['title']}**",
         "",
         f"Of {samples:,} ranked samples, {faults:,} are faults. Reviewing the "
-        f"{faults:,} most suspicious finds **{figures[AT_FAULTS]:.0%}** of them.",
+        f"{faults:,} most suspicious finds **{figures[AT_FAULTS]:.0%}** of them. "
+        + " ".join(facts["notes"]),
         "",
         "| to find | review | of all samples |",
         "|---|---|---|",

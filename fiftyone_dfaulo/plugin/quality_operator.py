@@ -129,7 +129,7 @@ def _run(ctx: Any, report: Report) -> dict[str, Any]:
         request.samples, injection, request.embeddings, request.settings, report
     )
     kind = KINDS[injection.kind][0].lower()
-    title = f"How well {kind} are found in {injection.label_field}"
+    title = f"How well {kind} would be found in {injection.label_field}"
     return to_json(found, title)
 
 

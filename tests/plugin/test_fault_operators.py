@@ -194,7 +194,7 @@ def test_how_well_it_would_work_is_told_and_nothing_is_left(scored: Any) -> None
     told = [params for name, params in bodies(sent) if name == "set_progress"]
     assert [p["progress"] for p in told] == sorted(p["progress"] for p in told)
     assert {"Copying the dataset", "Scoring with mutants"} <= {p["label"] for p in told}
-    assert "How well random labels are found in ground_truth" in shown(sent)
+    assert "How well random labels would be found in ground_truth" in shown(sent)
     found = estimate_quality(scored, embeddings="vectors", rate=0.2, progress=False)
     outputs = bodies(sent)[-1][1]["outputs"]["type"]["properties"]
     assert outputs["curve"]["view"]["data"] == found.plot()["data"]
