@@ -97,6 +97,12 @@ def find_record(dataset: Any) -> Record | None:
     return None
 
 
+def true_label_fields(dataset: Any) -> list[str]:
+    """The field of true labels of the injection that a dataset holds, if any."""
+    record = find_record(dataset)
+    return [] if record is None else [record.fields.true_label]
+
+
 def add_fields(dataset: Any, request: Injection, folder: Path | None) -> FaultFields:
     """Adds the fields of an injection, the one with the record first."""
     fields = fault_fields(request.prefix)

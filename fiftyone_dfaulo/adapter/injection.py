@@ -51,7 +51,17 @@ def check(samples: Any, request: Injection) -> None:
     check_drawing(request)
     if request.kind in PAIRED:
         check_pairs(samples, request.pairs)
-    dataset = samples._root_dataset
+    check_place(samples._root_dataset, request)
+
+
+def check_place(dataset: Any, request: Injection) -> None:
+    """Makes sure that the dataset, or a copy of it, has room for the faults.
+
+    Raises:
+        InputError: if a field or the name is taken or cannot be used, or the dataset
+            is to be changed and a field is read-only.
+        RunError: if the dataset holds planted faults already.
+    """
     dataset.reload()
     if find_record(dataset) is not None:
         raise RunError(

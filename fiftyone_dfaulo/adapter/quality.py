@@ -1,4 +1,8 @@
-"""How well faults are found in a dataset: planted in a copy, found, and counted."""
+"""How well faults are found in a dataset: planted in a copy, found, and counted.
+
+Should the process be killed meanwhile, FiftyOne deletes the copy by itself when its
+database starts the next time: it is not persistent. New images are temporary files.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,8 @@ _KEY = "dfaulo_estimate"
 _EMBEDDINGS = "dfaulo_estimate_embeddings"
 
 PESSIMISTIC = (
-    "Labels that were wrong before count as false alarms here; on clean data the same "
-    "method does at least as well."
+    "Labels that were wrong before count as false alarms here, so that the true "
+    "figures are probably better."
 )
 
 
@@ -93,7 +97,8 @@ def check(
         InputError, RunError: as :func:`run`, apart from what only labels, images and
             embeddings tell.
     """
-    check_planting(samples, request, embeddings)
+    injection.check(samples, request)
+    check_seen(request, embeddings)
     compute.check(
         samples,
         request.label_field,
@@ -104,13 +109,12 @@ def check(
     )
 
 
-def check_planting(samples: Any, request: Injection, embeddings: Any) -> None:
-    """Makes sure that the faults can be planted, and be seen by what scores.
+def check_seen(request: Injection, embeddings: Any) -> None:
+    """Makes sure that what scores can see the faults.
 
     Raises:
-        InputError, RunError: as :func:`run`.
+        InputError: if they are in the images, and embeddings of others are used.
     """
-    injection.check(samples, request)
     if embeddings is not None and request.kind in PAINTED:
         raise InputError(
             f"kind={request.kind!r} replaces images, which the embeddings do not show; "

@@ -140,8 +140,7 @@ def _add_place(inputs: types.Object, ctx: Any) -> None:
         description="'Take planted faults back' restores it",
         view=types.CheckboxView(),
     )
-    if not said(injection.check_drawing, request):
-        mark(name, said(injection.check, ctx.target_view(), request))
+    mark(name, said(injection.check_place, ctx.dataset, request))
 
 
 def _show_planted(dataset: Any, request: Injection) -> types.Property:

@@ -10,6 +10,7 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter import quality
+from fiftyone_dfaulo.adapter.injection import check_place
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin import answers
 from fiftyone_dfaulo.plugin.compute import report_to_database
@@ -120,7 +121,9 @@ class EstimateQuality(foo.Operator):
 def _check(ctx: Any) -> None:
     """What is wrong with the answers together, each of them being right."""
     request = answers.read_request(ctx)
-    quality.check_planting(request.samples, read_injection(ctx), request.embeddings)
+    planted = read_injection(ctx)
+    check_place(ctx.dataset, planted)
+    quality.check_seen(planted, request.embeddings)
 
 
 def _run(ctx: Any, report: Report) -> dict[str, Any]:

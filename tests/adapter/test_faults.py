@@ -23,6 +23,7 @@ from fiftyone_dfaulo import (
 )
 from fiftyone_dfaulo.adapter import faults
 from fiftyone_dfaulo.adapter.injection import Injection
+from fiftyone_dfaulo.adapter.reading import list_label_fields
 from fiftyone_dfaulo.engine.faults import KINDS, LABEL, PAINTED, TAKEN
 
 FIELDS = [
@@ -422,3 +423,9 @@ def test_something_else_than_samples_is_refused() -> None:
     for function in (inject_faults, revert_faults):
         with pytest.raises(InputError, match="expected a FiftyOne dataset or view"):
             function("my dataset")
+
+
+def test_true_labels_are_not_offered_for_scoring(pictures: Any) -> None:
+    copy = inject_faults(pictures, kind="imbalanced", rate=0.2)
+    assert list(list_label_fields(copy)) == ["ground_truth"]
+    assert list(list_label_fields(copy.limit(9))) == ["ground_truth"]
