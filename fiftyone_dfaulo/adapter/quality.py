@@ -16,6 +16,7 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.utils as fou
+import numpy as np
 
 from fiftyone_dfaulo.adapter import compute, faults, injection
 from fiftyone_dfaulo.adapter.embeddings import read_embeddings
@@ -29,7 +30,6 @@ from fiftyone_dfaulo.errors import InputError
 
 EVALUATING = "Evaluating"
 _KEY = "dfaulo_estimate"
-_EMBEDDINGS = "dfaulo_estimate_embeddings"
 
 PESSIMISTIC = (
     "Labels that were wrong before count as false alarms here, so that the true "
@@ -145,12 +145,12 @@ def run(
         there = replace(request, name=name, folder=images, labels_only=True)
         try:
             copy = faults.run(samples, there, _part(report, 0.0, 0.1))
-            source = _copy_embeddings(samples, request, embeddings, copy)
+            chosen, vectors = _match_embeddings(samples, request, embeddings, copy)
             compute.run(
-                copy,
+                chosen,
                 request.label_field,
                 brain_key=_KEY,
-                embeddings=source,
+                embeddings=vectors,
                 settings=settings,
                 report=_part(report, 0.1, 0.98),
             )
@@ -170,15 +170,22 @@ def _part(report: Report, start: float, end: float) -> Report:
     return lambda stage, done: report(stage, start + (end - start) * done)
 
 
-def _copy_embeddings(
+def _match_embeddings(
     samples: Any, request: Injection, embeddings: Any, copy: Any
-) -> str | None:
-    """Puts the embeddings, wherever they are, into a field of the copy."""
+) -> tuple[Any, np.ndarray | None]:
+    """What of the copy to score, with its embeddings, wherever they are, as an array.
+
+    Labelled samples that have none are left out.
+    """
     if embeddings is None:
-        return None
+        return copy, None
     ids = read_labels(samples, request.label_field).ids
-    array, kept, _ = read_embeddings(samples, embeddings, ids)
-    vectors = {ids[n]: array[row] for row, n in enumerate(kept)}
-    copy.add_sample_field(_EMBEDDINGS, fo.VectorField)
-    copy.set_values(_EMBEDDINGS, vectors, key_field="id", progress=False)
-    return _EMBEDDINGS
+    array, kept, missing = read_embeddings(samples, embeddings, ids)
+    row = {ids[n]: number for number, n in enumerate(kept)}
+    chosen = copy.select(list(row)) if missing else copy
+    order = chosen.values("id")
+    matched = np.zeros((len(order), array.shape[1]), np.float32)
+    for position, one in enumerate(order):
+        if one in row:  # else it has no label and is not scored
+            matched[position] = array[row[one]]
+    return chosen, matched

@@ -109,8 +109,18 @@ def test_embeddings_may_come_from_a_field_a_run_or_an_array(
     assert found == estimate_quality(clusters, embeddings="emb", **arguments)
 
 
+def test_samples_without_a_label_or_an_embedding_are_left_out(clusters: Any) -> None:
+    first, *_, last = clusters
+    first.ground_truth, last["emb"] = None, None
+    first.save()
+    last.save()
+    found = estimate_quality(clusters, embeddings="emb", rate=0.1, progress=False)
+    assert (found["samples"], found["unranked"]) == (58, 1)
+    assert found["AP"] > 0.6
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-@pytest.mark.parametrize("where", ["run", "evaluate_ranking", "_copy_embeddings"])
+@pytest.mark.parametrize("where", ["run", "evaluate_ranking", "_match_embeddings"])
 def test_a_failure_leaves_nothing(
     clusters: Any,
     nothing_left: Callable[[], None],
