@@ -225,7 +225,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     sources.add_argument("--seeds", type=int, default=3, help="how many")
 
     planted = argparse.ArgumentParser(add_help=False)
-    kinds = list(cases.KINDS)
+    kinds = cases.KINDS
     planted.add_argument("--kinds", nargs="+", default=kinds, choices=kinds)
     planted.add_argument("--rates", nargs="+", type=float, default=[0.05])
     planted.add_argument("--outputs", type=Path, default=Path(".bench/outputs"))

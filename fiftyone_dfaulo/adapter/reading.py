@@ -18,6 +18,7 @@ from fiftyone_dfaulo.adapter.embeddings import (
     list_embeddings,
     read_embeddings,
 )
+from fiftyone_dfaulo.adapter.fault_records import true_label_fields
 from fiftyone_dfaulo.adapter.runs import DFauLo
 from fiftyone_dfaulo.errors import InputError
 
@@ -121,7 +122,8 @@ def _media_problem(samples: Any) -> str | None:
 def list_label_fields(samples: Any) -> dict[str, int]:
     """The fields that can be scored: Classification fields of the samples themselves.
 
-    The suggestions that earlier DFauLo runs wrote are not among them.
+    The suggestions that earlier DFauLo runs wrote, and the true labels of planted
+    faults, are not among them.
 
     Args:
         samples: a dataset or view.
@@ -133,7 +135,8 @@ def list_label_fields(samples: Any) -> dict[str, int]:
     schema = samples.get_field_schema(
         ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification
     )
-    names = [name for name in schema if name not in _fields_of_runs(samples)]
+    others = {*_fields_of_runs(samples), *true_label_fields(samples._root_dataset)}
+    names = [name for name in schema if name not in others]
     counts = samples.aggregate([fo.Count(f"{name}.label") for name in names])
     return dict(zip(names, counts))
 

@@ -1,4 +1,4 @@
-"""One image file to an array, whatever its kind: the only user of Pillow."""
+"""One image file to pixels, whatever its kind."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _UPRIGHT = {
 }
 """EXIF orientation to what undoes it."""
 
+_SIDEWAYS = [_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)]
+
 
 def decode(path: str, size: int) -> np.ndarray:
     """An image file as uint8 (size, size, 3): RGB, upright, squashed to the square.
@@ -38,10 +40,33 @@ def decode(path: str, size: int) -> np.ndarray:
         )
     if turn is not None:
         square = square.transpose(turn)
-    if square.mode == "RGBA":
-        white = Image.new("RGBA", square.size, "white")
-        square = Image.alpha_composite(white, square).convert("RGB")
-    return np.asarray(square)
+    return np.asarray(_on_white(square))
+
+
+def decode_whole(path: str) -> Image.Image:
+    """An image file at its own size: RGB, upright.
+
+    Raises:
+        Exception: of any kind, if it cannot be read; see :func:`reason`.
+    """
+    with open_image(path) as image:
+        image.load()
+        turn, whole = _turn(image), _to_8_bit(image)
+    return _on_white(whole if turn is None else whole.transpose(turn))
+
+
+def read_shape(path: str) -> tuple[int, ...]:
+    """The shape of an image by its header, upright: (H, W) if grey, else (H, W, 3).
+
+    Raises:
+        Exception: of any kind, if it cannot be read; see :func:`reason`.
+    """
+    with open_image(path) as image:
+        width, height = image.size
+        if _turn(image) in _SIDEWAYS:
+            width, height = height, width
+        grey = image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I")
+    return (height, width) if grey else (height, width, 3)
 
 
 def open_image(path: str) -> Image.Image:
@@ -62,6 +87,13 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF data around sound pixels
         return None
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

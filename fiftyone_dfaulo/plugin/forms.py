@@ -7,7 +7,6 @@ imports torch, and what is slow to read is read once for each open form.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import fiftyone as fo
@@ -18,9 +17,11 @@ from fiftyone_dfaulo.adapter import compute, reading
 from fiftyone_dfaulo.adapter.keys import check_key
 from fiftyone_dfaulo.adapter.runs import field_names
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.errors import DFauLoError
 from fiftyone_dfaulo.plugin import answers
 from fiftyone_dfaulo.plugin.answers import BACKBONE, EMBEDDINGS, NETWORK
+from fiftyone_dfaulo.plugin.problems import add_problem as _add_problem
+from fiftyone_dfaulo.plugin.problems import mark as _mark
+from fiftyone_dfaulo.plugin.problems import said as _said
 from fiftyone_dfaulo.plugin.remember import remember
 from fiftyone_dfaulo.plugin.workers import worker_runs_here
 
@@ -41,7 +42,14 @@ def build_form(ctx: Any) -> types.Property:
         ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
     """
     inputs = types.Object()
-    inputs.view_target(ctx, action_description="Score")
+    if add_samples(inputs, ctx, "Score"):
+        add_scoring(inputs, ctx, with_key=True)
+    return types.Property(inputs, view=types.View(label="Find suspicious labels"))
+
+
+def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
+    """Asks for the samples and the label field; tells whether there are any."""
+    inputs.view_target(ctx, action_description=action)
     samples = ctx.target_view()
     problem = remember(ctx, "samples", lambda: _said(reading.check_samples, samples))
     if problem:
@@ -50,32 +58,17 @@ def build_form(ctx: Any) -> types.Property:
         _add_no_field(inputs, ctx, samples)
     else:
         _add_label_field(inputs, ctx, samples)
-        _add_source(inputs, ctx, samples)
+        return True
+    return False
+
+
+def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
+    """Asks how to score, and with a key what to call the run."""
+    _add_source(inputs, ctx, ctx.target_view())
+    if with_key:
         _add_brain_key(inputs, ctx)
-        _add_advanced(inputs, ctx)
-        _add_worker_note(inputs)
-    return types.Property(inputs, view=types.View(label="Find suspicious labels"))
-
-
-def _said(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
-    """What a check objects to; empty if nothing."""
-    try:
-        check(*args, **kwargs)
-    except DFauLoError as error:
-        return str(error)
-    return ""
-
-
-def _mark(prop: types.Property, problem: str) -> None:
-    """Has the App show the problem, and App and Python refuse to execute."""
-    if problem:
-        prop.invalid = True
-        prop.error_message = problem
-
-
-def _add_problem(inputs: types.Object, label: str, problem: str) -> None:
-    view = types.Error(label=label, description=problem)
-    _mark(inputs.view("problem", view), problem)
+    _add_advanced(inputs, ctx)
+    _add_worker_note(inputs)
 
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
