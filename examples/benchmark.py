@@ -3,6 +3,7 @@
     python examples/benchmark.py compare [--npz FILE[:LABELS[:TRUTH]]] [--kinds pair]
     python examples/benchmark.py review [--npz FILE[:LABELS[:TRUTH]]] [--paper 1]
     python examples/benchmark.py images [--npz FILE[:LABELS[:TRUTH]]] [--method paper]
+    python examples/benchmark.py ways [--npz FILE[:LABELS[:TRUTH]]] [--most 5000]
     python examples/benchmark.py embeddings [--counts 10000 100000]
     python examples/benchmark.py review-scale [--counts 100000]
 
@@ -15,8 +16,9 @@ and to the estimated number of faults.
 
 ``images`` writes the images out as files, plants random wrong labels, and runs
 :func:`fiftyone_dfaulo.compute_suspiciousness` on a FiftyOne dataset of them, once for
-each seed. ``embeddings`` scores synthetic embeddings of growing number, and
-``review-scale`` times each step of a review of them.
+each seed. ``ways`` brings one trained network in each way that there is, and finds the
+same faults through Python and through the operator. ``embeddings`` scores synthetic
+embeddings of growing number, and ``review-scale`` times each step of a review of them.
 
 The images are scikit-learn's digits, or those of ``--npz`` (``images`` (N, H, W) or
 (N, H, W, 3), uint8, and labels (N,)), ``--folder`` (a folder for each class) or
@@ -40,7 +42,7 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from bench import cases, compare, outputs, review, scale
+from bench import cases, compare, outputs, review, scale, ways_in
 from bench.cases import Case
 from bench.methods import METHODS, Subject, our_scores, papers_scores
 from PIL import Image
@@ -172,6 +174,37 @@ def measure_images(source: Case, options: argparse.Namespace, seed: int) -> floa
     return precision
 
 
+def run_ways(options: argparse.Namespace) -> None:
+    """Every way in, on the first source."""
+    source = read_sources(options)[0]
+    if not source.faults.any():
+        source = cases.plant(source, "random-label", options.rate, 0, [])
+    chosen = np.random.default_rng(0).permutation(len(source.labels))[: options.most]
+    images = source.images[chosen]
+    if images.ndim == 3:
+        images = np.repeat(images[..., None], 3, axis=3)
+    data = Case(
+        source.name,
+        images,
+        source.labels[chosen],
+        source.faults[chosen],
+        source.truth[chosen],
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = build_dataset(data, folder)
+        try:
+            brought = ways_in.bring(
+                dataset, data.images, folder, max_epochs=options.max_epochs
+            )
+            for way, door, precision in ways_in.find(
+                dataset, brought, folder, data.faults
+            ):
+                print(f"{way} | {door} | AP {precision:.3f}", flush=True)
+        finally:
+            dataset.delete()
+
+
 def measure_embeddings(count: int, width: int, num_classes: int) -> None:
     """Scores Gaussian classes with 5 % wrong labels and prints a line."""
     rng = np.random.default_rng(0)
@@ -248,6 +281,10 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     images.add_argument("--rate", type=float, default=0.05, help="share of faults")
     images.add_argument("--method", default="dfaulo", choices=["dfaulo", "paper"])
     images.add_argument("--max-epochs", type=int, default=30)
+    ways = commands.add_parser("ways", parents=[sources], help="every way in")
+    ways.add_argument("--rate", type=float, default=0.05, help="share of faults")
+    ways.add_argument("--max-epochs", type=int, default=30)
+    ways.add_argument("--most", type=int, default=None, help="how many images")
     embeddings = commands.add_parser("embeddings", help="score synthetic embeddings")
     embeddings.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     embeddings.add_argument("--width", type=int, default=512)
@@ -286,6 +323,7 @@ def main() -> None:
         "compare": run_compare,
         "review": run_review,
         "images": run_images,
+        "ways": run_ways,
         "embeddings": run_embeddings,
         "review-scale": run_review_scale,
     }[options.command](options)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.tagging import tag_suspicious as tag_suspicious
     from .adapter.verdicts import record_verdicts as record_verdicts
     from .adapter.views import suspicious_view as suspicious_view
+    from .config import Preprocessing as Preprocessing
     from .config import Settings as Settings
     from .errors import Cancelled as Cancelled
     from .errors import DFauLoError as DFauLoError
@@ -53,6 +54,7 @@ _HOMES = {
     "DFauLoResults": "adapter.runs",
     "Evaluation": "adapter.evaluation",
     "InputError": "errors",
+    "Preprocessing": "config",
     "Reverted": "adapter.corrections",
     "RunError": "errors",
     "Settings": "config",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from fiftyone_dfaulo.errors import InputError
@@ -12,7 +13,92 @@ from fiftyone_dfaulo.errors import InputError
 METHODS = ("dfaulo", "paper")
 """Scoring methods: ours (the default), and the paper's, step by step."""
 
+DEPTHS = ("head", "full")
+"""What a mutant retrains: linear heads on frozen features, or the network as well."""
+
 GIB = 1024**3
+
+_CHANNELS = {"RGB": 3, "BGR": 3, "L": 1}
+_IMAGENET = {
+    3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    1: ((0.449,), (0.226,)),
+}
+"""Number of channels to the mean and standard deviation of ImageNet's images."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images are prepared for a model.
+
+    Args:
+        size: side in pixels, 1 to 2048, of the square that images are squashed to.
+        mean: subtracted from each channel, on the 0..1 scale; a number is for all
+            channels, and None is ImageNet's.
+        std: what each channel is divided by then, likewise.
+        mode: order of the channels: ``"RGB"``, ``"BGR"``, or ``"L"`` for one of grey.
+
+    Raises:
+        InputError: if a value is of the wrong type or out of range.
+    """
+
+    size: int = 224
+    mean: Sequence[float] | float | None = None
+    std: Sequence[float] | float | None = None
+    mode: str = "RGB"
+
+    def __post_init__(self) -> None:
+        if self.mode not in _CHANNELS:
+            raise InputError(
+                f"preprocessing mode={self.mode!r} is unknown; choose one of "
+                f"{', '.join(map(repr, _CHANNELS))}"
+            )
+        if not _is_integer(self.size) or not 1 <= self.size <= 2048:
+            raise InputError(
+                f"preprocessing size={self.size!r}: expected an integer from 1 to 2048"
+            )
+        object.__setattr__(self, "size", int(self.size))
+        mean, std = _IMAGENET[self.channels]
+        object.__setattr__(self, "mean", self._numbers("mean", mean))
+        object.__setattr__(self, "std", self._numbers("std", std))
+        if not all(value > 0 for value in self.channel_std):
+            raise InputError(
+                f"preprocessing std={self.std!r}: expected numbers above 0"
+            )
+
+    @property
+    def channels(self) -> int:
+        """How many channels the model gets."""
+        return _CHANNELS[self.mode]
+
+    @property
+    def channel_mean(self) -> tuple[float, ...]:
+        """``mean``, one number a channel."""
+        return self.mean  # type: ignore[return-value]  # since __post_init__
+
+    @property
+    def channel_std(self) -> tuple[float, ...]:
+        """``std``, one number a channel."""
+        return self.std  # type: ignore[return-value]
+
+    def _numbers(self, name: str, default: tuple[float, ...]) -> tuple[float, ...]:
+        value = getattr(self, name)
+        if value is None:
+            return default
+        try:
+            values = [value] * self.channels if isinstance(value, Real) else [*value]
+            numbers = tuple(map(float, values))
+        except (TypeError, ValueError):
+            numbers = ()
+        if len(numbers) != self.channels or not all(abs(n) < 1e6 for n in numbers):
+            raise InputError(
+                f"preprocessing {name}={value!r}: expected {self.channels} finite "
+                f"numbers on the 0..1 scale, one for each channel of {self.mode!r}"
+            )
+        return numbers
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -22,10 +108,24 @@ class Settings:
     Args:
         method: ``"dfaulo"`` (ours) or ``"paper"`` (Yin et al., ESEC/FSE 2023).
         seed: non-negative integer that all randomness of the run comes from.
-        model: name of a torchvision classification architecture, such as
-            ``"resnet18"``, whose pretrained weights are used frozen; None trains a
-            small network on the samples themselves. Not used where embeddings are
-            given.
+        model: the original model: name of a torchvision architecture or of a FiftyOne
+            zoo model, path of a file, or the class of a model that was passed in; None
+            trains a small network on the samples themselves.
+        factory: ``"package.module:function"`` that builds the network whose weights
+            the model's file holds.
+        layer: dotted path of the layer whose output is the embedding, or whose input
+            with ``"<"`` before it; ``""`` is the model's own output; None finds the
+            input of the last linear layer.
+        classes: names of the model's classes in the order of its logits; None takes
+            those that the model states.
+        preprocessing: how images are prepared for the model, a :class:`Preprocessing`
+            or a dict of its values; None takes what the model states.
+        allow_pickle: whether a file may be unpickled, which runs any code in it.
+        depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it again
+            without the most suspicious samples.
+        predictions: name of a field of predictions that serve as the original model.
+        out_of_sample: whether the model, or whoever made the predictions, never saw
+            these samples' labels, so that its own loss counts.
         image_size: side in pixels, 8 to 64, that images are resized to for the
             network trained here; None picks it from the images.
         max_epochs: the most epochs the network is trained for, at least 1.
@@ -45,6 +145,14 @@ class Settings:
     method: str = "dfaulo"
     seed: int = 51
     model: str | None = None
+    factory: str | None = None
+    layer: str | None = None
+    classes: tuple[str, ...] | None = None
+    preprocessing: Preprocessing | None = None
+    allow_pickle: bool = False
+    depth: str = "head"
+    predictions: str | None = None
+    out_of_sample: bool = False
     image_size: int | None = None
     max_epochs: int = 30
     batch_size: int = 256
@@ -63,17 +171,92 @@ class Settings:
         self._check_int("batch_size", 1, 65536)
         self._check_int("num_workers", 1, 256, optional=True)
         self._check_int("memory_budget", 1, 2**50)
-        for name in ("model", "device"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str):
+        for name in ("model", "factory", "layer", "predictions", "device"):
+            self._check_type(name, str, "a string or None", optional=True)
+        for name in ("allow_pickle", "out_of_sample"):
+            self._check_type(name, bool, "True or False")
+        if self.depth not in DEPTHS:
+            raise InputError(f"depth={self.depth!r} is unknown; choose one of {DEPTHS}")
+        self._convert_classes()
+        self._convert_preprocessing()
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.method == "paper":
+            for name in ("model", "predictions"):
+                if getattr(self, name) is not None:
+                    raise InputError(
+                        "method='paper' trains its own network and cannot use "
+                        f"{name}={getattr(self, name)!r}; leave {name} out, or use "
+                        "method='dfaulo'"
+                    )
+            if self.depth != "head":
                 raise InputError(
-                    f"{name}={value!r} is a {type(value).__name__}; "
-                    "expected a string or None"
+                    "method='paper' has mutants of its own; leave depth out, or use "
+                    "method='dfaulo'"
                 )
-        if self.method == "paper" and self.model is not None:
+        if self.predictions is not None and self.model is not None:
             raise InputError(
-                f"method='paper' trains its own network and cannot use "
-                f"model={self.model!r}; leave model out, or use method='dfaulo'"
+                f"predictions={self.predictions!r} and model={self.model!r} are both "
+                "the original model; leave one of them out"
+            )
+        if self.predictions is not None and self.depth != "head":
+            raise InputError(
+                f"depth={self.depth!r} trains a network and predictions have none; "
+                "pass the model that made them"
+            )
+        sources = (self.model, self.predictions)
+        for name, needed in (
+            ("factory", sources[:1]),
+            ("layer", sources[:1]),
+            ("preprocessing", sources[:1]),
+            ("allow_pickle", sources[:1]),
+            ("classes", sources),
+            ("out_of_sample", sources),
+        ):
+            if getattr(self, name) not in (None, False) and not any(needed):
+                raise InputError(
+                    f"{name}={getattr(self, name)!r} says something about a model; "
+                    f"pass {'model' if len(needed) == 1 else 'model or predictions'} "
+                    f"as well, or leave {name} out"
+                )
+
+    def _convert_classes(self) -> None:
+        if self.classes is None:
+            return
+        known = isinstance(self.classes, Sequence) and not isinstance(self.classes, str)
+        names = tuple(self.classes) if known else ()
+        strings = all(isinstance(name, str) for name in names)
+        if not strings or len(names) < 2 or len(set(names)) != len(names):
+            raise InputError(
+                f"classes={self.classes!r}: expected a list of two or more different "
+                "names, in the order of the model's logits"
+            )
+        object.__setattr__(self, "classes", names)
+
+    def _convert_preprocessing(self) -> None:
+        value = self.preprocessing
+        if isinstance(value, dict):
+            known = {field.name for field in fields(Preprocessing)}
+            if unknown := sorted(set(value) - known):
+                raise InputError(
+                    f"preprocessing has no {', '.join(map(str, unknown))}; expected "
+                    f"some of {', '.join(sorted(known))}"
+                )
+            object.__setattr__(self, "preprocessing", Preprocessing(**value))
+        elif value is not None and not isinstance(value, Preprocessing):
+            raise InputError(
+                f"preprocessing is a {type(value).__name__}; expected a "
+                "fiftyone_dfaulo.Preprocessing or a dict of its values"
+            )
+
+    def _check_type(
+        self, name: str, kind: type, expected: str, *, optional: bool = False
+    ) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, kind) and not (optional and value is None):
+            raise InputError(
+                f"{name}={value!r} is a {type(value).__name__}; expected {expected}"
             )
 
     def _check_int(
@@ -82,7 +265,7 @@ class Settings:
         value = getattr(self, name)
         if value is None and optional:
             return
-        if isinstance(value, bool) or not isinstance(value, Integral):
+        if not _is_integer(value):
             raise InputError(
                 f"{name}={value!r} is a {type(value).__name__}; expected an integer "
                 f"from {low} to {high}{' or None' if optional else ''}"

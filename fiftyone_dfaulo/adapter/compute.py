@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ import fiftyone.core.utils as fou
 
 from fiftyone_dfaulo._version import __version__
 from fiftyone_dfaulo.adapter.keys import check_key
+from fiftyone_dfaulo.adapter.models import check_model, describe, read_preprocessing
+from fiftyone_dfaulo.adapter.predictions import check_predictions
 from fiftyone_dfaulo.adapter.reading import (
     check_embeddings,
     check_label_field,
@@ -17,7 +19,8 @@ from fiftyone_dfaulo.adapter.reading import (
     read_labels,
 )
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
-from fiftyone_dfaulo.adapter.scoring import Task, Usable, pick_route
+from fiftyone_dfaulo.adapter.scoring import pick_route
+from fiftyone_dfaulo.adapter.tasks import Task, Usable
 from fiftyone_dfaulo.adapter.writing import STAGE as WRITING
 from fiftyone_dfaulo.adapter.writing import write_run
 from fiftyone_dfaulo.config import GIB, Settings
@@ -37,10 +40,18 @@ def compute_suspiciousness(
     *,
     brain_key: str = "dfaulo",
     embeddings: Any = None,
-    model: str | None = None,
+    model: Any = None,
+    predictions: str | None = None,
     method: str = "dfaulo",
     seed: int = 51,
     progress: bool | Callable[[Any], None] | None = None,
+    layer: str | None = None,
+    classes: Sequence[str] | None = None,
+    preprocessing: Any = None,
+    factory: str | None = None,
+    allow_pickle: bool = False,
+    out_of_sample: bool = False,
+    depth: str = "head",
     image_size: int | None = None,
     max_epochs: int = 30,
     batch_size: int = 256,
@@ -73,15 +84,41 @@ def compute_suspiciousness(
         embeddings: where to take embeddings from, rather than training a network on
             the images: the name of a field of vectors, the key of a brain run that
             has embeddings, or an (N, D) array in the order of ``samples``.
-        model: a torchvision architecture, such as ``"resnet18"``, whose pretrained
-            weights make the embeddings; not with ``embeddings``.
+        model: the original model, rather than a network trained here: a
+            ``torch.nn.Module``; a FiftyOne model; the path of a TorchScript or
+            ``torch.export`` archive, or of safetensors or a state dict with
+            ``factory``; the name of a FiftyOne zoo model; or a torchvision
+            architecture, such as ``"resnet18"``, with pretrained weights. It is never
+            changed. Not with ``embeddings``.
+        predictions: name of a Classification field whose logits, probabilities or
+            confidences serve as the original model.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
             Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by
-            step; that one takes neither ``embeddings`` nor ``model``.
+            step; that one takes no ``embeddings``, ``model`` or ``predictions``.
         seed: non-negative integer that all randomness comes from. Same inputs, seed
             and machine give the same scores to the bit.
         progress: whether to show a progress bar (True/False), FiftyOne's default
             (None), or a function to call with the progress bar instead.
+        layer: dotted path of the model's layer whose output is the embedding, or
+            whose input with ``"<"`` before it, as FiftyOne's ``embeddings_layer``;
+            ``""`` is the model's own output. None finds the input of the last linear
+            layer or 1x1 convolution that all logits come from.
+        classes: names of the model's or the predictions' classes, in the order of the
+            logits. None takes those they state, such as a module's ``classes``, or, if
+            there are as many logits as classes, the dataset's in sorted order.
+        preprocessing: how images are prepared for the model: a
+            :class:`fiftyone_dfaulo.Preprocessing`, torchvision weights or their
+            transform. None takes what the model states, or else ImageNet's, which the
+            results then note.
+        factory: ``"package.module:function"`` that builds the network whose weights
+            the model's file holds; it is called without arguments.
+        allow_pickle: whether a pickled model may be loaded, which runs any code that
+            is in the file.
+        out_of_sample: whether the model or the predictions never saw these labels; its
+            own loss then counts as much as the heads'.
+        depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it, or a
+            copy of ``model``, without the most suspicious samples, and averages the
+            scores on both.
         image_size: side in pixels, 8 to 64, that images are resized to for the
             network trained here; None picks it from the images.
         max_epochs: the most epochs to train, at least 1.
@@ -96,8 +133,9 @@ def compute_suspiciousness(
         :class:`~fiftyone_dfaulo.adapter.runs.DFauLoResults`; print it for a summary.
 
     Raises:
-        InputError: if the samples, the field, the embeddings or a setting cannot be
-            used, or fewer than two classes are left once unreadable images are.
+        InputError: if the samples, the field, the embeddings, the model or a setting
+            cannot be used, or fewer than two classes are left once unreadable images
+            are.
         RunError: if the key or a field of the run is taken, or if the run to be
             replaced holds verdicts and ``overwrite`` is False.
         WeightsError: if pretrained weights are neither cached nor downloadable.
@@ -105,7 +143,15 @@ def compute_suspiciousness(
     settings = Settings(
         method=method,
         seed=seed,
-        model=model,
+        model=describe(model),
+        factory=factory,
+        layer=layer,
+        classes=classes,  # type: ignore[arg-type]  # a list becomes a tuple
+        preprocessing=read_preprocessing(preprocessing),
+        allow_pickle=allow_pickle,
+        depth=depth,
+        predictions=predictions,
+        out_of_sample=out_of_sample,
         image_size=image_size,
         max_epochs=max_epochs,
         batch_size=batch_size,
@@ -116,6 +162,7 @@ def compute_suspiciousness(
     arguments = {
         "brain_key": brain_key,
         "embeddings": embeddings,
+        "model": model,
         "settings": settings,
         "overwrite": overwrite,
     }
@@ -147,6 +194,7 @@ def check(
     *,
     brain_key: str,
     embeddings: Any = None,
+    model: Any = None,
     settings: Settings,
     overwrite: bool = False,
 ) -> None:
@@ -162,17 +210,17 @@ def check(
     dataset.reload()  # runs may have been made by another process
     check_key(dataset, brain_key, overwrite=overwrite)
     if embeddings is not None:
-        for name, value in (("model", settings.model), ("method", settings.method)):
-            if value not in (None, "dfaulo"):
+        for name in ("model", "predictions", "method", "depth"):
+            value = getattr(settings, name)
+            if value not in (None, "dfaulo", "head"):
                 raise InputError(
                     f"embeddings cannot be combined with {name}={value!r}, which makes "
                     "its own; leave one of them out"
                 )
         check_embeddings(samples, embeddings)
-    if settings.model is not None:
-        from fiftyone_dfaulo.engine.backbone import check_architecture
-
-        check_architecture(settings.model)
+    check_model(settings.model if model is None else model, settings)
+    if settings.predictions is not None:
+        check_predictions(samples, settings.predictions, label_field)
     if settings.device is not None:
         from fiftyone_dfaulo.engine.device import pick_device
 
@@ -185,6 +233,7 @@ def run(
     *,
     brain_key: str = "dfaulo",
     embeddings: Any = None,
+    model: Any = None,
     settings: Settings,
     overwrite: bool = False,
     report: Report = silent,
@@ -193,6 +242,7 @@ def run(
 
     Args:
         samples, label_field, brain_key, embeddings, overwrite: as there.
+        model: a model itself; None takes the one that the settings name.
         settings: how to score.
         report: told the stage and the fraction of the whole; what it raises stops the
             run, and the dataset is as it was.
@@ -203,6 +253,7 @@ def run(
     arguments = {
         "brain_key": brain_key,
         "embeddings": embeddings,
+        "model": settings.model if model is None else model,
         "settings": settings,
         "overwrite": overwrite,
     }
@@ -216,6 +267,7 @@ def _run(
     *,
     brain_key: str,
     embeddings: Any,
+    model: Any,
     settings: Settings,
     overwrite: bool,
     report: Report,
@@ -224,7 +276,7 @@ def _run(
     stages = Stages({READING: 1, **weights, WRITING: 10}, report)
     with stages.stage(READING):
         labelled = read_labels(samples, label_field)
-    task = Task(samples, labelled, embeddings, settings, stages)
+    task = Task(samples, labelled, embeddings, settings, stages, model)
     usable, scores = score(task)
     config = DFauLoConfig(
         label_field,

@@ -1,49 +1,31 @@
-"""Hands what was read to the engine, in one of four ways, and takes back scores."""
+"""Hands what was read to the engine, in one of several ways, and takes back scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.reading import Labelled, read_embeddings
+from fiftyone_dfaulo.adapter import model_scoring
+from fiftyone_dfaulo.adapter.reading import read_embeddings
+from fiftyone_dfaulo.adapter.tasks import (
+    DECODING,
+    EMBEDDING,
+    PREDICTIONS,
+    RESCORING,
+    RETRAINING,
+    SCORING,
+    TRAINING,
+    VECTORS,
+    Task,
+    Usable,
+    usable_samples,
+)
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.progress import Stages
-from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.result import Scores
-
-VECTORS = "Reading embeddings"
-DECODING = "Decoding images"
-TRAINING = "Training the network"
-EMBEDDING = "Embedding images"
-SCORING = "Scoring with mutants"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every way to score takes."""
-
-    samples: Any
-    labelled: Labelled
-    embeddings: Any
-    settings: Settings
-    stages: Stages
-
-
-@dataclass(frozen=True)
-class Usable:
-    """The labelled samples that could be read, with classes that all occur."""
-
-    ids: list[str]
-    labels: np.ndarray
-    classes: list[str]
-    unlabeled: list[str]
-    unreadable: dict[str, str]
-
 
 Route = Callable[[Task], "tuple[Usable, Scores]"]
 
@@ -52,11 +34,22 @@ def pick_route(embeddings: Any, settings: Settings) -> tuple[Route, dict[str, fl
     """The way to score, and its stages with their expected shares of the time."""
     if embeddings is not None:
         return _score_embeddings, {VECTORS: 10, SCORING: 60}
+    if settings.predictions is not None:
+        return model_scoring.score_predictions, {PREDICTIONS: 10, SCORING: 60}
+    full = {RETRAINING: 100, RESCORING: 15} if settings.depth == "full" else {}
+    if settings.model is not None and full:
+        return model_scoring.score_full, {
+            DECODING: 10,
+            EMBEDDING: 20,
+            SCORING: 15,
+            **full,
+        }
     if settings.model is not None:
-        return _score_pretrained, {EMBEDDING: 80, SCORING: 15}
+        return model_scoring.score_model, {EMBEDDING: 80, SCORING: 15}
     if settings.method == "paper":
         return _score_paper, {DECODING: 10, TRAINING: 60, SCORING: 40}
-    return _score_trained, {DECODING: 10, TRAINING: 60, EMBEDDING: 15, SCORING: 10}
+    trained = {DECODING: 10, TRAINING: 60, EMBEDDING: 15, SCORING: 10}
+    return _score_trained, {**trained, **full}
 
 
 def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
@@ -66,32 +59,12 @@ def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
         vectors, index, missing = read_embeddings(
             task.samples, task.embeddings, task.labelled.ids
         )
-    usable = _usable(task.labelled, index, missing)
+    usable = usable_samples(task.labelled, index, missing)
     with task.stages.stage(SCORING) as report:
         scores = dfaulo.score(
             vectors,
             usable.labels,
             settings=task.settings,
-            report=report,
-        )
-    return usable, scores
-
-
-def _score_pretrained(task: Task) -> tuple[Usable, Scores]:
-    from fiftyone_dfaulo.engine import backbone, dfaulo
-
-    settings = task.settings
-    assert settings.model is not None
-    with task.stages.stage(EMBEDDING) as report:
-        embedded = backbone.embed_images(
-            task.labelled.paths, settings.model, settings=settings, report=report
-        )
-    usable = _usable(task.labelled, embedded.index, embedded.unreadable)
-    with task.stages.stage(SCORING) as report:
-        scores = dfaulo.score(
-            embedded.embeddings,
-            usable.labels,
-            settings=settings,
             report=report,
         )
     return usable, scores
@@ -116,7 +89,34 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
             settings=task.settings,
             report=report,
         )
+    if task.settings.depth == "full":
+        scores = _retrained(task, usable, pixels, scores)
     return usable, scores
+
+
+def _retrained(
+    task: Task, usable: Usable, pixels: np.ndarray, frozen: Scores
+) -> Scores:
+    """The mean of the scores and those on a network trained without the subset."""
+    from fiftyone_dfaulo.engine import combine, dfaulo, full
+
+    with task.stages.stage(RETRAINING) as report:
+        vectors, logits = full.retrain_network(
+            pixels,
+            usable.labels,
+            frozen.suspiciousness,
+            settings=task.settings,
+            report=report,
+        )
+    with task.stages.stage(RESCORING) as report:
+        again = dfaulo.score(
+            vectors,
+            usable.labels,
+            logits=logits,
+            settings=task.settings,
+            report=report,
+        )
+    return combine.average(frozen, again, "full_")
 
 
 def _score_paper(task: Task) -> tuple[Usable, Scores]:
@@ -147,7 +147,7 @@ def _train(task: Task) -> tuple[Usable, np.ndarray, Any]:
             memory_budget=settings.memory_budget,
             report=report,
         )
-    usable = _usable(task.labelled, decoded.index, decoded.unreadable)
+    usable = usable_samples(task.labelled, decoded.index, decoded.unreadable)
     with task.stages.stage(TRAINING) as report:
         network = training.train_network(
             decoded.pixels,
@@ -157,35 +157,3 @@ def _train(task: Task) -> tuple[Usable, np.ndarray, Any]:
             report=report,
         )
     return usable, decoded.pixels, network
-
-
-def _usable(
-    labelled: Labelled, index: np.ndarray, unreadable: Mapping[int, str]
-) -> Usable:
-    """Narrows the samples down to those that could be read.
-
-    Args:
-        labelled: all labelled samples.
-        index: positions of those that could be read.
-        unreadable: position to reason of the others.
-
-    Raises:
-        InputError: if fewer than two classes are left.
-    """
-    used, labels = np.unique(labelled.labels[index], return_inverse=True)
-    reasons = {labelled.ids[n]: reason for n, reason in unreadable.items()}
-    if len(used) < 2:
-        example = next(iter(reasons.items()), ("", ""))
-        raise InputError(
-            f"{len(reasons)} of {len(labelled.ids)} labelled samples could not be read "
-            f"and {len(used)} of {len(labelled.classes)} classes are left; expected at "
-            "least two. The first that could not be read is "
-            f"{example[0]}: {example[1]}"
-        )
-    return Usable(
-        ids=[labelled.ids[n] for n in index],
-        labels=labels.astype(np.int64),
-        classes=[labelled.classes[n] for n in used],
-        unlabeled=labelled.unlabeled,
-        unreadable=reasons,
-    )

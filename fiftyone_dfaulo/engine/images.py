@@ -22,7 +22,7 @@ from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError
 
 _SIZES = (8, 16, 32, 64)
-_HEADERS = 256  # files that choose_size looks at
+_HEADERS = 256  # files that median_side looks at
 _BATCH = 256  # images between two reports of decode_images
 _AHEAD = 2  # batches being decoded while the caller works on one
 _JOB = 8  # images per task: small, so that stopping never waits long
@@ -118,7 +118,18 @@ def decode_images(
 def choose_size(paths: Sequence[str]) -> int:
     """The side of 8, 16, 32 and 64 pixels nearest to the median image's longer side.
 
-    Reads the headers of up to 256 evenly spaced files; 32 if none can be read.
+    32 if no image can be read; see :func:`median_side`.
+    """
+    median = median_side(paths)
+    if median is None:
+        return 32
+    return min(_SIZES, key=lambda side: (abs(side - median), -side))
+
+
+def median_side(paths: Sequence[str]) -> float | None:
+    """The median image's longer side in pixels; None if none can be read.
+
+    Reads the headers of up to 256 evenly spaced files.
     """
     step = max(1, -(-len(paths) // _HEADERS))
     sides = []
@@ -126,10 +137,7 @@ def choose_size(paths: Sequence[str]) -> int:
         # Decoding will tell why a file cannot be read.
         with suppress(Exception), open_image(path) as image:
             sides.append(max(image.size))
-    if not sides:
-        return 32
-    median = float(np.median(sides))
-    return min(_SIZES, key=lambda side: (abs(side - median), -side))
+    return float(np.median(sides)) if sides else None
 
 
 class _Pending:

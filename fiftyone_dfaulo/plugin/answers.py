@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fiftyone_dfaulo.adapter import reading
-from fiftyone_dfaulo.config import METHODS, Settings
+from fiftyone_dfaulo.adapter import models, reading
+from fiftyone_dfaulo.adapter.predictions import list_predictions
+from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.remember import remember
 
 NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
-"""Ways to score: a network trained here, embeddings that exist, pretrained weights."""
+PREDICTIONS, ZOO, FILE = "predictions", "zoo", "file"
+"""Ways to score: a network trained here, embeddings that exist, pretrained weights;
+predictions that exist, a model of FiftyOne's zoo, a model's file."""
 
 BACKBONES = {
     "resnet18": 45,
@@ -25,6 +28,7 @@ BACKBONES = {
 """Architectures that the form offers, and the size of their weights in MB."""
 
 DEFAULT_BACKBONE = "resnet18"
+DEFAULT_ZOO_MODEL = "resnet18-imagenet-torch"
 DEFAULT_FIELD = "ground_truth"
 DEFAULT_KEY = "dfaulo"
 
@@ -33,6 +37,19 @@ NUMBERS = ("seed", "max_epochs", "image_size", "batch_size", "num_workers")
 
 TRAINING_ONLY = ("max_epochs", "image_size")
 """Those of them that matter only where a network is trained."""
+
+MODEL_SETTINGS = {
+    "depth": (NETWORK, BACKBONE, FILE),
+    "layer": (BACKBONE, FILE),
+    "classes": (ZOO, FILE, PREDICTIONS),
+    "preprocessing": (FILE,),
+    "out_of_sample": (ZOO, FILE, PREDICTIONS),
+    "factory": (FILE,),
+}
+"""Settings of a model, and the ways to score that each is asked for in."""
+
+_INPUT = ("size", "mode", "mean", "std")
+"""What the form asks of a model's input, each as ``input_<name>``."""
 
 
 class Request(NamedTuple):
@@ -56,9 +73,11 @@ def read_request(ctx: Any) -> Request:
         InputError: if a setting is out of range.
     """
     chosen = source(ctx)
-    settings = {"method": method(ctx), **numbers(ctx)}
-    if chosen == BACKBONE:
-        settings["model"] = backbone(ctx)
+    settings = {"method": method(ctx), **numbers(ctx), **model_settings(ctx)}
+    if chosen in (BACKBONE, ZOO, FILE):
+        settings["model"] = model(ctx)
+    elif chosen == PREDICTIONS:
+        settings["predictions"] = predictions(ctx)
     return Request(
         ctx.target_view(),
         label_field(ctx),
@@ -90,12 +109,27 @@ def label_field(ctx: Any) -> Any:
 
 
 def source(ctx: Any) -> str:
-    """How to score; from Python, naming embeddings or a model is enough."""
-    if ctx.params.get("source"):
-        return str(ctx.params["source"])
-    if ctx.params.get("embeddings"):
-        return EMBEDDINGS
-    return BACKBONE if ctx.params.get("model") else NETWORK
+    """How to score; from Python, naming embeddings, predictions or a model will do."""
+    params = ctx.params
+    if params.get("source"):
+        return str(params["source"])
+    for name, way in (
+        ("embeddings", EMBEDDINGS),
+        ("predictions", PREDICTIONS),
+        ("zoo_model", ZOO),
+        ("model_path", FILE),
+    ):
+        if params.get(name):
+            return way
+    if not params.get("model"):
+        return NETWORK
+    return _kind_of(str(params["model"]))
+
+
+def _kind_of(name: str) -> str:
+    if name in BACKBONES:
+        return BACKBONE
+    return {models.FILE: FILE, models.ZOO: ZOO}.get(models.kind_of(name), BACKBONE)
 
 
 def embedding_sources(ctx: Any) -> list[reading.EmbeddingSource]:
@@ -111,9 +145,71 @@ def embeddings(ctx: Any) -> Any:
     return ctx.params.get("embeddings") or (found[0].name if found else None)
 
 
-def backbone(ctx: Any) -> Any:
-    """The pretrained architecture to use."""
-    return ctx.params.get("model") or DEFAULT_BACKBONE
+def prediction_fields(ctx: Any) -> dict[str, str]:
+    """The fields that can serve as the original model, and what each holds."""
+    field = label_field(ctx)
+    return remember(
+        ctx,
+        ("predictions", field),
+        lambda: list_predictions(ctx.target_view(), field),
+    )
+
+
+def predictions(ctx: Any) -> Any:
+    """The field of predictions to use; None if there is none."""
+    found = prediction_fields(ctx)
+    return ctx.params.get("predictions") or next(iter(found), None)
+
+
+def model(ctx: Any) -> Any:
+    """The model to use: a name or a path; an emptied path is none."""
+    params = ctx.params
+    if source(ctx) == ZOO:
+        return params.get("zoo_model") or params.get("model") or DEFAULT_ZOO_MODEL
+    if source(ctx) == FILE:
+        return params.get("model_path") or params.get("model") or ""
+    return params.get("model") or DEFAULT_BACKBONE
+
+
+def model_settings(ctx: Any) -> dict[str, Any]:
+    """The settings of the model that were given and matter."""
+    values = {
+        "depth": ctx.params.get("depth") or DEPTHS[0],
+        "layer": ctx.params.get("layer") or None,
+        "classes": _classes(ctx.params.get("classes")),
+        "preprocessing": _preprocessing(ctx),
+        "out_of_sample": bool(ctx.params.get("out_of_sample")),
+        "factory": ctx.params.get("factory") or None,
+    }
+    way = source(ctx)
+    return {name: v for name, v in values.items() if way in MODEL_SETTINGS[name]}
+
+
+def _classes(value: Any) -> Any:
+    """A list of names, which the form takes separated by commas."""
+    if isinstance(value, str):
+        value = [name.strip() for name in value.split(",")] if value.strip() else None
+    return value
+
+
+def _preprocessing(ctx: Any) -> Any:
+    """What was said of the model's input; None if nothing."""
+    if ctx.params.get("preprocessing"):
+        return ctx.params["preprocessing"]
+    given = {name: ctx.params.get(f"input_{name}") for name in _INPUT}
+    return {
+        name: _numbers(value) if name in ("mean", "std") else value
+        for name, value in given.items()
+        if value not in (None, "")
+    } or None
+
+
+def _numbers(text: Any) -> Any:
+    """Numbers separated by commas; anything else as it is, for the check to judge."""
+    try:
+        return [float(part) for part in str(text).split(",")]
+    except ValueError:
+        return text
 
 
 def brain_key(ctx: Any) -> Any:

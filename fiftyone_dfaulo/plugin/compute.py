@@ -16,12 +16,26 @@ from fiftyone_dfaulo.adapter.runs import DFauLoResults
 from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled, InputError
-from fiftyone_dfaulo.plugin.answers import NUMBERS, Request, read_request
+from fiftyone_dfaulo.plugin.answers import (
+    MODEL_SETTINGS,
+    NUMBERS,
+    Request,
+    read_request,
+)
 from fiftyone_dfaulo.plugin.execution import in_background, throttled
 from fiftyone_dfaulo.plugin.forms import build_form
 from fiftyone_dfaulo.plugin.summary import show_failure, show_summary, summarize
 
-_PARAMS = ("brain_key", "embeddings", "model", "method", "overwrite", *NUMBERS)
+_PARAMS = (
+    "brain_key",
+    "embeddings",
+    "model",
+    "predictions",
+    "method",
+    "overwrite",
+    *MODEL_SETTINGS,
+    *NUMBERS,
+)
 """What ``__call__`` takes besides the samples and the label field."""
 
 _DATABASE_PERIOD = 1.0
@@ -60,11 +74,13 @@ class ComputeSuspiciousness(foo.Operator):
             samples: a dataset or view.
             label_field: the Classification field with the labels.
             delegate: whether to leave the run to ``fiftyone delegated launch``.
-            **params: ``brain_key``, ``embeddings``, ``model``, ``method``, ``seed``,
-                ``max_epochs``, ``image_size``, ``batch_size``, ``num_workers`` and
-                ``overwrite``, as
-                :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings by
-                name only.
+            **params: ``brain_key``, ``embeddings``, ``model``, ``predictions``,
+                ``method``, ``depth``, ``layer``, ``classes``, ``factory``,
+                ``preprocessing``, ``out_of_sample``, ``seed``, ``max_epochs``,
+                ``image_size``, ``batch_size``, ``num_workers`` and ``overwrite``, as
+                :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings
+                and model by name or path only, ``preprocessing`` as a dict. Pickled
+                models are never loaded.
 
         Returns:
             a :class:`fiftyone.operators.executor.ExecutionResult`, or in a notebook a
@@ -113,12 +129,13 @@ def _check_arguments(params: dict[str, Any]) -> None:
             f"unknown parameters {', '.join(unknown)}; expected some of "
             f"{', '.join(_PARAMS)}. fiftyone_dfaulo.compute_suspiciousness takes more"
         )
-    embeddings = params.get("embeddings")
-    if embeddings is not None and not isinstance(embeddings, str):
-        raise InputError(
-            f"embeddings is a {type(embeddings).__name__}; expected the name of a "
-            "field or brain run. fiftyone_dfaulo.compute_suspiciousness takes arrays"
-        )
+    for name, what in (("embeddings", "arrays"), ("model", "torch modules")):
+        value = params.get(name)
+        if value is not None and not isinstance(value, str):
+            raise InputError(
+                f"{name} is a {type(value).__name__}; expected a name. "
+                f"fiftyone_dfaulo.compute_suspiciousness takes {what}"
+            )
 
 
 def _run(request: Request, report: Report) -> DFauLoResults:

@@ -13,16 +13,21 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 from fiftyone import ViewField
 
-from fiftyone_dfaulo.adapter import compute, reading
+from fiftyone_dfaulo.adapter import reading
 from fiftyone_dfaulo.adapter.keys import check_key
 from fiftyone_dfaulo.adapter.runs import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin import answers
-from fiftyone_dfaulo.plugin.answers import BACKBONE, EMBEDDINGS, NETWORK
+from fiftyone_dfaulo.plugin.answers import NETWORK
 from fiftyone_dfaulo.plugin.problems import add_problem as _add_problem
 from fiftyone_dfaulo.plugin.problems import mark as _mark
 from fiftyone_dfaulo.plugin.problems import said as _said
 from fiftyone_dfaulo.plugin.remember import remember
+from fiftyone_dfaulo.plugin.source_form import (
+    add_model_settings,
+    add_source,
+    model_problems,
+)
 from fiftyone_dfaulo.plugin.workers import worker_runs_here
 
 _NUMBERS = {
@@ -64,7 +69,7 @@ def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
 
 def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
     """Asks how to score, and with a key what to call the run."""
-    _add_source(inputs, ctx, ctx.target_view())
+    add_source(inputs, ctx, ctx.target_view())
     if with_key:
         _add_brain_key(inputs, ctx)
     _add_advanced(inputs, ctx)
@@ -109,69 +114,6 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
     return remember(ctx, ("labels", field), look)
 
 
-def _add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    chosen = answers.source(ctx)
-    choices = types.RadioGroup(orientation="vertical")
-    choices.add_choice(
-        NETWORK,
-        label="Train a network on these images",
-        description="Needs nothing else; best for small images",
-    )
-    if answers.embedding_sources(ctx) or chosen == EMBEDDINGS:
-        choices.add_choice(
-            EMBEDDINGS,
-            label="Use embeddings that are there",
-            description="From a field or a brain run; the fastest way",
-        )
-    choices.add_choice(
-        BACKBONE,
-        label="Use a pretrained torchvision network",
-        description="Good for photos; its weights are downloaded if need be",
-    )
-    prop = inputs.enum(
-        "source", choices.values(), default=NETWORK, label="How to score", view=choices
-    )
-    if answers.method(ctx) == "paper" and chosen != NETWORK:
-        _mark(prop, _said(lambda: compute.check(**answers.read_request(ctx)._asdict())))
-    if chosen == EMBEDDINGS:
-        _add_embeddings(inputs, ctx, samples)
-    elif chosen == BACKBONE:
-        _add_backbone(inputs, ctx)
-
-
-def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for found in answers.embedding_sources(ctx):
-        choices.add_choice(found.name, label=f"{found.name} ({found.kind})")
-    asked = answers.embeddings(ctx)
-    prop = inputs.enum(
-        "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
-    )
-    _mark(prop, _said(reading.check_embeddings, samples, asked or ""))
-
-
-def _add_backbone(inputs: types.Object, ctx: Any) -> None:
-    choices = types.Dropdown()
-    for name, size in answers.BACKBONES.items():
-        choices.add_choice(name, label=f"{name} ({size} MB)")
-    asked = answers.backbone(ctx)
-    offered = asked in answers.BACKBONES
-    if not offered:  # from Python, any that torchvision has will do
-        choices.add_choice(asked, label=str(asked))
-    prop = inputs.enum(
-        "model",
-        choices.values(),
-        default=answers.DEFAULT_BACKBONE,
-        label="Network",
-        description="Weights that torch has not cached yet are downloaded, once",
-        view=choices,
-    )
-    if not offered:
-        from fiftyone_dfaulo.engine.backbone import check_architecture
-
-        _mark(prop, _said(Settings, model=asked) or _said(check_architecture, asked))
-
-
 def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     key, dataset = answers.brain_key(ctx), ctx.dataset
     problem = _said(check_key, dataset, key, overwrite=True)
@@ -214,11 +156,12 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, verdicts: str) -> No
 def _add_advanced(inputs: types.Object, ctx: Any) -> None:
     asked = {"method": answers.method(ctx), **answers.numbers(ctx)}
     problems = {name: _said(Settings, **{name: v}) for name, v in asked.items()}
+    problems |= model_problems(ctx)
     inputs.bool(
         "advanced",
         default=False,
         label="Advanced",
-        description="Method, seed, epochs, image size, batch size, threads",
+        description="Method, depth, seed, epochs, image size, batch size, threads",
         view=types.SwitchView(),
     )
     if not ctx.params.get("advanced") and not any(problems.values()):
@@ -230,6 +173,7 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
         "method", choices.values(), default="dfaulo", label="Method", view=choices
     )
     _mark(method, problems["method"])
+    add_model_settings(inputs, ctx, problems)
     for name in answers.NUMBERS:
         if name in answers.TRAINING_ONLY and answers.source(ctx) != NETWORK:
             continue

@@ -1,4 +1,4 @@
-"""How forms say what is wrong with an answer."""
+"""What a form says of an answer that cannot be used."""
 
 from __future__ import annotations
 

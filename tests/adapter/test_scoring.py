@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.reading import Labelled
-from fiftyone_dfaulo.adapter.scoring import Task, _usable, pick_route
+from fiftyone_dfaulo.adapter.scoring import pick_route
+from fiftyone_dfaulo.adapter.tasks import usable_samples
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import backbone
-from fiftyone_dfaulo.engine.progress import Stages
 from fiftyone_dfaulo.errors import InputError
 
 LABELLED = Labelled(
@@ -60,7 +59,7 @@ def test_the_stages_are_those_of_the_way_taken(
 def test_classes_without_a_readable_sample_are_dropped_and_the_rest_renumbered() -> (
     None
 ):
-    usable = _usable(LABELLED, np.array([0, 1, 3]), {2: "the file is empty"})
+    usable = usable_samples(LABELLED, np.array([0, 1, 3]), {2: "the file is empty"})
 
     assert usable.ids == ["i0", "i1", "i3"]
     assert usable.classes == ["a", "c"]
@@ -73,38 +72,4 @@ def test_fewer_than_two_classes_are_refused_with_the_numbers() -> None:
     missing = {0: "the file is empty", 2: "no such file"}
 
     with pytest.raises(InputError, match="2 of 4 .* 1 of 3 classes.* i0: the file is"):
-        _usable(LABELLED, np.array([1, 3]), missing)
-
-
-def test_a_pretrained_network_embeds_the_images_that_can_be_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rng = np.random.default_rng(51)
-    count = 40
-    labelled = Labelled(
-        ids=[f"i{n}" for n in range(count)],
-        paths=[f"p{n}" for n in range(count)],
-        labels=np.arange(count) % 2,
-        classes=["a", "b"],
-        unlabeled=[],
-    )
-    asked = []
-
-    def embed_images(
-        paths: list[str], architecture: str, *, settings: Settings, report: Any
-    ) -> backbone.Embedded:
-        asked.append((paths, architecture))
-        rows = rng.normal(size=(count - 1, 4)).astype(np.float32)
-        return backbone.Embedded(rows, np.arange(1, count), {0: "not an image"})
-
-    monkeypatch.setattr(backbone, "embed_images", embed_images)
-    settings = Settings(model="resnet18")
-    route, weights = pick_route(None, settings)
-    task = Task(None, labelled, None, settings, Stages(weights))
-
-    usable, scores = route(task)
-
-    assert asked == [(labelled.paths, "resnet18")]
-    assert usable.unreadable == {"i0": "not an image"}
-    assert usable.ids == labelled.ids[1:]
-    assert scores.suspiciousness.shape == (count - 1,)
+        usable_samples(LABELLED, np.array([1, 3]), missing)

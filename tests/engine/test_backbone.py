@@ -15,13 +15,14 @@ from torch import nn
 from torchvision.models import get_model, get_model_weights
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import backbone
+from fiftyone_dfaulo.engine import backbone, embedding
 from fiftyone_dfaulo.engine.backbone import (
     architectures,
     check_architecture,
-    embed_images,
+    load_pretrained,
     weights_file,
 )
+from fiftyone_dfaulo.engine.embedding import Embedded, Embedder
 from fiftyone_dfaulo.errors import Cancelled, InputError, WeightsError
 
 SETTINGS = Settings(device="cpu", batch_size=2, num_workers=2)
@@ -46,13 +47,20 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Full precision, so that results can be compared closely on every machine."""
-    monkeypatch.setattr(backbone, "autocast", lambda device: nullcontext())
+    monkeypatch.setattr(embedding, "autocast", lambda device: nullcontext())
 
 
 def random_network(architecture: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return get_model(architecture, weights=None).eval()
+
+
+def embed_images(
+    paths: list[str], architecture: str, *, settings: Settings, **more: Any
+) -> Embedded:
+    embedder = Embedder(load_pretrained(architecture), settings)
+    return embedding.embed_images(paths, embedder, settings=settings, **more)
 
 
 def cache_weights(cache: Path, architecture: str) -> nn.Module:
@@ -106,41 +114,6 @@ def test_embeddings_are_the_input_of_the_last_layer(
     np.testing.assert_allclose(result.embeddings, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "width"),
-    [("mobilenet_v3_small", 1024), ("densenet121", 1024), ("swin_t", 768)],
-)
-def test_removing_the_head_gives_its_input(architecture: str, width: int) -> None:
-    network = random_network(architecture)
-    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    expected = last_linear_input(network, images)
-    assert backbone._remove_head(network) == width
-    with torch.no_grad():
-        features = network(images).numpy()
-    assert features.shape == (2, width)
-    np.testing.assert_array_equal(features, expected)
-
-
-@pytest.mark.parametrize(
-    ("architecture", "width"),
-    [
-        ("alexnet", 4096),
-        ("convnext_tiny", 768),
-        ("efficientnet_b0", 1280),
-        ("maxvit_t", 512),
-        ("vit_b_16", 768),
-    ],
-)
-def test_without_its_head_a_network_yields_its_features(
-    architecture: str, width: int
-) -> None:
-    with torch.device("meta"):  # shapes without arithmetic
-        network = get_model(architecture, weights=None).eval()
-        images = torch.empty(2, 3, 224, 224)
-    assert backbone._remove_head(network) == width
-    assert network(images).shape == (2, width)
-
-
 @pytest.mark.usefixtures("exact")
 def test_the_batch_size_changes_rounding_only(tmp_path: Path, cache: Path) -> None:
     cache_weights(cache, "resnet18")
@@ -186,7 +159,7 @@ def test_no_readable_image_gives_no_embeddings(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache_weights(cache, "resnet18")
-    monkeypatch.setattr(backbone._Backbone, "embed", pytest.fail)
+    monkeypatch.setattr(Embedder, "__call__", pytest.fail)
     for paths in ([], [str(tmp_path / "missing.png")]):
         result = embed_images(paths, "resnet18", settings=SETTINGS)
         assert result.embeddings.shape == (0, 512)
@@ -206,7 +179,7 @@ def test_large_images_go_through_the_network_a_few_at_a_time(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache_weights(cache, "resnet18")
-    monkeypatch.setattr(backbone, "_PIXELS", 224 * 224 * 3 - 1)
+    monkeypatch.setattr(embedding, "_PIXELS", 224 * 224 * 3 - 1)
     seen: list[float] = []
     embed_images(
         make_images(tmp_path, 1) * 4,
@@ -251,7 +224,7 @@ def assert_is_helpful(error: WeightsError, cache: Path) -> None:
 @pytest.fixture
 def undecodable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes decoding before the weights are there a failure."""
-    monkeypatch.setattr(backbone, "iter_batches", pytest.fail)
+    monkeypatch.setattr(embedding, "iter_batches", pytest.fail)
 
 
 @pytest.mark.usefixtures("undecodable")
@@ -366,16 +339,11 @@ def test_an_unknown_architecture_is_an_error_with_near_matches() -> None:
         check_architecture("")
 
 
-def test_an_architecture_without_a_linear_head_is_an_error_that_says_so() -> None:
-    with pytest.raises(InputError, match="fully connected"):
-        check_architecture("squeezenet1_1")
-
-
 def test_architectures_are_the_classification_networks_that_work() -> None:
     names = architectures()
     assert names == sorted(names)
     assert {"resnet18", "vit_b_16", "convnext_tiny", "swin_t"} <= set(names)
-    unusable = {"squeezenet1_0", "fcn_resnet50", "r3d_18", "quantized_resnet18"}
+    unusable = {"fcn_resnet50", "r3d_18", "quantized_resnet18"}
     assert not unusable & set(names)
     for name in names:
         check_architecture(name)

@@ -134,9 +134,17 @@ def test_embeddings_are_offered_only_where_there_are_some(
     assert set(labels_of(form(make_dataset(["a", "b"]))["source"])) == {
         "network",
         "backbone",
+        "zoo",
+        "file",
     }
     shown = form(scored, source="embeddings")
-    assert set(labels_of(shown["source"])) == {"network", "embeddings", "backbone"}
+    assert set(labels_of(shown["source"])) == {
+        "network",
+        "embeddings",
+        "backbone",
+        "zoo",
+        "file",
+    }
     assert labels_of(shown["embeddings"]) == {"vectors": "vectors (field)"}
     assert "embeddings" not in form(scored)
 
@@ -283,7 +291,7 @@ import fiftyone as fo
 from fiftyone.operators.executor import ExecutionContext
 from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
 from tests.plugin.plugin_tools import URI, context, snapshot
-for source in ("network", "embeddings", "backbone"):
+for source in ("network", "embeddings", "backbone", "zoo"):
     params = {{"source": source, "advanced": True}}
     request = {{"dataset_name": {scored.name!r}, "params": params}}
     form = ComputeSuspiciousness().resolve_input(ExecutionContext(request))

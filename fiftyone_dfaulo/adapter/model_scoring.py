@@ -1,0 +1,178 @@
+"""Scores with an original model that is there: a network, a zoo model, predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fiftyone_dfaulo.adapter import models
+from fiftyone_dfaulo.adapter.predictions import read_predictions
+from fiftyone_dfaulo.adapter.tasks import (
+    DECODING,
+    EMBEDDING,
+    PREDICTIONS,
+    RESCORING,
+    RETRAINING,
+    SCORING,
+    Task,
+    Usable,
+    usable_samples,
+)
+
+if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.classes import Match
+    from fiftyone_dfaulo.engine.embedding import Embedded, Embedder
+    from fiftyone_dfaulo.engine.result import Scores
+
+NO_OWN_LOSS = (
+    "out_of_sample has no effect: the model's logits cannot be used for these classes."
+)
+
+
+def score_model(task: Task) -> tuple[Usable, Scores]:
+    """Scores by the heads on a frozen model's embeddings."""
+    with task.stages.stage(EMBEDDING) as report:
+        if models.kind_of(task.model) in (models.ZOO, models.FIFTYONE):
+            embedded, match = _embed_with_fiftyone(task, report)
+            notes: tuple[str, ...] = ()
+        else:
+            from fiftyone_dfaulo.engine.embedding import embed_images
+
+            embedder, match = _prepare(task)
+            notes = embedder.notes
+            embedded = embed_images(
+                task.labelled.paths,
+                embedder,
+                settings=task.settings,
+                columns=match.columns,
+                report=report,
+            )
+    usable = usable_samples(task.labelled, embedded.index, embedded.unreadable)
+    scores = _score(task, usable, embedded.embeddings, embedded.logits)
+    return usable, _with_notes(scores, *notes, match.note)
+
+
+def score_full(task: Task) -> tuple[Usable, Scores]:
+    """:func:`score_model`, averaged with the scores on a copy that is trained on."""
+    from fiftyone_dfaulo.engine import combine, dfaulo, full, images
+    from fiftyone_dfaulo.engine.embedding import check_finite
+
+    embedder, match = _prepare(task)
+    full.check_depth(embedder)
+    with task.stages.stage(DECODING) as report:
+        decoded = images.decode_images(
+            task.labelled.paths,
+            size=embedder.preprocessing.size,
+            workers=task.settings.workers,
+            memory_budget=task.settings.memory_budget,
+            report=report,
+        )
+    usable = usable_samples(task.labelled, decoded.index, decoded.unreadable)
+    with task.stages.stage(EMBEDDING) as report:
+        vectors, logits = full.embed_pixels(embedder, decoded.pixels, report)
+        check_finite(
+            embedder.name, {"embeddings": vectors, "logits": logits}, usable.ids
+        )
+    if logits is not None:
+        logits = None if match.columns is None else logits[:, match.columns]
+    frozen = _score(task, usable, vectors, logits)
+    with task.stages.stage(RETRAINING) as report:
+        vectors, logits = full.retrain_model(
+            embedder,
+            decoded.pixels,
+            usable.labels,
+            vectors,
+            frozen.suspiciousness,
+            settings=task.settings,
+            report=report,
+        )
+    with task.stages.stage(RESCORING) as report:
+        again = dfaulo.score(
+            vectors,
+            usable.labels,
+            logits=logits,
+            settings=task.settings,
+            report=report,
+        )
+    scores = combine.average(frozen, again, "full_")
+    return usable, _with_notes(scores, *embedder.notes, match.note)
+
+
+def score_predictions(task: Task) -> tuple[Usable, Scores]:
+    """Scores by the heads on predictions' log-probabilities."""
+    assert task.settings.predictions is not None
+    with task.stages.stage(PREDICTIONS):
+        found = read_predictions(
+            task.samples,
+            task.settings.predictions,
+            task.labelled.ids,
+            task.labelled.classes,
+            given=task.settings.classes,
+        )
+    usable = usable_samples(task.labelled, found.index, found.missing)
+    columns = found.match.columns
+    own = None if columns is None else found.log_probabilities[:, columns]
+    scores = _score(task, usable, found.log_probabilities, own)
+    return usable, _with_notes(scores, found.note, found.match.note)
+
+
+def _prepare(task: Task) -> tuple[Embedder, Match]:
+    from fiftyone_dfaulo.engine.classes import match_classes
+    from fiftyone_dfaulo.engine.embedding import Embedder
+
+    original = models.load_original(task.model, task.settings)
+    embedder = Embedder(original, task.settings)
+    match = match_classes(
+        embedder.outputs,
+        task.labelled.classes,
+        given=task.settings.classes,
+        stated=original.classes,
+    )
+    return embedder, match
+
+
+def _embed_with_fiftyone(task: Task, report: object) -> tuple[Embedded, Match]:
+    from fiftyone_dfaulo.adapter import zoo
+
+    name, model = models.describe(task.model), task.model
+    if isinstance(model, str):
+        model = zoo.load_zoo(model)
+    return zoo.embed_with(
+        model,
+        repr(name),
+        task.labelled.paths,
+        task.labelled.classes,
+        settings=task.settings,
+        report=report,  # type: ignore[arg-type]
+    )
+
+
+def _score(
+    task: Task, usable: Usable, vectors: np.ndarray, logits: np.ndarray | None
+) -> Scores:
+    """Scores embeddings; logits are in the order of all labelled classes."""
+    from fiftyone_dfaulo.engine import combine, dfaulo
+
+    own = None
+    if logits is not None:
+        kept = np.isin(task.labelled.classes, usable.classes)
+        own = logits[:, kept]
+    with task.stages.stage(SCORING) as report:
+        scores = dfaulo.score(
+            vectors,
+            usable.labels,
+            logits=own,
+            settings=task.settings,
+            report=report,
+        )
+    if not task.settings.out_of_sample:
+        return scores
+    if own is None:
+        return _with_notes(scores, NO_OWN_LOSS)
+    return combine.with_own_loss(scores, own, usable.labels)
+
+
+def _with_notes(scores: Scores, *notes: str | None) -> Scores:
+    return replace(scores, notes=(*filter(None, notes), *scores.notes))

@@ -1,0 +1,247 @@
+"""The part of the form that asks what to score with.
+
+A model's file is looked at, never loaded: nothing in it runs while the form is open.
+Pickled models are refused here, and there is no answer that would allow them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from fiftyone_dfaulo.adapter import compute, models, reading
+from fiftyone_dfaulo.adapter.predictions import check_predictions
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.plugin import answers
+from fiftyone_dfaulo.plugin.answers import (
+    BACKBONE,
+    EMBEDDINGS,
+    FILE,
+    NETWORK,
+    PREDICTIONS,
+    ZOO,
+)
+from fiftyone_dfaulo.plugin.problems import mark, said
+
+_SOURCES = {
+    NETWORK: (
+        "Train a network on these images",
+        "Needs nothing else; best for small images",
+    ),
+    EMBEDDINGS: (
+        "Use embeddings that are there",
+        "From a field or a brain run; the fastest way",
+    ),
+    PREDICTIONS: (
+        "Use predictions that are there",
+        "A model's logits, probabilities or confidences in a field",
+    ),
+    BACKBONE: (
+        "Use a pretrained torchvision network",
+        "Good for photos; its weights are downloaded if need be",
+    ),
+    ZOO: (
+        "Use a model of the FiftyOne zoo",
+        "Any with embeddings or logits; downloaded if need be",
+    ),
+    FILE: (
+        "Use a model of yours, from a file",
+        "TorchScript, torch.export, or weights and a function that builds the network",
+    ),
+}
+"""Way to score to its label and description."""
+
+_ADVANCED = {
+    "depth": ("", ""),
+    "layer": ("Layer", "Whose output is the embedding; empty finds it"),
+    "classes": ("Classes", "Of the logits in their order, separated by commas"),
+    "preprocessing": (
+        "Input size",
+        "Side in pixels that the model was trained on; empty takes what it states",
+    ),
+}
+"""Setting of a model that is asked for under Advanced, to its label and description."""
+
+
+def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    """Asks for the way to score, and for what that needs."""
+    chosen = answers.source(ctx)
+    hidden = {
+        name
+        for name, found in (
+            (EMBEDDINGS, answers.embedding_sources(ctx)),
+            (PREDICTIONS, answers.prediction_fields(ctx)),
+        )
+        if not found and chosen != name
+    }
+    choices = types.RadioGroup(orientation="vertical")
+    for name, (label, description) in _SOURCES.items():
+        if name not in hidden:
+            choices.add_choice(name, label=label, description=description)
+    prop = inputs.enum(
+        "source", choices.values(), default=NETWORK, label="How to score", view=choices
+    )
+    if answers.method(ctx) == "paper" and chosen != NETWORK:
+        mark(prop, said(lambda: compute.check(**answers.read_request(ctx)._asdict())))
+    parts = {
+        EMBEDDINGS: _add_embeddings,
+        PREDICTIONS: _add_predictions,
+        BACKBONE: _add_backbone,
+        ZOO: _add_zoo,
+        FILE: _add_file,
+    }
+    if chosen in parts:
+        parts[chosen](inputs, ctx, samples)
+
+
+def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for found in answers.embedding_sources(ctx):
+        choices.add_choice(found.name, label=f"{found.name} ({found.kind})")
+    asked = answers.embeddings(ctx)
+    prop = inputs.enum(
+        "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
+    )
+    mark(prop, said(reading.check_embeddings, samples, asked or ""))
+
+
+def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for name, holds in answers.prediction_fields(ctx).items():
+        choices.add_choice(name, label=f"{name} ({holds})")
+    asked = answers.predictions(ctx)
+    prop = inputs.enum(
+        "predictions",
+        choices.values(),
+        default=asked,
+        label="Predictions",
+        view=choices,
+    )
+    field = answers.label_field(ctx)
+    mark(prop, said(check_predictions, samples, asked or "", field))
+    _add_out_of_sample(inputs)
+
+
+def _add_out_of_sample(inputs: types.Object) -> None:
+    inputs.bool(
+        "out_of_sample",
+        default=False,
+        label="The model never saw these labels",
+        description="Its own opinion then counts as much as that of the mutants",
+        view=types.CheckboxView(),
+    )
+
+
+def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for name, size in answers.BACKBONES.items():
+        choices.add_choice(name, label=f"{name} ({size} MB)")
+    asked = answers.model(ctx)
+    offered = asked in answers.BACKBONES
+    if not offered:  # from Python, any that torchvision has will do
+        choices.add_choice(asked, label=str(asked))
+    prop = inputs.enum(
+        "model",
+        choices.values(),
+        default=answers.DEFAULT_BACKBONE,
+        label="Network",
+        description="Weights that torch has not cached yet are downloaded, once",
+        view=choices,
+    )
+    if not offered:
+        mark(prop, said(Settings, model=asked) or _model_problem(ctx))
+
+
+def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for name in models.zoo_names():
+        choices.add_choice(name, label=name)
+    prop = inputs.enum(
+        "zoo_model",
+        choices.values(),
+        default=answers.model(ctx),
+        label="Zoo model",
+        description="Some need further packages, which the zoo then names",
+        view=choices,
+    )
+    mark(prop, _model_problem(ctx))
+
+
+def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    path = inputs.str(
+        "model_path",
+        allow_empty=True,  # the check says more than FiftyOne's "Required property"
+        default=answers.model(ctx),
+        label="Model file",
+        description="Path on the machine that runs this. Pickled models are refused",
+    )
+    mark(path, _model_problem(ctx))
+    inputs.str(
+        "factory",
+        label="Factory",
+        description="For weights: package.module:function that builds the network. It "
+        "is imported and called, as is",
+    )
+    _add_out_of_sample(inputs)
+
+
+def model_problems(ctx: Any) -> dict[str, str]:
+    """What speaks against each of the model's settings that are asked for."""
+    return {
+        name: said(Settings, model="any", **{name: value})
+        for name, value in answers.model_settings(ctx).items()
+        if name in _ADVANCED
+    }
+
+
+def add_model_settings(
+    inputs: types.Object, ctx: Any, problems: dict[str, str]
+) -> None:
+    """Asks for what few need to say of a model."""
+    asked = answers.model_settings(ctx)
+    if "depth" in asked:
+        choices = types.Dropdown()
+        choices.add_choice("head", label="head: the network stays as it is (default)")
+        choices.add_choice("full", label="full: it is trained again, too; slower")
+        prop = inputs.enum(
+            "depth",
+            choices.values(),
+            default="head",
+            label="Depth of the mutants",
+            view=choices,
+        )
+        mark(prop, problems["depth"])
+    for name in ("layer", "classes"):
+        if name in asked:
+            label, description = _ADVANCED[name]
+            mark(inputs.str(name, label=label, description=description), problems[name])
+    if "preprocessing" in asked:
+        _add_input(inputs, problems["preprocessing"])
+
+
+def _add_input(inputs: types.Object, problem: str) -> None:
+    label, description = _ADVANCED["preprocessing"]
+    size = inputs.int("input_size", label=label, description=description)
+    mark(size, problem)
+    choices = types.Dropdown()
+    for mode in ("RGB", "BGR", "L"):
+        choices.add_choice(mode, label=mode)
+    inputs.enum(
+        "input_mode", choices.values(), default="RGB", label="Colours", view=choices
+    )
+    for name, what in (("mean", "Mean"), ("std", "Standard deviation")):
+        inputs.str(
+            f"input_{name}",
+            label=what,
+            description="Of each channel, from 0 to 1, as in 0.5, 0.5, 0.5",
+        )
+
+
+def _model_problem(ctx: Any) -> str:
+    """What speaks against the model, by name and by a look at its file."""
+
+    def check() -> None:
+        models.check_model(answers.model(ctx), answers.read_request(ctx).settings)
+
+    return said(check)
