@@ -12,7 +12,7 @@ paper's, cleanlab's, FiftyOne's own and more, all on the outputs of one network 
 case and seed. It writes tables, a JSON file and plots into ``--results``.
 
 ``review`` simulates reviewers: what their verdicts do to the ranking of the unchecked,
-and to the estimated number of faults.
+and to the estimated number of faults; ``--methods`` gives others the same verdicts.
 
 ``images`` writes the images out as files, plants random wrong labels, and runs
 :func:`fiftyone_dfaulo.compute_suspiciousness` on a FiftyOne dataset of them, once for
@@ -36,6 +36,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,7 @@ def run_compare(options: argparse.Namespace) -> None:
 def run_review(options: argparse.Namespace) -> None:
     """Simulates reviewers who are right, and some who are wrong one time in ten."""
     found: dict[tuple[str, float], review.Review] = {}
+    rivals: dict[tuple[str, str], list[list[review.State]]] = defaultdict(list)
     for name, subject in subjects(options):
         ways: list[tuple[Scores, review.Update]] = [
             (our_scores(subject), review.learned)
@@ -123,9 +125,16 @@ def run_review(options: argparse.Namespace) -> None:
                     scores, subject.case, update, wrong, subject.seed
                 )
                 runs.append(states)
+        for method in options.methods:
+            scores = review.as_rival(METHODS[method](subject), subject)
+            rivals[name, method].append(
+                review.simulate(scores, subject.case, review.learned, 0.0, subject.seed)
+            )
         print(f"{name} {subject.seed}", file=sys.stderr, flush=True)
     print(*review.ranking_table(list(found.values())), "", sep="\n")
-    print(*review.estimate_table(list(found.values())), sep="\n")
+    print(*review.estimate_table(list(found.values())), "", sep="\n")
+    if rivals:
+        print(*review.rivals_table(rivals), sep="\n")
 
 
 def build_dataset(data: Case, folder: Path) -> Any:
@@ -271,6 +280,9 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     comparing.add_argument("--results", type=Path, default=Path(".bench/results"))
     reviewing = commands.add_parser(
         "review", parents=[sources, planted], help="simulated reviewers"
+    )
+    reviewing.add_argument(
+        "--methods", nargs="+", default=[], choices=methods, help="with our update"
     )
     reviewing.add_argument(
         "--paper", type=int, default=0, help="seeds for the paper's method too: slow"
