@@ -4,6 +4,7 @@
     python examples/benchmark.py review [--npz FILE[:LABELS[:TRUTH]]] [--paper 1]
     python examples/benchmark.py images [--npz FILE[:LABELS[:TRUTH]]] [--method paper]
     python examples/benchmark.py objects [--npz FILE[:LABELS[:TRUTH]]]
+    python examples/benchmark.py ways [--npz FILE[:LABELS[:TRUTH]]] [--most 5000]
     python examples/benchmark.py embeddings [--counts 10000 100000]
     python examples/benchmark.py review-scale [--counts 100000]
 
@@ -12,13 +13,14 @@ paper's, cleanlab's, FiftyOne's own and more, all on the outputs of one network 
 case and seed. It writes tables, a JSON file and plots into ``--results``.
 
 ``review`` simulates reviewers: what their verdicts do to the ranking of the unchecked,
-and to the estimated number of faults.
+and to the estimated number of faults; ``--methods`` gives others the same verdicts.
 
 ``images`` writes the images out as files, plants random wrong labels, and runs
 :func:`fiftyone_dfaulo.compute_suspiciousness` on a FiftyOne dataset of them, once for
 each seed; ``objects`` does so with the images pasted on canvases, as objects with
-boxes. ``embeddings`` scores synthetic embeddings of growing number, and
-``review-scale`` times each step of a review of them.
+boxes. ``ways`` brings one trained network in each way that there is, and finds the
+same faults through Python and through the operator. ``embeddings`` scores synthetic
+embeddings of growing number, and ``review-scale`` times each step of a review of them.
 
 The images are scikit-learn's digits, or those of ``--npz`` (``images`` (N, H, W) or
 (N, H, W, 3), uint8, and labels (N,)), ``--folder`` (a folder for each class) or
@@ -36,13 +38,14 @@ import resource
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from bench import canvases, cases, compare, outputs, review, scale
+from bench import canvases, cases, compare, outputs, review, scale, ways_in
 from bench.cases import Case
 from bench.methods import METHODS, Subject, our_scores, papers_scores
 from PIL import Image
@@ -108,6 +111,7 @@ def run_compare(options: argparse.Namespace) -> None:
 def run_review(options: argparse.Namespace) -> None:
     """Simulates reviewers who are right, and some who are wrong one time in ten."""
     found: dict[tuple[str, float], review.Review] = {}
+    rivals: dict[tuple[str, str], list[list[review.State]]] = defaultdict(list)
     for name, subject in subjects(options):
         ways: list[tuple[Scores, review.Update]] = [
             (our_scores(subject), review.learned)
@@ -123,9 +127,16 @@ def run_review(options: argparse.Namespace) -> None:
                     scores, subject.case, update, wrong, subject.seed
                 )
                 runs.append(states)
+        for method in options.methods:
+            scores = review.as_rival(METHODS[method](subject), subject)
+            rivals[name, method].append(
+                review.simulate(scores, subject.case, review.learned, 0.0, subject.seed)
+            )
         print(f"{name} {subject.seed}", file=sys.stderr, flush=True)
     print(*review.ranking_table(list(found.values())), "", sep="\n")
-    print(*review.estimate_table(list(found.values())), sep="\n")
+    print(*review.estimate_table(list(found.values())), "", sep="\n")
+    if rivals:
+        print(*review.rivals_table(rivals), sep="\n")
 
 
 def build_dataset(data: Case, folder: Path) -> Any:
@@ -172,6 +183,37 @@ def measure_images(source: Case, options: argparse.Namespace, seed: int) -> floa
         flush=True,
     )
     return precision
+
+
+def run_ways(options: argparse.Namespace) -> None:
+    """Every way in, on the first source."""
+    source = read_sources(options)[0]
+    if not source.faults.any():
+        source = cases.plant(source, "random-label", options.rate, 0, [])
+    chosen = np.random.default_rng(0).permutation(len(source.labels))[: options.most]
+    images = source.images[chosen]
+    if images.ndim == 3:
+        images = np.repeat(images[..., None], 3, axis=3)
+    data = Case(
+        source.name,
+        images,
+        source.labels[chosen],
+        source.faults[chosen],
+        source.truth[chosen],
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset = build_dataset(data, folder)
+        try:
+            brought = ways_in.bring(
+                dataset, data.images, folder, max_epochs=options.max_epochs
+            )
+            for way, door, precision in ways_in.find(
+                dataset, brought, folder, data.faults
+            ):
+                print(f"{way} | {door} | AP {precision:.3f}", flush=True)
+        finally:
+            dataset.delete()
 
 
 def measure_embeddings(count: int, width: int, num_classes: int) -> None:
@@ -227,7 +269,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     sources.add_argument("--seeds", type=int, default=3, help="how many")
 
     planted = argparse.ArgumentParser(add_help=False)
-    kinds = list(cases.KINDS)
+    kinds = cases.KINDS
     planted.add_argument("--kinds", nargs="+", default=kinds, choices=kinds)
     planted.add_argument("--rates", nargs="+", type=float, default=[0.05])
     planted.add_argument("--outputs", type=Path, default=Path(".bench/outputs"))
@@ -240,6 +282,9 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     comparing.add_argument("--results", type=Path, default=Path(".bench/results"))
     reviewing = commands.add_parser(
         "review", parents=[sources, planted], help="simulated reviewers"
+    )
+    reviewing.add_argument(
+        "--methods", nargs="+", default=[], choices=methods, help="with our update"
     )
     reviewing.add_argument(
         "--paper", type=int, default=0, help="seeds for the paper's method too: slow"
@@ -255,6 +300,10 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     objects.add_argument("--rate", type=float, default=0.05, help="share of faults")
     objects.add_argument("--max-epochs", type=int, default=30)
+    ways = commands.add_parser("ways", parents=[sources], help="every way in")
+    ways.add_argument("--rate", type=float, default=0.05, help="share of faults")
+    ways.add_argument("--max-epochs", type=int, default=30)
+    ways.add_argument("--most", type=int, default=None, help="how many images")
     embeddings = commands.add_parser("embeddings", help="score synthetic embeddings")
     embeddings.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     embeddings.add_argument("--width", type=int, default=512)
@@ -328,6 +377,7 @@ def main() -> None:
         "review": run_review,
         "images": run_images,
         "objects": run_objects,
+        "ways": run_ways,
         "embeddings": run_embeddings,
         "review-scale": run_review_scale,
     }[options.command](options)

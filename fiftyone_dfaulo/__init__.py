@@ -24,9 +24,15 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.corrections import Reverted as Reverted
     from .adapter.corrections import apply_suggestions as apply_suggestions
     from .adapter.corrections import revert_suggestions as revert_suggestions
+    from .adapter.evaluation import Evaluation as Evaluation
+    from .adapter.evaluation import evaluate_ranking as evaluate_ranking
     from .adapter.export import export_review as export_review
+    from .adapter.faults import inject_faults as inject_faults
+    from .adapter.faults import revert_faults as revert_faults
+    from .adapter.gallery import save_gallery as save_gallery
     from .adapter.learning import review_status as review_status
     from .adapter.learning import update_suspiciousness as update_suspiciousness
+    from .adapter.quality import estimate_quality as estimate_quality
     from .adapter.runs import DFauLoResults as DFauLoResults
     from .adapter.tagging import tag_suspicious as tag_suspicious
     from .adapter.verdicts import record_verdicts as record_verdicts
@@ -46,6 +52,7 @@ _HOMES = {
     "Corrections": "adapter.corrections",
     "DFauLoError": "errors",
     "DFauLoResults": "adapter.runs",
+    "Evaluation": "adapter.evaluation",
     "InputError": "errors",
     "Preprocessing": "config",
     "Reverted": "adapter.corrections",
@@ -54,10 +61,15 @@ _HOMES = {
     "WeightsError": "errors",
     "apply_suggestions": "adapter.corrections",
     "compute_suspiciousness": "adapter.compute",
+    "estimate_quality": "adapter.quality",
+    "evaluate_ranking": "adapter.evaluation",
     "export_review": "adapter.export",
+    "inject_faults": "adapter.faults",
     "record_verdicts": "adapter.verdicts",
+    "revert_faults": "adapter.faults",
     "revert_suggestions": "adapter.corrections",
     "review_status": "adapter.learning",
+    "save_gallery": "adapter.gallery",
     "suspicious_view": "adapter.views",
     "tag_suspicious": "adapter.tagging",
     "update_suspiciousness": "adapter.learning",

@@ -26,6 +26,9 @@ COMMANDS = {
     "fiftyone plugins requirements @dfaulo/dfaulo --install": (
         "tests/test_install.py::downloaded"
     ),
+    "python examples/folder.py FOLDER": (
+        "tests/test_folder.py::test_folders_of_classes_are_read_without_train_too"
+    ),
     "make demo": "tests/test_demo.py::printed",
     "make app": "tests/test_demo.py::test_app_opens_on_what_the_demo_made",
 }
@@ -54,6 +57,10 @@ def test_every_snippet_runs(
     assert len(names["worst"]) == 60
     assert dataset.list_brain_runs() == ["dfaulo"]
     assert dataset.load_saved_view("to relabel").count() == 5
+    assert (tmp_path / "gallery.png").is_file()
+    assert names["quality"]["samples"] == 60
+    assert not names["copy"].has_sample_field("injected_fault")
+    names["copy"].delete()
     assert (tmp_path / "review.csv").read_text().count("\n") == 51
     assert detections.count_values("boxes.detections.objects_verdict") == {
         "faulty": 5,

@@ -12,33 +12,35 @@ import pytest
 from bench import cases, ways_in
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
 def digits(tmp_path: Path) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
-    """300 digits with 5 % wrong labels: dataset, pixels, and which are faults."""
-    case = cases.plant(cases.read_digits(), "random-label", 0.05, 0, [])
-    chosen = np.random.default_rng(0).permutation(len(case.labels))[:300]
-    pixels = np.repeat(case.images[chosen][..., None], 3, axis=3)
+    """200 digits of five classes with 5 % wrong labels, pixels, and the faults."""
+    clean = cases.read_digits()
+    chosen = np.flatnonzero(clean.truth < 5)[:200]
+    case = cases.plant(
+        cases.Case(
+            "few",
+            *(values[chosen] for values in (clean.images, clean.labels)),
+            clean.faults[chosen],
+            clean.truth[chosen],
+        ),
+        "random-label",
+        0.05,
+        0,
+        [],
+    )
+    pixels = np.repeat(case.images[..., None], 3, axis=3)
     samples = []
-    for number, (image, label) in enumerate(zip(pixels, case.labels[chosen])):
+    for number, (image, label) in enumerate(zip(pixels, case.labels)):
         path = tmp_path / f"{number:03d}.png"
         Image.fromarray(image).save(path)
         label = fo.Classification(label=str(label))
         samples.append(fo.Sample(filepath=str(path), ground_truth=label))
     dataset = fo.Dataset()
     dataset.add_samples(samples)
-    yield dataset, pixels, case.faults[chosen]
+    yield dataset, pixels, case.faults
     dataset.delete()
-
-
-@pytest.fixture(autouse=True)
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "plugins"
-    folder.mkdir()
-    (folder / "dfaulo").symlink_to(ROOT, target_is_directory=True)
-    monkeypatch.setattr(fo.config, "plugins_dir", str(folder))
 
 
 def test_every_way_in_finds_the_same_faults(digits: Any, tmp_path: Path) -> None:

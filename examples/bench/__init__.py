@@ -1,1 +1,1 @@
-"""The parts of the benchmark: cases, what a network makes of them, methods, metrics."""
+"""The parts of the benchmark: cases, what a network makes of them, methods."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from bench.cases import Case
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import device, heads, images, network, training
+from fiftyone_dfaulo.engine import device, faults, heads, images, network, training
 
 SOURCES = [Path(str(m.__file__)) for m in (device, images, network, training)]
 
@@ -109,11 +108,4 @@ def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, in
     folds = heads.assign_folds(labels, np.random.default_rng(0))
     seen = heads.out_of_sample(features, labels, folds)
     seen[np.arange(len(labels)), labels] = -np.inf
-    wrong = Counter(zip(labels.tolist(), seen.argmax(1).tolist()))
-    best: dict[int, tuple[float, int]] = {}
-    sizes = np.bincount(labels)
-    for (source, target), count in wrong.items():
-        share = count / sizes[source]
-        best[source] = max(best.get(source, (0.0, 0)), (share, target))
-    order = sorted(best, key=lambda k: (-best[k][0], k))
-    return [(k, best[k][1]) for k in order]
+    return faults.rank_pairs(labels, seen.argmax(1), int(labels.max()) + 1)

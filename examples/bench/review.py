@@ -6,13 +6,14 @@ verdict in ten wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import average_precision_score
 
 from bench.cases import Case
+from bench.methods import Subject
 from fiftyone_dfaulo.engine import paper
 from fiftyone_dfaulo.engine.estimate import FaultEstimate, estimate_faults
 from fiftyone_dfaulo.engine.ranking import learn
@@ -51,6 +52,27 @@ def as_in_paper(scores: Scores, labels: np.ndarray, verdicts: np.ndarray) -> np.
     checked = np.flatnonzero(verdicts >= 0)
     return paper.update(
         scores.signals, scores.suspiciousness, checked, verdicts[checked] == 1
+    )
+
+
+def as_rival(scores: np.ndarray, subject: Subject) -> Scores:
+    """Another method's scores, as our update takes them.
+
+    The order becomes a probability, evenly spread from 0 to 1; the network's likeliest
+    class is the suggestion.
+    """
+    count = len(scores)
+    rank = np.empty(count)
+    rank[np.argsort(-scores, kind="stable")] = np.arange(count)
+    nothing = np.zeros((count, 0))
+    return Scores(
+        suspiciousness=1 - (rank + 0.5) / count,
+        suggestion=subject.outputs.logits.argmax(1),
+        confidence=np.zeros(count, np.float32),
+        reasons=nothing.astype(bool),
+        signals=nothing.astype(np.float32),
+        signal_names=(),
+        estimated_faults=0,
     )
 
 
@@ -115,6 +137,29 @@ def _arrow(states: list[State]) -> str:
     least = min(state.updated - state.initial for state in states)
     found = np.mean([state.found for state in states])
     return f"{before:.3f} → {after:.3f} (≥ {least:+.3f}); {found:.0f}"
+
+
+def rivals_table(
+    found: Mapping[tuple[str, str], Sequence[list[State]]],
+) -> Iterator[str]:
+    """What every method finds with our update, in Markdown.
+
+    Args:
+        found: case and method to the reviews of its seeds.
+    """
+    methods = list(dict.fromkeys(method for _, method in found))
+    yield "| faults found in 1 %, 5 % checked | " + " | ".join(methods) + " |"
+    yield "|---" * (len(methods) + 1) + "|"
+    for case in dict.fromkeys(case for case, _ in found):
+        cells = []
+        for method in methods:
+            runs = found[case, method]
+            counts = [
+                np.mean([run[mark].found for run in runs]) for mark in (1, len(MARKS))
+            ]
+            least = min(s.updated - s.initial for run in runs for s in run)
+            cells.append(f"{counts[0]:.0f}, {counts[1]:.0f} ({least:+.3f})")
+        yield f"| {case} | " + " | ".join(cells) + " |"
 
 
 def estimate_table(reviews: Sequence[Review]) -> Iterator[str]:

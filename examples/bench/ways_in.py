@@ -30,6 +30,7 @@ import fiftyone_dfaulo as dfaulo
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.training import train_network
 
+ROOT = Path(__file__).parents[2]
 OPERATOR = "@dfaulo/dfaulo/compute_suspiciousness"
 ZOO_NAME = "resnet18-imagenet-torch"
 """The zoo's name that the stand-in, made of the trained network, is loaded by."""
@@ -171,7 +172,12 @@ def _stand_in(
 
 @contextmanager
 def reachable(brought: Brought, folder: Path) -> Iterator[None]:
-    """Lets the factory be imported and the zoo give the stand-in."""
+    """Has FiftyOne find the plugin and the stand-in, and Python the factory."""
+    plugins = folder / "plugins"
+    plugins.mkdir(exist_ok=True)
+    if not (plugins / "dfaulo").exists():
+        (plugins / "dfaulo").symlink_to(ROOT, target_is_directory=True)
+    before, fo.config.plugins_dir = fo.config.plugins_dir, str(plugins)
     load: Callable[..., Any] = foz.load_zoo_model
 
     def give(name: str, **kwargs: Any) -> Any:
@@ -183,6 +189,7 @@ def reachable(brought: Brought, folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        fo.config.plugins_dir = before
         foz.load_zoo_model = load
         sys.path.remove(str(folder))
         sys.modules.pop("ways_in_factory", None)
@@ -200,8 +207,8 @@ def find(
     Yields:
         way in, ``"Python"`` or ``"operator"``, and the average precision.
     """
-    operator = foo.get_operator(OPERATOR)
     with reachable(brought, folder):
+        operator = foo.get_operator(OPERATOR)
         for way, arguments in brought.python.items():
             results = dfaulo.compute_suspiciousness(
                 dataset, brain_key="way", progress=False, **arguments

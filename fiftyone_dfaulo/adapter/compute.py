@@ -177,14 +177,15 @@ def compute_suspiciousness(
         "overwrite": overwrite,
     }
     check(samples, label_field, **arguments)  # before a bar is drawn
-    with fou.ProgressBar(total=100, progress=progress, **_BAR) as bar:
-        return _run(samples, label_field, report=_report_to(bar), **arguments)
+    with fou.ProgressBar(total=100, progress=progress, **BAR) as bar:
+        return _run(samples, label_field, report=report_to(bar), **arguments)
 
 
-_BAR = {"iters_str": "%", "show_iteration": False, "show_iter_rate": False}
+BAR = {"iters_str": "%", "show_iteration": False, "show_iter_rate": False}
+"""How a run's progress bar looks; its total is 100."""
 
 
-def _report_to(bar: Any) -> Report:
+def report_to(bar: Any) -> Report:
     """Moves a progress bar, once for each per cent and each stage."""
     last: list[tuple[str, int]] = [("", -1)]
 

@@ -20,10 +20,11 @@ from fiftyone_dfaulo.adapter.embeddings import (
     list_embeddings,
     read_embeddings,
 )
+from fiftyone_dfaulo.adapter.fault_records import true_label_fields
 from fiftyone_dfaulo.adapter.objects import LISTS, read_objects
 from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.runs import DFauLo
-from fiftyone_dfaulo.engine.decoding import Source
+from fiftyone_dfaulo.engine.decoding import Crop, Source
 from fiftyone_dfaulo.errors import InputError
 
 __all__ = [
@@ -60,6 +61,11 @@ class Labelled(NamedTuple):
     classes: list[str]
     unlabeled: list[str]
     unreadable: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of the image files that the items are in."""
+        return [p.path if isinstance(p, Crop) else p for p in self.paths]
 
 
 def check_samples(samples: Any) -> None:
@@ -142,7 +148,8 @@ def list_label_fields(samples: Any) -> dict[str, int]:
     """The fields that can be scored, of the samples themselves.
 
     These are Classification, Detections and Polylines fields. What earlier DFauLo runs
-    wrote is not among them. Of a view of patches, it is the field of the patches.
+    wrote, and the true labels of planted faults, are not among them. Of a view of
+    patches, it is the field of the patches.
 
     Args:
         samples: a dataset or view.
@@ -153,7 +160,7 @@ def list_label_fields(samples: Any) -> dict[str, int]:
     if samples._is_patches:
         field = samples._patches_stage.field
         return {field: samples.count(f"{field}.label")}
-    owned = _fields_of_runs(samples)
+    owned = {*_fields_of_runs(samples), *true_label_fields(samples._root_dataset)}
     places: dict[str, Place] = {}
     for name, field in samples.get_field_schema().items():
         place = _place(name, getattr(field, "document_type", None))

@@ -157,6 +157,20 @@ def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
     return list(dict.fromkeys(map(str, unique)))
 
 
+def check_of_samples(review: Review) -> None:
+    """Makes sure that it is samples that a run has scored.
+
+    Raises:
+        InputError: if it is objects.
+    """
+    if review.place.list_path:
+        raise InputError(
+            f"brain run {review.key!r} has scored the objects in "
+            f"{review.config.label_field!r}, and this works on runs that have scored "
+            "samples only; pass another brain_key"
+        )
+
+
 def is_patches(samples: Any, config: DFauLoConfig) -> bool:
     """Whether a view shows the objects of a run as patches, one each.
 

@@ -1,4 +1,4 @@
-"""One image file, or a part of one, to an array: the only user of Pillow."""
+"""One image file, or a part of one, to pixels, whatever its kind."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Reader:
             box=_pixels(source.box, image.size),
             reducing_gap=2.0,
         )
-        return _on_white(part)
+        return np.asarray(_on_white(part))
 
 
 def _whole(path: str) -> Image.Image:
@@ -129,14 +129,30 @@ def decode(path: str, size: int) -> np.ndarray:
         square = _to_8_bit(image).resize(
             (size, size), Image.Resampling.BILINEAR, reducing_gap=2.0
         )
-    return _on_white(square if turn is None else square.transpose(turn))
+    return np.asarray(_on_white(square if turn is None else square.transpose(turn)))
 
 
-def _on_white(image: Image.Image) -> np.ndarray:
-    if image.mode == "RGBA":
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    return np.asarray(image)
+def decode_whole(path: str) -> Image.Image:
+    """An image file at its own size: RGB, upright.
+
+    Raises:
+        Exception: of any kind, if it cannot be read; see :func:`reason`.
+    """
+    return _on_white(_whole(path))
+
+
+def read_shape(path: str) -> tuple[int, ...]:
+    """The shape of an image by its header, upright: (H, W) if grey, else (H, W, 3).
+
+    Raises:
+        Exception: of any kind, if it cannot be read; see :func:`reason`.
+    """
+    with open_image(path) as image:
+        width, height = image.size
+        if _turn(image) in _SIDEWAYS:
+            width, height = height, width
+        grey = image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I")
+    return (height, width) if grey else (height, width, 3)
 
 
 def open_image(path: str) -> Image.Image:
@@ -157,6 +173,13 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF data around sound pixels
         return None
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@
 4. The mean log-probabilities of the heads on all samples, of the last mutant and of the
    original model are the *vote*. What it says of the true class, and which classes the
    labels show to be mistaken for which (:mod:`fiftyone_dfaulo.engine.noise`), give the
-   probability that a label is wrong.
+   probability that a label is wrong. The mutants alone say how many are.
 5. Suspiciousness is the probability that label or content is wrong. Its sum is the
    estimated number of faults; the likeliest class of the vote is the suggestion.
 
@@ -44,8 +44,9 @@ SHARPNESS = 1.5
 """The heads are regularised, hence less sure than they are right: the vote's
 log-probabilities are multiplied by this for the order of the samples."""
 
-COUNTING_SHARPNESS = 2.6
-"""And by this to count the faults, which is to be right in sum rather than in order."""
+COUNTING_SHARPNESS = 1.8
+"""Likewise, for the vote of the mutants alone, which counts the faults: it is surer
+that they are faults, but less good at their order."""
 
 FOREIGN = 0.5  # a probability from which on no model should learn from a sample
 
@@ -84,16 +85,17 @@ def score(
     voters = [everything, mutants[-1], *([] if original is None else [original])]
     vote = signals.log_softmax(sum(voters[1:], voters[0]) / len(voters))
 
-    wrong = wrong_label(vote, labels, foreign < FOREIGN)
+    counting = (mutants[0] + mutants[1]) / 2
+    wrong = wrong_label(vote, counting, labels, foreign < FOREIGN)
     suspiciousness = 1 - (1 - foreign) * (1 - wrong)
-    confident = confident_class(np.exp(vote), labels)
+    probabilities = signals.softmax(SHARPNESS * vote)
     columns = _signals(heads, vote, original, labels)
     return Scores(
         suspiciousness=suspiciousness,
         suggestion=vote.argmax(1),
-        confidence=np.exp(vote.max(1)).astype(np.float32),
+        confidence=probabilities.max(1).astype(np.float32),
         reasons=reasons.find(
-            vote, labels, confident, suspiciousness, foreign >= FOREIGN, original
+            probabilities, labels, suspiciousness, foreign >= FOREIGN, original
         ),
         signals=np.column_stack([*columns.values(), foreign]).astype(np.float32),
         signal_names=(*columns, "foreign_content"),
@@ -136,29 +138,34 @@ def _part(report: StageReport, position: int) -> StageReport:
 
 
 def wrong_label(
-    vote: np.ndarray, labels: np.ndarray, trusted: np.ndarray
+    vote: np.ndarray, counting: np.ndarray, labels: np.ndarray, trusted: np.ndarray
 ) -> np.ndarray:
     """Probabilities float64 (N,) that the labels are wrong.
 
-    The order is that of a moderately sharpened vote; it is shifted, in log-odds, so
-    that its sum is the number that a sharper one expects.
+    The order is that of the vote; it is shifted, in log-odds, so that its sum is the
+    number of faults that the mutants alone expect.
 
     Args:
         vote: log-probabilities (N, K) of the classes.
+        counting: those by the mutants alone.
         labels: int64 (N,).
         trusted: bool (N,), samples whose content is not foreign; the others say nothing
             about which class is mistaken for which.
     """
+    order = _log_odds(SHARPNESS * vote, labels, trusted)
+    counted = expit(_log_odds(COUNTING_SHARPNESS * counting, labels, trusted))
+    shift = _shift_to_sum(order[trusted], counted[trusted].sum())
+    return expit(order + shift)
 
-    def log_odds(sharpness: float) -> np.ndarray:
-        sharpened = np.exp(signals.log_softmax(sharpness * vote))
-        sharpened = np.maximum(sharpened, np.finfo(np.float32).tiny)
-        matrix = noise.transition_matrix(sharpened[trusted], labels[trusted])
-        return noise.log_odds_of_mistake(sharpened, labels, matrix)
 
-    order = log_odds(SHARPNESS)
-    count = expit(log_odds(COUNTING_SHARPNESS)).sum()
-    return expit(order + _shift_to_sum(order, count))
+def _log_odds(
+    logits: np.ndarray, labels: np.ndarray, trusted: np.ndarray
+) -> np.ndarray:
+    """Log-odds (N,) of a wrong label, the noise learned from the trusted samples."""
+    least = np.finfo(np.float32).tiny
+    probabilities = np.maximum(signals.softmax(logits), least).astype(np.float32)
+    matrix = noise.transition_matrix(probabilities[trusted], labels[trusted])
+    return noise.log_odds_of_mistake(probabilities, labels, matrix)
 
 
 def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
@@ -168,26 +175,6 @@ def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
     return float(
         brentq(lambda x: expit(log_odds + x).sum() - total, -furthest, furthest)
     )
-
-
-def confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The class a sample is confidently counted to, or -1.
-
-    A class is confident for a sample whose probability of it is at least the mean that
-    the class reaches on the samples labelled so; of several the likeliest is taken.
-    Source: Northcutt et al., "Confident Learning", JAIR 2021, section 3.1.
-
-    Args:
-        probabilities: float (N, K), out-of-sample.
-        labels: int64 (N,); each of 0..K-1 occurs.
-
-    Returns:
-        int64 (N,), in -1..K-1.
-    """
-    own = probabilities[np.arange(len(labels)), labels]
-    threshold = np.bincount(labels, own) / np.bincount(labels)
-    candidates = np.where(probabilities >= threshold, probabilities, -1.0)
-    return np.where(candidates.max(1) >= 0, candidates.argmax(1), -1)
 
 
 def _signals(

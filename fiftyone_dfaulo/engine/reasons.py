@@ -9,10 +9,8 @@ from fiftyone_dfaulo.engine import signals
 REASONS = ("looks like another class", "fits no class", "hard to learn")
 """In the order of the columns of ``Scores.reasons``:
 
-- *looks like another class*: the mutants are as sure of another class as they usually
-  are of samples that carry that label;
-- *fits no class*: the image looks like none of the others, or the label is unlikely and
-  the mutants are sure of no other class;
+- *looks like another class*: the vote gives another class more than a half;
+- *fits no class*: the image looks like none of the others, or no class has a half;
 - *hard to learn*: the original model has seen the label and still finds it unlikely.
 
 The paper's method knows them as: its mutants suggest another class; the image is an
@@ -24,9 +22,8 @@ LEAST = 0.2
 
 
 def find(
-    vote: np.ndarray,
+    probabilities: np.ndarray,
     labels: np.ndarray,
-    confident: np.ndarray,
     suspiciousness: np.ndarray,
     foreign: np.ndarray,
     original: np.ndarray | None = None,
@@ -34,9 +31,8 @@ def find(
     """Which reasons apply to the samples that are suspicious enough to need one.
 
     Args:
-        vote: log-probabilities (N, K) of the mutants together.
+        probabilities: float (N, K) of the classes, by the vote.
         labels: int64 (N,).
-        confident: int64 (N,), the class a sample is confidently counted to, or -1.
         suspiciousness: float (N,), in [0, 1].
         foreign: bool (N,), whether the content is foreign to the dataset.
         original: log-probabilities (N, K) of the original model, if there is one.
@@ -46,10 +42,10 @@ def find(
         below :data:`LEAST`.
     """
     enough = suspiciousness >= LEAST
-    unlikely = enough & (np.exp(-signals.loss(vote, labels)) < 0.5)
-    another = unlikely & (confident >= 0) & (confident != labels) & ~foreign
-    neither = (unlikely & (confident < 0)) | (enough & foreign)
+    clear = probabilities.max(1) >= 0.5
+    another = enough & clear & (probabilities.argmax(1) != labels) & ~foreign
+    neither = enough & (foreign | ~clear)
     hard = np.zeros(len(labels), bool)
     if original is not None:
-        hard = unlikely & (np.exp(-signals.loss(original, labels)) < 0.5)
+        hard = enough & (np.exp(-signals.loss(original, labels)) < 0.5)
     return np.column_stack([another, neither, hard])

@@ -8,6 +8,11 @@ from typing import Any
 
 from fiftyone_dfaulo._version import __version__
 from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
+from fiftyone_dfaulo.plugin.fault_operators import (
+    EvaluateRanking,
+    InjectFaults,
+    RevertFaults,
+)
 from fiftyone_dfaulo.plugin.leaving_operators import (
     ApplySuggestions,
     ExportReview,
@@ -15,6 +20,7 @@ from fiftyone_dfaulo.plugin.leaving_operators import (
     TagSuspicious,
 )
 from fiftyone_dfaulo.plugin.panel import ReviewPanel
+from fiftyone_dfaulo.plugin.quality_operator import EstimateQuality
 from fiftyone_dfaulo.plugin.review_operators import (
     MarkCorrect,
     MarkFaulty,
@@ -36,6 +42,10 @@ OPERATORS = [
     ApplySuggestions,
     RevertSuggestions,
     ExportReview,
+    InjectFaults,
+    RevertFaults,
+    EvaluateRanking,
+    EstimateQuality,
 ]
 PANELS = [ReviewPanel]
 """The classes; ``fiftyone.yml`` lists the names of the same ones, in this order."""

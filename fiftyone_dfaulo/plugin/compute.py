@@ -116,7 +116,7 @@ class ComputeSuspiciousness(foo.Operator):
         """
         request = read_request(ctx)
         if ctx.delegated:
-            return summarize(_run(request, _report_to_database(ctx)))
+            return summarize(_run(request, report_to_database(ctx)))
         return _execute_at_once(ctx, request)
 
     def resolve_output(self, ctx: Any) -> types.Property | None:
@@ -171,7 +171,7 @@ def _show(
     yield ctx.ops.show_output(show_summary(summarize(results)).to_json(), {})
 
 
-def _report_to_database(ctx: Any) -> Report:
+def report_to_database(ctx: Any) -> Report:
     """Reports to the operation in the database, and stops with it."""
     check = _stop_if_failed(ctx.request_params.get("run_doc"))
 

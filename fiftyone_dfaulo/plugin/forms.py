@@ -19,6 +19,7 @@ from fiftyone_dfaulo.adapter.runs import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin import answers
 from fiftyone_dfaulo.plugin.answers import NETWORK
+from fiftyone_dfaulo.plugin.problems import add_problem as _add_problem
 from fiftyone_dfaulo.plugin.problems import mark as _mark
 from fiftyone_dfaulo.plugin.problems import said as _said
 from fiftyone_dfaulo.plugin.remember import remember
@@ -46,7 +47,14 @@ def build_form(ctx: Any) -> types.Property:
         ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
     """
     inputs = types.Object()
-    inputs.view_target(ctx, action_description="Score")
+    if add_samples(inputs, ctx, "Score"):
+        add_scoring(inputs, ctx, with_key=True)
+    return types.Property(inputs, view=types.View(label="Find suspicious labels"))
+
+
+def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
+    """Asks for the samples and the label field; tells whether there are any."""
+    inputs.view_target(ctx, action_description=action)
     samples = ctx.target_view()
     problem = remember(ctx, "samples", lambda: _said(reading.check_samples, samples))
     if problem:
@@ -55,16 +63,17 @@ def build_form(ctx: Any) -> types.Property:
         _add_no_field(inputs, ctx, samples)
     else:
         _add_label_field(inputs, ctx, samples)
-        add_source(inputs, ctx, samples)
+        return True
+    return False
+
+
+def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
+    """Asks how to score, and with a key what to call the run."""
+    add_source(inputs, ctx, ctx.target_view())
+    if with_key:
         _add_brain_key(inputs, ctx)
-        _add_advanced(inputs, ctx)
-        _add_worker_note(inputs)
-    return types.Property(inputs, view=types.View(label="Find suspicious labels"))
-
-
-def _add_problem(inputs: types.Object, label: str, problem: str) -> None:
-    view = types.Error(label=label, description=problem)
-    _mark(inputs.view("problem", view), problem)
+    _add_advanced(inputs, ctx)
+    _add_worker_note(inputs)
 
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:

@@ -24,3 +24,9 @@ def mark(prop: types.Property, problem: str) -> None:
     if problem:
         prop.invalid = True
         prop.error_message = problem
+
+
+def add_problem(inputs: types.Object, label: str, problem: str) -> None:
+    """Adds a problem that is no single answer's."""
+    view = types.Error(label=label, description=problem)
+    mark(inputs.view("problem", view), problem)

@@ -12,6 +12,7 @@ from fiftyone.operators.types import RiskLevel
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.current_run import current_run, list_runs, patches_anew
+from fiftyone_dfaulo.plugin.problems import add_problem
 
 NO_RUN = "This dataset has no run yet. Execute 'Find suspicious labels' first"
 
@@ -76,7 +77,7 @@ class ReviewOperator(foo.Operator):
             key = _add_run(inputs, ctx)
             self.ask(inputs, ctx, key)
         except DFauLoError as error:
-            _add_problem(inputs, str(error))
+            add_problem(inputs, "This cannot be done", str(error))
         return types.Property(inputs, view=types.View(label=self.label))
 
     def execute(self, ctx: Any) -> Generator[Any, None, None]:
@@ -117,13 +118,6 @@ def _add_run(inputs: types.Object, ctx: Any) -> str:
     return key
 
 
-def _add_problem(inputs: types.Object, problem: str) -> None:
-    view = types.Error(label="This cannot be done", description=problem)
-    prop = inputs.view("problem", view)
-    prop.invalid = True
-    prop.error_message = problem
-
-
 def add_choice(
     inputs: types.Object, name: str, label: str, choices: dict[str, str]
 ) -> None:
@@ -138,5 +132,9 @@ def add_choice(
 
 def counted(ctx: Any, key: str, count: int) -> str:
     """A number of what a run has scored, samples or objects, in words."""
-    noun = load_config(ctx.dataset, key).place.noun
+    return samples(count, load_config(ctx.dataset, key).place.noun)
+
+
+def samples(count: int, noun: str = "sample") -> str:
+    """A number of samples, or of something else, in words."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -18,10 +18,13 @@ from fiftyone_dfaulo import (
     RunError,
     apply_suggestions,
     compute_suspiciousness,
+    evaluate_ranking,
     export_review,
+    inject_faults,
     record_verdicts,
     revert_suggestions,
     review_status,
+    save_gallery,
     suspicious_view,
     tag_suspicious,
     update_suspiciousness,
@@ -336,6 +339,18 @@ class TestLeaving:
         assert (row["id"], row["label"], row["suggestion"]) == (one, "a", "b")
         assert row["filepath"] == dataset.first().filepath
         assert row["verdict"] == "faulty"
+
+    def test_what_works_on_samples_only_says_so(
+        self, dataset: Any, tmp_path: Path
+    ) -> None:
+        dataset.set_values("fault", [True, False, False])
+
+        with pytest.raises(InputError, match="scored the objects in 'boxes'"):
+            evaluate_ranking(dataset, fault_field="fault")
+        with pytest.raises(InputError, match="scored the objects in 'boxes'"):
+            save_gallery(dataset, "dfaulo", tmp_path / "gallery.png")
+        with pytest.raises(InputError, match="'boxes' is a Detections field"):
+            inject_faults(dataset, "boxes")
 
     def test_renaming_takes_verdicts_and_originals_along(self, dataset: Any) -> None:
         one = ids(dataset)[0]

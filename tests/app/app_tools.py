@@ -47,14 +47,22 @@ class App:
         """What the running operator shows: its progress, then its summary."""
         return self.tab.locator("[data-cy=operators-prompt-view-modal]")
 
-    def open_form(self) -> None:
-        """Finds the operator in the operator browser and opens its form."""
+    def open_form(
+        self, label: str = LABEL, search: str = "suspicious", shows: str = "Brain key"
+    ) -> None:
+        """Finds the operator in the operator browser and opens its form.
+
+        Args:
+            label: the operator's.
+            search: what is typed to find it.
+            shows: what stands in the form.
+        """
         expect(self.tab.locator("[data-cy=action-browse-operations]")).to_be_visible()
         self.tab.keyboard.press("`")
         expect(self.tab.locator("[data-cy=operators-browser]")).to_be_visible()
-        self.tab.keyboard.type("suspicious")
-        self.tab.get_by_text(LABEL).first.click()
-        expect(self.form.get_by_text("Brain key")).to_be_visible()
+        self.tab.keyboard.type(search)
+        self.tab.get_by_text(label).first.click()
+        expect(self.form.get_by_text(shows)).to_be_visible()
 
     def fill(self, label: str, value: str) -> None:
         """Fills in the text field under this label."""

@@ -1,0 +1,99 @@
+"""A picture of the most suspicious samples, to look at without the App."""
+
+from __future__ import annotations
+
+import numbers
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fiftyone_dfaulo.adapter.reviewing import check_of_samples, open_review
+from fiftyone_dfaulo.adapter.views import suspicious_view
+from fiftyone_dfaulo.errors import InputError, RunError
+
+MOST = 1_000
+"""The most samples on one picture."""
+
+
+def save_gallery(
+    samples: Any,
+    brain_key: str = "dfaulo",
+    path: str | os.PathLike[str] = "gallery.png",
+    *,
+    top: int = 50,
+) -> Path:
+    """Saves a contact sheet of the most suspicious samples.
+
+    Under each image stand its label, the class that it looks like and its
+    suspiciousness. A file of that name is replaced, once the picture is drawn.
+
+    Args:
+        samples: a dataset or view; of a view, only its own samples are shown.
+        brain_key: the key of the run.
+        path: the file, whose name ends in ``.png``.
+        top: how many to show, 1 to 1,000.
+
+    Returns:
+        the path of the file.
+
+    Raises:
+        InputError: if ``top`` is out of range, the name ends otherwise, its folder does
+            not exist, or the run has scored objects.
+        RunError: if there is no such run, a field of it was deleted, or none of the
+            samples has a score.
+    """
+    target = _check_path(path)
+    _check_top(top)
+    review = open_review(samples, brain_key, "suspiciousness", "suggestion")
+    check_of_samples(review)
+    names, label = review.fields, review.config.label_field
+    paths = ("filepath", f"{label}.label", f"{names.suggestion}.label", names[0])
+    view = suspicious_view(samples, brain_key, limit=top)
+    rows = list(zip(*view.values(list(paths))))
+    if not rows:
+        raise RunError(
+            f"none of these samples has a score of brain run {brain_key!r}; pass the "
+            "samples that were scored"
+        )
+    from fiftyone_dfaulo.engine.contact_sheet import Tile, draw_sheet
+
+    tiles = [
+        Tile(file, (f"{given}", f"{seen}", f"{score:.3f}"))
+        for file, given, seen, score in rows
+    ]
+    title = (
+        f"{review.dataset.name}, run {brain_key}: the {len(rows)} most suspicious. "
+        "Label; in red, what it looks like; suspiciousness"
+    )
+    _save(draw_sheet(title, tiles), target)
+    return target
+
+
+def _check_path(path: Any) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise InputError(f"path={path!r} is no path; expected one that ends in .png")
+    target = Path(path).expanduser()
+    if target.suffix.lower() != ".png":
+        raise InputError(f"path={str(path)!r} does not end in .png")
+    if not target.parent.is_dir():
+        raise InputError(f"path={str(path)!r}: folder {target.parent} does not exist")
+    return target
+
+
+def _check_top(top: Any) -> None:
+    whole = isinstance(top, numbers.Integral) and not isinstance(top, bool)
+    if not whole or not 1 <= top <= MOST:
+        raise InputError(f"top={top!r}; expected a whole number from 1 to {MOST}")
+
+
+def _save(picture: Any, target: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with open(handle, "wb") as file:
+            picture.save(file, format="PNG")
+        os.chmod(name, 0o644)  # as any new file, not a temporary one's
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,345 @@
+"""Plants faults in a classification dataset: which samples, and what becomes of them.
+
+A plan is made from the labels alone; it says which samples get another label, and
+which another image. :func:`paint` makes such an image. Both take their randomness from
+a generator that the caller holds, so that a seed gives the same faults again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+LABEL = "wrong label"
+TAKEN = "label taken away"
+FOREIGN = "foreign image"
+BLACK, GREY, WHITE = "black image", "grey image", "white image"
+NOISE = "noise"
+COPY = "copy of another image"
+_TONES = {BLACK: 0, GREY: 128, WHITE: 255}
+
+LEAK = 3.0
+"""Times the rate is what a class leaks in the kind ``pair``: a third of them do."""
+
+IMBALANCE = 10.0
+"""Size of the largest class by that of the smallest, in the kind ``imbalanced``."""
+
+Pairs = Sequence[tuple[int, int]]
+"""A class and the one it is taken for, the most confused first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to become of N samples.
+
+    Attributes:
+        labels: int64 (N,), the labels with the faults in them; -1 where the label is
+            taken away, which is no fault.
+        faults: bool (N,).
+        images: position of a sample to what its new image is: :data:`FOREIGN`,
+            :data:`BLACK`, :data:`GREY`, :data:`WHITE`, :data:`NOISE` or :data:`COPY`.
+            To be painted in this order.
+        sources: position of a sample to that of the sample whose image it gets a
+            :data:`COPY` of.
+    """
+
+    labels: np.ndarray
+    faults: np.ndarray
+    images: dict[int, str] = field(default_factory=dict)
+    sources: dict[int, int] = field(default_factory=dict)
+
+    def what(self, position: int) -> str | None:
+        """What is done to a sample, in words; None if nothing."""
+        if self.labels[position] < 0:
+            return TAKEN
+        if not self.faults[position]:
+            return None
+        return self.images.get(position, LABEL)
+
+
+def plan_faults(
+    labels: np.ndarray,
+    kind: str,
+    rate: float,
+    rng: np.random.Generator,
+    pairs: Pairs,
+) -> Plan:
+    """Draws the faults of a kind.
+
+    Args:
+        labels: int64 (N,), in 0..K-1, two classes or more.
+        kind: one of :data:`KINDS`.
+        rate: share of faults in each class that gets some, above 0; rounded to whole
+            samples. In the kind ``pair`` a class leaks :data:`LEAK` times as much.
+        rng: what is drawn from.
+        pairs: for the kinds that name classes. ``specific_label`` takes the first
+            pair, ``specific_data`` its first class, ``pair`` the first K / 3 pairs.
+    """
+    return KINDS[kind](labels, rate, rng, pairs)
+
+
+def _some(members: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+    return rng.permutation(members)[: round(rate * len(members))]
+
+
+def _of_every_class(
+    labels: np.ndarray,
+    rate: float,
+    rng: np.random.Generator,
+    classes: Sequence[int] | None = None,
+) -> np.ndarray:
+    wanted = range(int(labels.max()) + 1) if classes is None else classes
+    return np.concatenate(
+        [_some(np.flatnonzero(labels == k), rate, rng) for k in wanted]
+    )
+
+
+def _relabelled(labels: np.ndarray, chosen: np.ndarray, new: np.ndarray) -> Plan:
+    changed, faults = labels.copy(), np.zeros(len(labels), bool)
+    changed[chosen], faults[chosen] = new, True
+    return Plan(changed, faults)
+
+
+def _repainted(
+    plan: Plan,
+    chosen: np.ndarray,
+    images: Sequence[str],
+    sources: Sequence[int] = (),
+) -> Plan:
+    faults, where = plan.faults.copy(), chosen.tolist()
+    faults[chosen] = True
+    return Plan(
+        plan.labels, faults, dict(zip(where, images)), dict(zip(where, sources))
+    )
+
+
+def _untouched(labels: np.ndarray) -> Plan:
+    return Plan(labels.copy(), np.zeros(len(labels), bool))
+
+
+def _other_labels(
+    labels: np.ndarray, chosen: np.ndarray, rng: np.random.Generator, count: int
+) -> Plan:
+    moved = labels[chosen] + rng.integers(1, count, len(chosen))
+    return _relabelled(labels, chosen, moved % count)
+
+
+def random_label(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, _: Pairs
+) -> Plan:
+    """In every class, some get a uniformly drawn other label."""
+    chosen = _of_every_class(labels, rate, rng)
+    return _other_labels(labels, chosen, rng, int(labels.max()) + 1)
+
+
+def specific_label(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, pairs: Pairs
+) -> Plan:
+    """Some of two classes get each other's label."""
+    first, second = pairs[0]
+    a = _of_every_class(labels, rate, rng, [first])
+    b = _of_every_class(labels, rate, rng, [second])
+    new = np.repeat([second, first], [len(a), len(b)])
+    return _relabelled(labels, np.concatenate([a, b]), new)
+
+
+def pair(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, pairs: Pairs
+) -> Plan:
+    """A third of the classes, at least one, leak into the class each is taken for."""
+    third = max(1, (int(labels.max()) + 1) // 3)
+    chosen, new = [], []
+    for source, target in pairs[:third]:
+        some = _some(np.flatnonzero(labels == source), LEAK * rate, rng)
+        chosen.append(some)
+        new.append(np.full(len(some), target))
+    return _relabelled(labels, np.concatenate(chosen), np.concatenate(new))
+
+
+def imbalanced(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, _: Pairs
+) -> Plan:
+    """Classes shrunk to sizes from 1 down to a tenth; then random labels."""
+    count = int(labels.max()) + 1
+    sizes = IMBALANCE ** -np.linspace(0, 1, count)
+    kept = np.concatenate(
+        [
+            _some(np.flatnonzero(labels == k), size, rng)
+            for k, size in zip(rng.permutation(count), sizes)
+        ]
+    )
+    left = np.full(len(labels), -1, labels.dtype)
+    left[kept] = labels[kept]
+    return _other_labels(left, _of_every_class(left, rate, rng), rng, count)
+
+
+def random_data(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, _: Pairs
+) -> Plan:
+    """In every class, some get the image of another dataset, the label kept."""
+    chosen = _of_every_class(labels, rate, rng)
+    return _repainted(_untouched(labels), chosen, [FOREIGN] * len(chosen))
+
+
+def specific_data(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, pairs: Pairs
+) -> Plan:
+    """The same in one class only."""
+    chosen = _of_every_class(labels, rate, rng, [pairs[0][0]])
+    return _repainted(_untouched(labels), chosen, [FOREIGN] * len(chosen))
+
+
+def mixture(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, _: Pairs
+) -> Plan:
+    """Half random labels, half images of another dataset."""
+    chosen = rng.permutation(_of_every_class(labels, rate, rng))
+    half = len(chosen) // 2
+    plan = _other_labels(labels, chosen[:half], rng, int(labels.max()) + 1)
+    return _repainted(plan, chosen[half:], [FOREIGN] * (len(chosen) - half))
+
+
+def corrupt(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, _: Pairs
+) -> Plan:
+    """In every class, some images become black, grey, white or noise."""
+    chosen = _of_every_class(labels, rate, rng)
+    parts = np.array_split(chosen, 4)
+    images = np.repeat([BLACK, GREY, WHITE, NOISE], [len(part) for part in parts])
+    return _repainted(_untouched(labels), chosen, images.tolist())
+
+
+def duplicates(
+    labels: np.ndarray, rate: float, rng: np.random.Generator, _: Pairs
+) -> Plan:
+    """Some become a noisy copy of an image of another class, the label kept."""
+    chosen = _of_every_class(labels, rate, rng)
+    others = np.setdiff1d(np.arange(len(labels)), chosen)
+    sources = [int(rng.choice(others[labels[others] != labels[i]])) for i in chosen]
+    return _repainted(_untouched(labels), chosen, [COPY] * len(chosen), sources)
+
+
+KINDS: dict[str, Callable[[np.ndarray, float, np.random.Generator, Pairs], Plan]] = {
+    "random_label": random_label,
+    "specific_label": specific_label,
+    "pair": pair,
+    "imbalanced": imbalanced,
+    "random_data": random_data,
+    "specific_data": specific_data,
+    "mixture": mixture,
+    "corrupt": corrupt,
+    "duplicates": duplicates,
+}
+"""The paper's four kinds (random and specific, label and data), and five more."""
+
+PAINTED = ("random_data", "specific_data", "mixture", "corrupt", "duplicates")
+"""Those of them that replace images."""
+
+PAIRED = ("specific_label", "pair", "specific_data")
+"""Those of them that name classes."""
+
+
+def rank_pairs(
+    labels: np.ndarray, seen: np.ndarray, count: int
+) -> list[tuple[int, int]]:
+    """Each class with the one it is most often taken for, the most confused first.
+
+    Args:
+        labels: int64 (N,), in 0..K-1.
+        seen: int64 (N,), what each sample is taken for; its label counts for nothing.
+        count: K, two or more.
+
+    Returns:
+        K pairs, each class first in one. A class that is taken for no other comes
+        after those that are, in the order of the classes, with the next class.
+    """
+    wrong = labels != seen
+    votes = Counter(zip(labels[wrong].tolist(), seen[wrong].tolist()))
+    sizes = np.bincount(labels, minlength=count)
+    best: dict[int, tuple[float, int]] = {}
+    for (source, target), number in votes.items():
+        share = number / sizes[source]
+        best[source] = max(best.get(source, (0.0, 0)), (share, target))
+    order = sorted(best, key=lambda k: (-best[k][0], k))
+    rest = [k for k in range(count) if k not in best]
+    return [(k, best[k][1]) for k in order] + [(k, (k + 1) % count) for k in rest]
+
+
+def nearest_pairs(embeddings: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
+    """Each class with the one whose mean is nearest to most of its samples.
+
+    Args:
+        embeddings: float (N, D), finite.
+        labels: int64 (N,), in 0..K-1, two classes or more; each occurs.
+
+    Returns:
+        K pairs, each class first in one; first come the classes whose samples lie
+        nearest to another class's mean by comparison with their own.
+    """
+    rows, count = np.arange(len(labels)), int(labels.max()) + 1
+    means = np.stack([embeddings[labels == k].mean(0) for k in range(count)])
+    # squared distances, less each sample's own square, which changes no difference
+    distances = (means**2).sum(1) - 2 * embeddings @ means.T
+    own = distances[rows, labels]
+    distances[rows, labels] = np.inf
+    other, gap = distances.argmin(1), distances.min(1) - own
+    found = [
+        (gap[labels == k].mean(), k, int(np.bincount(other[labels == k]).argmax()))
+        for k in range(count)
+    ]
+    return [(k, target) for _, k, target in sorted(found)]
+
+
+def paint(
+    what: str,
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    source: np.ndarray | None = None,
+) -> np.ndarray:
+    """A new image for a sample.
+
+    Args:
+        what: one of the values of :attr:`Plan.images`.
+        shape: (H, W) or (H, W, 3).
+        rng: what is drawn from.
+        source: uint8 of that shape, the image to copy; for :data:`COPY`.
+
+    Returns:
+        uint8 of that shape.
+    """
+    if what == FOREIGN:
+        return _photo_crop(shape, rng)
+    if what == NOISE:
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+    if what == COPY:
+        if source is None:
+            raise ValueError("a copy needs a source")
+        noisy = source + rng.normal(scale=8, size=shape)
+        return np.asarray(np.clip(noisy, 0, 255), np.uint8)
+    return np.full(shape, _TONES[what], np.uint8)
+
+
+@cache
+def _photos() -> list[np.ndarray]:
+    from sklearn.datasets import load_sample_images
+
+    return list(load_sample_images().images)
+
+
+def _photo_crop(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """A crop out of scikit-learn's two photographs, at half their size.
+
+    An image too large for that gets a crop that is enlarged.
+    """
+    photo = _photos()[rng.integers(len(_photos()))]
+    index = []
+    for side, whole in zip(shape, photo.shape[:2]):
+        span = min(2 * side, whole - 1)
+        start = rng.integers(whole - span)
+        index.append(start + np.arange(side) * span // side)
+    crop = photo[np.ix_(*index)]
+    return np.asarray(crop if len(shape) == 3 else crop.mean(2), np.uint8)

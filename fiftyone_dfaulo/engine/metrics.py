@@ -1,0 +1,110 @@
+"""How good a ranking is: n samples, m of them faults, the i-th at rank 0 first.
+
+All shares are 1 at best but APFD, whose best is 1 - (m - 2) / 2n, and the precision at
+more than m, whose best is m by that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+CUTS = (10, 50, 100, 500)
+"""Numbers of samples reviewed whose precision is told, where there are as many."""
+
+SHARES = (0.5, 0.9)
+"""Shares of the faults for which it is told how many samples must be reviewed."""
+
+AT_FAULTS = "precision at faults"
+"""Name of the precision at m: of the share of faults found by reviewing m samples."""
+
+
+def evaluate(scores: np.ndarray, faults: np.ndarray) -> dict[str, float]:
+    """All metrics of a ranking.
+
+    Args:
+        scores: float (N,), higher is more suspicious; finite.
+        faults: bool (N,), some True and some False.
+
+    Returns:
+        ``AP``, ``ROC-AUC``, ``APFD``, ``RAUC``, ``POBL 5%`` and ``POBL 10%``;
+        ``precision at 10``, ``50``, ``100``, ``500`` and ``faults`` (the share of
+        faults among the first so many); ``reviewed for 50%`` and ``90%`` (how many
+        must be reviewed, from the top, to find that share of the faults). Of equal
+        scores the one that comes first in the arrays ranks first; AP and ROC-AUC
+        count them as one.
+    """
+    found = faults[order(scores)]
+    return {
+        "AP": float(average_precision_score(faults, scores)),
+        "ROC-AUC": float(roc_auc_score(faults, scores)),
+        "APFD": apfd(found),
+        "RAUC": rauc(found),
+        "POBL 5%": pobl(found, 0.05),
+        "POBL 10%": pobl(found, 0.10),
+        **{f"precision at {k}": precision(found, k) for k in CUTS if k <= len(found)},
+        AT_FAULTS: precision(found, int(found.sum())),
+        **{f"reviewed for {s:.0%}": reviewed_for(found, s) for s in SHARES},
+    }
+
+
+def order(scores: np.ndarray) -> np.ndarray:
+    """Positions, the most suspicious first."""
+    return np.argsort(-scores, kind="stable")
+
+
+def apfd(found: np.ndarray) -> float:
+    """Average percentage of faults detected, with ranks from 0 as in the reference.
+
+    The form with ranks from 1 is 1 / N lower.
+    """
+    count, ranks = len(found), np.flatnonzero(found)
+    return float(1 - ranks.sum() / (count * len(ranks)) + 1 / (2 * count))
+
+
+def pobl(found: np.ndarray, share: float) -> float:
+    """Share of the faults that lie in the first part of the ranking."""
+    return float(found[: int(share * len(found))].sum() / found.sum())
+
+
+def rauc(found: np.ndarray) -> float:
+    """Area under POBL at 0, 1, ..., 100 %, by that of the ideal order."""
+    ideal = np.sort(found)[::-1]
+    areas = []
+    for each in (found, ideal):
+        curve = np.array([pobl(each, percent / 100) for percent in range(101)])
+        areas.append(np.mean(curve[1:] + curve[:-1]) / 2)
+    return float(areas[0] / areas[1])
+
+
+def precision(found: np.ndarray, count: int) -> float:
+    """Share of faults among the first so many of the ranking."""
+    return float(found[:count].mean())
+
+
+def reviewed_for(found: np.ndarray, share: float) -> int:
+    """How many, from the top, hold at least that share of the faults."""
+    needed = int(np.ceil(share * found.sum() - 1e-9))
+    return int(np.flatnonzero(found)[needed - 1]) + 1
+
+
+def curves(found: np.ndarray, points: int = 200) -> dict[str, list[float]]:
+    """Precision and recall against the number reviewed.
+
+    Args:
+        found: bool (N,), whether the sample at each rank is a fault; some are.
+        points: the most numbers to tell them for.
+
+    Returns:
+        ``reviewed`` (ascending, from 1 to N), ``precision`` and ``recall``, of equal
+        length.
+    """
+    half, last = points // 2, len(found)  # the top of the list matters most
+    spread = np.concatenate([np.geomspace(1, last, half), np.linspace(1, last, half)])
+    numbers = np.unique(np.round(spread).astype(int))
+    hits = np.cumsum(found)[numbers - 1]
+    return {
+        "reviewed": numbers.tolist(),
+        "precision": (hits / numbers).tolist(),
+        "recall": (hits / found.sum()).tolist(),
+    }
