@@ -85,8 +85,9 @@ class Preprocessing:
         if value is None:
             return default
         try:
-            values = [value] * self.channels if isinstance(value, Real) else [*value]
-            numbers = tuple(map(float, values))
+            values = [value] if isinstance(value, Real) else [*value]
+            one_for_all = self.channels if len(values) == 1 else 1
+            numbers = tuple(map(float, values * one_for_all))
         except (TypeError, ValueError):
             numbers = ()
         if len(numbers) != self.channels or not all(abs(n) < 1e6 for n in numbers):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.config import Preprocessing, Settings
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 
 
@@ -45,6 +45,38 @@ def test_settings_survive_json():
     settings = Settings(seed=3, model="resnet18", device="cpu")
     stored = json.loads(json.dumps(settings.to_dict()))
     assert Settings.from_dict(stored) == settings
+
+
+def test_settings_of_a_model_survive_json():
+    settings = Settings(
+        model="a.pt",
+        factory="package.module:build",
+        layer="<fc",
+        classes=["x", "y"],
+        preprocessing={"size": 8, "mean": 0.5, "std": [0.1, 0.2, 0.3]},
+        depth="full",
+        out_of_sample=True,
+    )
+    assert settings.preprocessing == Preprocessing(8, [0.5] * 3, [0.1, 0.2, 0.3])
+    stored = json.loads(json.dumps(settings.to_dict()))
+    assert Settings.from_dict(stored) == settings
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"size": 0}, "size=0"),
+        ({"mode": "HSV"}, "mode='HSV' is unknown"),
+        ({"mean": [1, 2]}, "expected 3 finite numbers"),
+        ({"std": 0}, "expected numbers above 0"),
+        ({"mean": float("nan")}, "expected 3 finite numbers"),
+        ({"mode": "L", "mean": [1, 2, 3]}, "expected 1 finite numbers"),
+        ({"crop": 7}, "preprocessing has no crop"),
+    ],
+)
+def test_preprocessing_that_makes_no_sense_is_an_error(values, said):
+    with pytest.raises(InputError, match=said):
+        Settings(model="a", preprocessing=values)
 
 
 def test_settings_of_a_later_version_lose_what_this_one_does_not_know():

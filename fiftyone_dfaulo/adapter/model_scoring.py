@@ -57,7 +57,7 @@ def score_model(task: Task) -> tuple[Usable, Scores]:
 def score_full(task: Task) -> tuple[Usable, Scores]:
     """:func:`score_model`, averaged with the scores on a copy that is trained on."""
     from fiftyone_dfaulo.engine import combine, dfaulo, full, images
-    from fiftyone_dfaulo.engine.embedding import check_finite
+    from fiftyone_dfaulo.engine.model_output import check_finite
 
     embedder, match = _prepare(task)
     full.check_depth(embedder)

@@ -37,7 +37,7 @@ def kind_of(model: Any) -> str:
     """
     if isinstance(model, (str, Path)):
         name = str(model)
-        if "/" in name or "\\" in name or name.lower().endswith(_SUFFIXES):
+        if not name or "/" in name or "\\" in name or name.lower().endswith(_SUFFIXES):
             return FILE
         if name in zoo_names():
             return ZOO

@@ -12,8 +12,9 @@ import numpy as np
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.classes import Match, match_classes
 from fiftyone_dfaulo.engine.decoding import Source
-from fiftyone_dfaulo.engine.embedding import Embedded, check_finite
+from fiftyone_dfaulo.engine.embedding import Embedded
 from fiftyone_dfaulo.engine.images import iter_batches, median_side
+from fiftyone_dfaulo.engine.model_output import check_finite
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError, WeightsError
 

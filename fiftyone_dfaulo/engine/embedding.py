@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +16,9 @@ from fiftyone_dfaulo.config import Preprocessing, Settings
 from fiftyone_dfaulo.engine.decoding import Source
 from fiftyone_dfaulo.engine.device import autocast, pick_device
 from fiftyone_dfaulo.engine.images import iter_batches
+from fiftyone_dfaulo.engine.model_output import check_finite, checked_output
 from fiftyone_dfaulo.engine.original import OriginalModel
 from fiftyone_dfaulo.engine.penultimate import (
-    Penultimate,
     find,
     freeze_first,
     named,
@@ -159,7 +159,7 @@ class Embedder:
         output = self._try(images)
         self.outputs = 0
         if layer is None or layer:
-            logits = _checked_output(self.name, output, count, strict=layer is None)
+            logits = checked_output(self.name, output, count, strict=layer is None)
             self.outputs = 0 if logits is None else int(logits.shape[1])
             if logits is not None:
                 values = logits.float().cpu().numpy()
@@ -270,30 +270,6 @@ def embed_images(
     )
 
 
-def check_finite(
-    name: str, arrays: Mapping[str, np.ndarray | None], sources: Sequence[str]
-) -> None:
-    """Makes sure that what a model gave are numbers.
-
-    Args:
-        name: how a message calls the model.
-        arrays: what they are to (B, ...) values; None is passed over.
-        sources: the B images.
-
-    Raises:
-        InputError: if one is NaN or infinite.
-    """
-    for what, values in arrays.items():
-        if values is None:
-            continue
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(bad):
-            raise InputError(
-                f"model={name} gives {what} of NaN or infinity, first for "
-                f"{sources[bad[0]]}; check its weights and its preprocessing"
-            )
-
-
 def _copy(model: OriginalModel, device: torch.device) -> nn.Module:
     module: nn.Module = getattr(model.module, "_orig_mod", model.module)
     try:
@@ -325,38 +301,3 @@ def _assumed(preprocessing: Preprocessing) -> str:
         f"{side} x {side}, {preprocessing.mode}, with ImageNet's mean and standard "
         "deviation; pass preprocessing= if it was trained otherwise."
     )
-
-
-def _checked_output(
-    name: str, output: Any, count: int, *, strict: bool
-) -> Tensor | None:
-    """The output as logits (B, K); if not strict, None where it is something else."""
-    if isinstance(output, Tensor):
-        if output.ndim == 2 and output.shape[0] == count:
-            return output
-        if not strict:
-            return None
-        what = f"a tensor of shape {tuple(output.shape)}"
-    elif not strict:
-        return None
-    else:
-        what = _describe(output)
-    raise InputError(
-        f"model={name} returned {what} for {count} images; expected logits, a tensor "
-        f"of shape ({count}, number of classes). Wrap it in a torch.nn.Module whose "
-        "forward returns those"
-    )
-
-
-def _describe(output: Any) -> str:
-    if isinstance(output, Mapping):
-        return f"a {type(output).__name__} with {', '.join(map(repr, output))}"
-    if isinstance(output, (tuple, list)):
-        kinds = ", ".join(
-            f"{type(one).__name__}{tuple(getattr(one, 'shape', ()))}" for one in output
-        )
-        return f"a {type(output).__name__} of {kinds}"
-    return f"a {type(output).__name__}"
-
-
-__all__ = ["Embedded", "Embedder", "Penultimate", "check_finite", "embed_images"]
