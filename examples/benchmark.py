@@ -3,6 +3,7 @@
     python examples/benchmark.py compare [--npz FILE[:LABELS[:TRUTH]]] [--kinds pair]
     python examples/benchmark.py review [--npz FILE[:LABELS[:TRUTH]]] [--paper 1]
     python examples/benchmark.py images [--npz FILE[:LABELS[:TRUTH]]] [--method paper]
+    python examples/benchmark.py objects [--npz FILE[:LABELS[:TRUTH]]]
     python examples/benchmark.py ways [--npz FILE[:LABELS[:TRUTH]]] [--most 5000]
     python examples/benchmark.py embeddings [--counts 10000 100000]
     python examples/benchmark.py review-scale [--counts 100000]
@@ -16,7 +17,8 @@ and to the estimated number of faults; ``--methods`` gives others the same verdi
 
 ``images`` writes the images out as files, plants random wrong labels, and runs
 :func:`fiftyone_dfaulo.compute_suspiciousness` on a FiftyOne dataset of them, once for
-each seed. ``ways`` brings one trained network in each way that there is, and finds the
+each seed; ``objects`` does so with the images pasted on canvases, as objects with
+boxes. ``ways`` brings one trained network in each way that there is, and finds the
 same faults through Python and through the operator. ``embeddings`` scores synthetic
 embeddings of growing number, and ``review-scale`` times each step of a review of them.
 
@@ -43,7 +45,7 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from bench import cases, compare, outputs, review, scale, ways_in
+from bench import canvases, cases, compare, outputs, review, scale, ways_in
 from bench.cases import Case
 from bench.methods import METHODS, Subject, our_scores, papers_scores
 from PIL import Image
@@ -293,6 +295,11 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     images.add_argument("--rate", type=float, default=0.05, help="share of faults")
     images.add_argument("--method", default="dfaulo", choices=["dfaulo", "paper"])
     images.add_argument("--max-epochs", type=int, default=30)
+    objects = commands.add_parser(
+        "objects", parents=[sources], help="the whole run, on objects in images"
+    )
+    objects.add_argument("--rate", type=float, default=0.05, help="share of faults")
+    objects.add_argument("--max-epochs", type=int, default=30)
     ways = commands.add_parser("ways", parents=[sources], help="every way in")
     ways.add_argument("--rate", type=float, default=0.05, help="share of faults")
     ways.add_argument("--max-epochs", type=int, default=30)
@@ -317,6 +324,40 @@ def run_images(options: argparse.Namespace) -> None:
         )
 
 
+def run_objects(options: argparse.Namespace) -> None:
+    """The whole run on objects, once for each source and seed."""
+    for source in read_sources(options):
+        for seed in range(options.seeds):
+            measure_objects(source, options, seed)
+
+
+def measure_objects(source: Case, options: argparse.Namespace, seed: int) -> None:
+    """Pastes a source with planted faults on canvases, scores, prints a line."""
+    case = cases.plant(source, "random-label", options.rate, seed, [])
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = canvases.paste(case, Path(folder, "canvases"), seed=seed)
+        try:
+            results = dfaulo.compute_suspiciousness(
+                dataset,
+                canvases.FIELD,
+                max_epochs=options.max_epochs,
+                seed=seed,
+                progress=False,
+            )
+            path = f"{canvases.FIELD}.detections.dfaulo_suspiciousness"
+            scores = dataset.values(path, unwind=True)
+            precision = average_precision_score(canvases.faults(dataset), scores)
+            count = len(dataset)
+        finally:
+            dataset.delete()
+    times = ", ".join(f"{stage} {s:.1f} s" for stage, s in results.seconds.items())
+    print(
+        f"{source.name}, seed {seed}: AP {precision:.3f} of {len(scores)} objects in "
+        f"{count} images; {times}",
+        flush=True,
+    )
+
+
 def run_embeddings(options: argparse.Namespace) -> None:
     """Growing numbers of embeddings."""
     for count in sorted(options.counts):  # peak memory only ever grows
@@ -335,6 +376,7 @@ def main() -> None:
         "compare": run_compare,
         "review": run_review,
         "images": run_images,
+        "objects": run_objects,
         "ways": run_ways,
         "embeddings": run_embeddings,
         "review-scale": run_review_scale,

@@ -27,6 +27,14 @@ def test_images_are_measured_by_seed_and_in_the_mean() -> None:
     assert re.search(r"peak memory \d+\.\d+ GiB", output)
 
 
+def test_objects_are_measured_by_seed() -> None:
+    output = run(
+        *("objects", "--seeds", "1", "--max-epochs", "3", "--limit", "300"),
+    )
+    (precision,) = re.findall(r"AP (\d\.\d+) of 300 objects", output)
+    assert float(precision) > 0.1
+
+
 def test_every_method_is_compared_on_every_kind(tmp_path: Path) -> None:
     places = ["--outputs", str(tmp_path / "outputs"), "--results", str(tmp_path)]
     kinds = ["--kinds", "random-label", "pair", "--seeds", "1"]

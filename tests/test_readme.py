@@ -14,6 +14,7 @@ import yaml
 
 from fiftyone_dfaulo.adapter.runs import field_names, review_names
 from fiftyone_dfaulo.engine.reasons import REASONS
+from tests.objects import paste_digits
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,7 +47,9 @@ def test_every_snippet_runs(
     dataset = make_dataset(["ab"[n % 2] for n in range(60)])
     vectors = np.random.default_rng(0).normal(size=(60, 4))
     dataset.set_values("my_embeddings", list(vectors))
-    monkeypatch.setattr(fo, "load_dataset", {"my-dataset": dataset}.__getitem__)
+    detections = paste_digits(tmp_path / "canvases", 80)
+    datasets = {"my-dataset": dataset, "my-detections": detections}
+    monkeypatch.setattr(fo, "load_dataset", datasets.__getitem__)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for snippet in blocks("python"):
@@ -59,6 +62,12 @@ def test_every_snippet_runs(
     assert not names["copy"].has_sample_field("injected_fault")
     names["copy"].delete()
     assert (tmp_path / "review.csv").read_text().count("\n") == 51
+    assert detections.count_values("boxes.detections.objects_verdict") == {
+        "faulty": 5,
+        "correct": 45,
+        None: 30,
+    }
+    detections.delete()
 
 
 def test_every_command_is_run_by_a_test() -> None:

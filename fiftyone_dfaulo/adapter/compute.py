@@ -11,11 +11,13 @@ import fiftyone.core.utils as fou
 from fiftyone_dfaulo._version import __version__
 from fiftyone_dfaulo.adapter.keys import check_key
 from fiftyone_dfaulo.adapter.models import check_model, describe, read_preprocessing
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.predictions import check_predictions
 from fiftyone_dfaulo.adapter.reading import (
     check_embeddings,
     check_label_field,
     check_samples,
+    find_place,
     read_labels,
 )
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
@@ -60,7 +62,7 @@ def compute_suspiciousness(
     device: str | None = None,
     overwrite: bool = False,
 ) -> DFauLoResults:
-    """Scores how likely each sample's label, or its image, is wrong.
+    """Scores how likely each label, or its image, is wrong: of samples, or objects.
 
     Writes four fields, of which the first is indexed, and a brain run that FiftyOne
     lists, renames and deletes together with them:
@@ -73,17 +75,25 @@ def compute_suspiciousness(
     ``<key>_verdict``           string: ``"faulty"``, ``"correct"`` or None so far
     ==========================  =====================================================
 
-    Samples without a label, and images that cannot be read, get no score; they are
-    counted and named in the results. Either all of the run is written or nothing.
+    If the field holds Detections or Polylines, it is their objects that are scored, by
+    what is in their boxes. The four are attributes of the objects then, of which the
+    suggestion is the class alone, and the samples' field ``<key>_suspiciousness`` is
+    the maximum of their objects'.
+
+    What has no label, and images that cannot be read, get no score; nor do objects
+    whose box has no area or lies outside the image. They are counted and named in the
+    results. Either all of the run is written or nothing.
 
     Args:
-        samples: a dataset or view of images.
-        label_field: the Classification field with the labels, of two classes or more.
+        samples: a dataset or view of images, or a view of patches of the label field.
+        label_field: the Classification, Detections or Polylines field with the labels,
+            of two classes or more.
         brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
             Two runs must not write under one key at the same time.
         embeddings: where to take embeddings from, rather than training a network on
             the images: the name of a field of vectors, the key of a brain run that
-            has embeddings, or an (N, D) array in the order of ``samples``.
+            has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
+            an attribute, a brain run on the patches, or an array in their order.
         model: the original model, rather than a network trained here: a
             ``torch.nn.Module``; a FiftyOne model; the path of a TorchScript or
             ``torch.export`` archive, or of safetensors or a state dict with
@@ -205,10 +215,10 @@ def check(
         RunError: if the key or a field of the run is taken, or holds verdicts.
     """
     check_samples(samples)
-    check_label_field(samples, label_field)
-    dataset = samples._root_dataset
+    check_label_field(samples, label_field, objects=True)
+    dataset, place = samples._root_dataset, find_place(samples, label_field)
     dataset.reload()  # runs may have been made by another process
-    check_key(dataset, brain_key, overwrite=overwrite)
+    check_key(dataset, brain_key, place=place, overwrite=overwrite)
     if embeddings is not None:
         for name in ("model", "predictions", "method", "depth"):
             value = getattr(settings, name)
@@ -217,14 +227,24 @@ def check(
                     f"embeddings cannot be combined with {name}={value!r}, which makes "
                     "its own; leave one of them out"
                 )
-        check_embeddings(samples, embeddings)
+        check_embeddings(samples, embeddings, place)
     check_model(settings.model if model is None else model, settings)
     if settings.predictions is not None:
+        _check_whole(place, settings.predictions)
         check_predictions(samples, settings.predictions, label_field)
     if settings.device is not None:
         from fiftyone_dfaulo.engine.device import pick_device
 
         pick_device(settings.device)
+
+
+def _check_whole(place: Place, predictions: str) -> None:
+    if place.list_path:
+        raise InputError(
+            f"predictions={predictions!r} are of whole images, and "
+            f"{place.label_field!r} holds objects; leave predictions out, or pass the "
+            "model or embeddings of the objects"
+        )
 
 
 def run(
@@ -276,13 +296,15 @@ def _run(
     stages = Stages({READING: 1, **weights, WRITING: 10}, report)
     with stages.stage(READING):
         labelled = read_labels(samples, label_field)
-    task = Task(samples, labelled, embeddings, settings, stages, model)
+    place = find_place(samples, label_field)
+    task = Task(samples, place, labelled, embeddings, settings, stages, model)
     usable, scores = score(task)
     config = DFauLoConfig(
         label_field,
         settings.to_dict(),
         embeddings=_describe(embeddings),
         versions=_versions(),
+        list_path=place.list_path,
     )
     results = _results(samples, config, brain_key, usable, scores)
     results.seconds = dict(stages.seconds)

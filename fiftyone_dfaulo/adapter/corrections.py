@@ -1,37 +1,36 @@
-"""Replaces wrong labels by the suggestions, and takes exactly that back.
-
-A corrected label has the tag :data:`TAG`, and its id is computed from the sample, the
-original label and the new class. So whether a label is still the one that was applied
-can be told from the dataset alone, and an edit by hand is never undone.
-"""
+"""Replaces wrong labels by the suggestions, and takes exactly that back."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
-from bson import ObjectId
 from pymongo import UpdateOne
 
+from fiftyone_dfaulo.adapter.places import Item
+from fiftyone_dfaulo.adapter.relabelling import TAG, relabelling
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
     add_review_field,
     batches,
     find,
     find_scored,
+    item_ids,
     open_review,
     refresh_samples,
-    sample_ids,
     scope,
 )
 from fiftyone_dfaulo.adapter.verdicts import VERDICTS
 from fiftyone_dfaulo.errors import InputError, RunError
 
-TAG = "corrected"
-"""The tag on labels that were corrected."""
+__all__ = [
+    "TAG",
+    "Corrections",
+    "Reverted",
+    "apply_suggestions",
+    "revert_suggestions",
+]
 
 _CHANGED = "its label was edited at the same moment; try again"
 
@@ -88,7 +87,8 @@ def apply_suggestions(
 
     The original label is kept whole in ``<key>_original_label``, and the new one has
     the tag ``"corrected"``. Label and original are written in one step a sample, and
-    only where the label is still the one that was read.
+    only where the label is still the one that was read. Of an object, the class and the
+    tags change and a confidence is emptied; its box and all else stay.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are taken by
@@ -109,21 +109,21 @@ def apply_suggestions(
             deleted.
     """
     _check(ids, verdict, label)
-    wanted = None if ids is None else sample_ids(ids)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion", "verdict")
+    wanted = None if ids is None else item_ids(review, ids)
     check_writable(review)
     documents = _candidates(review, samples, wanted, verdict)
-    skipped, updates = {}, {}
+    skipped, updates, how = {}, {}, relabelling(review)
     for one, document in documents.items():
-        new = label or (document.get(review.fields.suggestion) or {}).get("label")
+        new = label or suggested(document.get(review.fields.suggestion))
         reason = _obstacle(review, document, new)
         if reason:
             skipped[one] = reason
         else:
-            updates[one] = _applying(review, document, str(new))
+            updates[one] = how.applying(document, str(new))
     if updates:
         add_review_field(review, "original_label")
-        missing = _write(review, updates, applied=True)
+        missing = _write(review, documents, updates, applied=True)
         skipped.update(dict.fromkeys(missing, _CHANGED))
         return Corrections(len(updates) - len(missing), skipped)
     return Corrections(0, skipped)
@@ -156,11 +156,21 @@ def check_writable(review: Review) -> None:
             f"the label field {name!r} of brain run {review.key!r} was deleted or "
             "renamed; nothing was changed"
         )
-    if any(map(review.dataset._is_read_only_field, (name, f"{name}.label"))):
+    if any(map(review.dataset._is_read_only_field, (name, _label_path(review)))):
         raise InputError(
             f"the label field {name!r} is read-only; set its read_only to False and "
             "save it first. Nothing was changed"
         )
+
+
+def _label_path(review: Review) -> str:
+    at = review.place.list_path or review.config.label_field
+    return f"{at}.label"
+
+
+def suggested(value: Any) -> str | None:
+    """The class that a stored suggestion names: of a sample, or of an object."""
+    return value.get("label") if isinstance(value, Mapping) else value
 
 
 def _candidates(
@@ -174,7 +184,7 @@ def _candidates(
     if ids is not None:
         return find_scored(review, ids, *paths)
     query = {review.fields.verdict: verdict}
-    found = find(review, scope(samples), query, *paths)
+    found = find(review, scope(review, samples), query, *paths)
     return {str(document["_id"]): document for document in found}
 
 
@@ -190,51 +200,6 @@ def _obstacle(review: Review, document: Mapping[str, Any], new: Any) -> str | No
     if label == new:
         return f"its label is {new!r} already"
     return None
-
-
-def _corrected_label(sample_id: Any, original: Mapping[str, Any], new: str) -> dict:
-    """The label that is written in the place of the original."""
-    facts = f"{sample_id}/{original.get('_id')}/{new}"
-    tags = [tag for tag in original.get("tags") or [] if tag != TAG]
-    return {
-        "_id": ObjectId(hashlib.sha256(facts.encode()).digest()[:12]),
-        "_cls": "Classification",
-        "tags": [*tags, TAG],
-        "label": new,
-    }
-
-
-def is_as_applied(sample_id: Any, original: Mapping[str, Any], label: Any) -> bool:
-    """Whether a sample's label is still what :func:`apply_suggestions` wrote.
-
-    Args:
-        sample_id: the sample's id.
-        original: its original label, as the database has it.
-        label: its label, as the database has it, or None.
-    """
-    if not label or not label.get("label"):
-        return False
-    # FiftyOne may add empty attributes to a label when it saves the sample.
-    filled = {name: value for name, value in label.items() if value is not None}
-    return filled == _corrected_label(sample_id, original, label["label"])
-
-
-def _applying(review: Review, document: Mapping[str, Any], new: str) -> UpdateOne:
-    name, original = review.config.label_field, review.own.original_label
-    value = _corrected_label(document["_id"], document[name], new)
-    return UpdateOne(
-        {"_id": document["_id"], name: document[name], original: None},
-        [
-            {
-                # copied inside the database, so that not a byte of it changes
-                "$set": {
-                    original: f"${name}",
-                    name: {"$literal": value},
-                    "last_modified_at": datetime.now(timezone.utc),
-                }
-            }
-        ],
-    )
 
 
 def revert_suggestions(
@@ -259,45 +224,37 @@ def revert_suggestions(
             field is read-only; nothing is changed.
         RunError: if there is no such run, or its label field was deleted.
     """
-    wanted = None if ids is None else sample_ids(ids)
     review = open_review(samples, brain_key, "suspiciousness")
+    wanted = None if ids is None else item_ids(review, ids)
     check_writable(review)
     name, original = review.config.label_field, review.own.original_label
     if wanted is None:
         query = {original: {"$ne": None}}
-        rows = find(review, scope(samples), query, name, original)
+        rows = find(review, scope(review, samples), query, name, original)
         found = {str(document["_id"]): document for document in rows}
     else:
         found = find_scored(review, wanted, name, original)
     uncorrected = [i for i, d in found.items() if d.get(original) is None]
-    edited, updates = [], {}
+    edited, updates, how = [], {}, relabelling(review)
     for one in found.keys() - set(uncorrected):
         document = found[one]
-        if is_as_applied(one, document[original], document.get(name)):
-            updates[one] = _reverting(review, document)
+        if how.is_as_applied(document):
+            updates[one] = how.reverting(document)
         else:
             edited.append(one)
-    edited += _write(review, updates, applied=False)
+    edited += _write(review, found, updates, applied=False)
     order = [one for one in found if one in set(edited)]
     return Reverted(len(found) - len(uncorrected) - len(order), order, uncorrected)
 
 
-def _reverting(review: Review, document: Mapping[str, Any]) -> UpdateOne:
-    name, original = review.config.label_field, review.own.original_label
-    now = datetime.now(timezone.utc)
-    return UpdateOne(
-        {"_id": document["_id"], name: document[name], original: {"$ne": None}},
-        [
-            {"$set": {name: f"${original}", "last_modified_at": now}},
-            {"$unset": original},
-        ],
-    )
-
-
 def _write(
-    review: Review, updates: Mapping[str, UpdateOne], *, applied: bool
+    review: Review,
+    items: Mapping[str, Item],
+    updates: Mapping[str, UpdateOne],
+    *,
+    applied: bool,
 ) -> list[str]:
-    """Writes; returns the ids of the samples that another hand had changed."""
+    """Writes; returns the ids of the items that another hand had changed."""
     missing: list[str] = []
     for part in batches(list(updates)):
         some = [updates[one] for one in part]
@@ -305,5 +262,5 @@ def _write(
         if done.matched_count < len(part):
             kept = {review.own.original_label: None if applied else {"$ne": None}}
             missing += [str(document["_id"]) for document in find(review, part, kept)]
-    refresh_samples(review, list(updates))
+    refresh_samples(review, [items[one] for one in updates])
     return missing

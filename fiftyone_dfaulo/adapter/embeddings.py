@@ -8,10 +8,19 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 import numpy as np
 
+from fiftyone_dfaulo.adapter.object_embeddings import (
+    has_attribute,
+    object_ids,
+    read_attribute,
+    read_patches_run,
+)
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.errors import InputError
 
 NO_EMBEDDING = "no embedding"
-"""Reason for leaving out a sample that has none."""
+"""Reason for leaving out a sample, or object, that has none."""
+
+_SAMPLES = Place("")
 
 _RUN_TYPES = ("similarity", "visualization")
 _BATCH = 10_000
@@ -31,11 +40,12 @@ class EmbeddingSource(NamedTuple):
     detail: str
 
 
-def list_embeddings(samples: Any) -> list[EmbeddingSource]:
-    """The fields and brain runs that hold an embedding for whole samples.
+def list_embeddings(samples: Any, place: Place = _SAMPLES) -> list[EmbeddingSource]:
+    """The fields and brain runs that hold an embedding for each sample, or object.
 
     Args:
         samples: a dataset or view.
+        place: where the items lie; of objects, attributes count as fields.
 
     Returns:
         fields first, each kind in the order of the dataset.
@@ -49,39 +59,59 @@ def list_embeddings(samples: Any) -> list[EmbeddingSource]:
     points = {getattr(config, "points_field", None) for config in runs.values()}
     fields = [
         EmbeddingSource(name, "field", type(field).__name__)
-        for name, field in samples.get_field_schema().items()
+        for name, field in _schema(samples, place).items()
         if _can_hold_vectors(field) and name not in points
     ]
     return fields + [
         EmbeddingSource(key, "brain run", config.type)
         for key, config in runs.items()
-        if _run_problem(config) is None
+        if _run_problem(config, place) is None
     ]
 
 
-def check_embeddings(samples: Any, embeddings: Any) -> None:
+def _schema(samples: Any, place: Place) -> dict[str, Any]:
+    """The fields of the samples, or the attributes of the objects that have no box."""
+    if place.list_path is None:
+        return dict(samples.get_field_schema())
+    field = samples._root_dataset.get_field(place.list_path, leaf=True)
+    schema = field.get_field_schema()
+    return {name: f for name, f in schema.items() if name not in _NO_EMBEDDINGS}
+
+
+_NO_EMBEDDINGS = ("bounding_box", "mask", "points")
+
+
+def check_embeddings(samples: Any, embeddings: Any, place: Place = _SAMPLES) -> None:
     """Makes sure that the source exists and is of the right kind and shape.
 
     Raises:
         InputError: as :func:`read_embeddings`, apart from what only the values tell.
     """
     if isinstance(embeddings, str):
-        _find_source(samples, embeddings)
+        _find_source(samples, embeddings, place)
     else:
-        _check_array(embeddings, len(samples))
+        _check_array(embeddings, len(_everyone(samples, place)), place)
+
+
+def _everyone(samples: Any, place: Place) -> list[str]:
+    """Ids of all items, labelled or not, in the order of the samples."""
+    if place.list_path is None:
+        return list(samples.values("id"))
+    return object_ids(samples, place)
 
 
 def read_embeddings(
-    samples: Any, embeddings: Any, ids: Sequence[str]
+    samples: Any, embeddings: Any, ids: Sequence[str], place: Place = _SAMPLES
 ) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Reads the embeddings of some samples.
+    """Reads the embeddings of some samples, or objects.
 
     Args:
-        samples: a dataset or view of N samples.
-        embeddings: name of a field of vectors, key of a brain run that has
-            embeddings (a similarity index, or a visualization made from a field or an
-            index), or an (N, D) array in the order of ``samples``.
-        ids: ids of the samples to read, all of them in ``samples``.
+        samples: a dataset or view of N samples, or objects.
+        embeddings: name of a field, or an attribute, of vectors, key of a brain run
+            that has embeddings (a similarity index, or a visualization made from a
+            field or an index), or an (N, D) array in the order of ``samples``.
+        ids: ids of the items to read, all of them in ``samples``.
+        place: where the items lie.
 
     Returns:
         the embeddings, float32 (M, D); the positions in ``ids`` that they belong to,
@@ -93,20 +123,21 @@ def read_embeddings(
             number; if no sample has an embedding; if all embeddings are the same.
     """
     if not isinstance(embeddings, str):
-        array = _check_array(embeddings, len(samples))
-        row = {sample_id: n for n, sample_id in enumerate(samples.values("id"))}
+        everyone = _everyone(samples, place)
+        array = _check_array(embeddings, len(everyone), place)
+        row = {one: n for n, one in enumerate(everyone)}
         with np.errstate(over="ignore"):  # infinity is reported below
             array = array[[row[i] for i in ids]].astype(np.float32)
         _check_finite(array, ids, "embeddings")
         _check_differ(array, "embeddings")
         return array, np.arange(len(ids)), {}
-    kind, name = _find_source(samples, embeddings)
-    batches = (_read_field if kind == "field" else _read_run)(samples, name, ids)
+    kind, name = _find_source(samples, embeddings, place)
+    batches = _read(samples, place, kind, name, ids)
     array, kept = _collect(batches, embeddings)
     if not len(kept):
         raise InputError(
             f"embeddings={embeddings!r} holds no embedding for any of the {len(ids)} "
-            "labelled samples; compute them first, or pass another source"
+            f"labelled {place.noun}s; compute them first, or pass another source"
         )
     _check_finite(array, [ids[n] for n in kept], f"{kind} {embeddings!r}")
     _check_differ(array, f"{kind} {embeddings!r}")
@@ -120,39 +151,47 @@ def _can_hold_vectors(field: Any) -> bool:
     return isinstance(field, (fo.VectorField, fo.ArrayField))
 
 
-def _find_source(samples: Any, name: str) -> tuple[str, str]:
+def _find_source(samples: Any, name: str, place: Place) -> tuple[str, str]:
     """Resolves a name to ``("field", name)`` or ``("brain run", key)``."""
     dataset = samples._root_dataset
-    field = samples.get_field_schema().get(name)
+    if place.list_path and name.startswith(place.path("")):
+        name = name.removeprefix(place.path(""))
+    field = _schema(samples, place).get(name)
     if field is not None:
         if _can_hold_vectors(field):
             return "field", name
         raise InputError(
             f"embeddings={name!r} is a {type(field).__name__}; expected a field of "
-            f"vectors. {_choices(samples)}"
+            f"vectors. {_choices(samples, place)}"
         )
     if not dataset.has_brain_run(name):
+        if place.list_path and has_attribute(samples, place, name):
+            return "field", name  # what it holds is seen when it is read
         raise InputError(
-            f"embeddings={name!r} is neither a field of these samples nor a brain run "
-            f"of the dataset. {_choices(samples)}"
+            f"embeddings={name!r} is neither a field of these {place.noun}s nor a "
+            f"brain run of the dataset. {_choices(samples, place)}"
         )
     config = dataset.get_brain_info(name).config
-    problem = _run_problem(config)
+    problem = _run_problem(config, place)
     if problem:
-        raise InputError(f"embeddings={name!r} {problem}. {_choices(samples)}")
+        raise InputError(f"embeddings={name!r} {problem}. {_choices(samples, place)}")
     if getattr(config, "embeddings_field", None):
-        return _find_source(samples, config.embeddings_field)
+        return _find_source(samples, config.embeddings_field, place)
     if config.type == "visualization":
-        return _find_source(samples, config.similarity_index)
+        return _find_source(samples, config.similarity_index, place)
     return "brain run", name
 
 
-def _run_problem(config: Any) -> str | None:
-    """Why a brain run has no embeddings of samples; None if it has."""
+def _run_problem(config: Any, place: Place) -> str | None:
+    """Why a brain run has no embeddings of these items; None if it has."""
     if config.type not in _RUN_TYPES:
         return f"is a brain run of type {config.type!r}, which has no embeddings"
-    if config.patches_field:
-        return f"is a brain run on the patches in {config.patches_field!r}, not images"
+    wanted = place.label_field if place.list_path else None
+    if config.patches_field and config.patches_field != wanted:
+        other = f"the patches in {wanted!r}" if wanted else "images"
+        return f"is a brain run on the patches in {config.patches_field!r}, not {other}"
+    if wanted and not config.patches_field:
+        return f"is a brain run on images, not on the patches in {wanted!r}"
     if config.type == "visualization" and not (
         config.embeddings_field or config.similarity_index
     ):
@@ -163,12 +202,13 @@ def _run_problem(config: Any) -> str | None:
     return None
 
 
-def _choices(samples: Any) -> str:
-    names = ", ".join(f"{s.name} ({s.kind})" for s in list_embeddings(samples))
+def _choices(samples: Any, place: Place) -> str:
+    found = list_embeddings(samples, place)
+    names = ", ".join(f"{s.name} ({s.kind})" for s in found)
     return f"Embeddings here: {names or 'none'}"
 
 
-def _check_array(embeddings: Any, count: int) -> np.ndarray:
+def _check_array(embeddings: Any, count: int, place: Place) -> np.ndarray:
     try:
         array = np.asarray(embeddings)
         real = np.issubdtype(array.dtype, np.floating) or np.issubdtype(
@@ -182,8 +222,8 @@ def _check_array(embeddings: Any, count: int) -> np.ndarray:
     if array.ndim != 2 or array.shape[0] != count or array.shape[1] == 0 or not real:
         raise InputError(
             f"embeddings has the shape {array.shape} and the type {array.dtype}; "
-            f"expected numbers of shape ({count}, D), one row for each of the samples "
-            "in their order"
+            f"expected numbers of shape ({count}, D), one row for each of the "
+            f"{place.noun}s in their order"
         )
     return array
 
@@ -208,6 +248,16 @@ def _check_differ(array: np.ndarray, source: str) -> None:
             f"all {len(array)} embeddings from {source} are the same, which tells "
             "nothing about labels; compute them again, or pass another source"
         )
+
+
+def _read(
+    samples: Any, place: Place, kind: str, name: str, ids: Sequence[str]
+) -> Iterator[Batch]:
+    if place.list_path is None:
+        return (_read_field if kind == "field" else _read_run)(samples, name, ids)
+    if kind == "field":
+        return read_attribute(samples, place, name, ids)
+    return read_patches_run(samples, name, ids)
 
 
 def _read_field(samples: Any, name: str, ids: Sequence[str]) -> Iterator[Batch]:
@@ -251,7 +301,8 @@ def _collect(batches: Iterator[Batch], name: str) -> tuple[np.ndarray, np.ndarra
     if len(widths) > 1:
         raise InputError(_uneven(name, widths))
     array = np.concatenate(blocks[1:]) if positions else blocks[0]
-    return array, np.array(positions, np.int64)
+    order = np.argsort(positions) if positions else slice(0)
+    return array[order], np.array(positions, np.int64)[order]
 
 
 def _stack(vectors: list[np.ndarray], name: str) -> np.ndarray:

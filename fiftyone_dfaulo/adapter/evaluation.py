@@ -11,6 +11,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.fault_records import find_record
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
+    check_of_samples,
     find,
     load_results,
     open_review,
@@ -108,10 +109,11 @@ def evaluate_ranking(
 
     Raises:
         InputError: if the field does not exist, is of another type, or all ranked
-            samples are faults, or none is.
+            samples are faults, or none is; or if the run has scored objects.
         RunError: if there is no such run, or a field of it was deleted.
     """
     review = open_review(samples, brain_key, "suspiciousness")
+    check_of_samples(review)
     check_fault_field(review.dataset, fault_field)
     score = review.fields.suspiciousness
     truth = _read_truth(review, samples, fault_field)
@@ -178,7 +180,7 @@ def _read_truth(review: Review, samples: Any, fault_field: str) -> list[_Truth]:
     """The samples whose truth is known, by id."""
     score, label = review.fields.suspiciousness, review.config.label_field
     known = {fault_field: {"$ne": None}}
-    found = find(review, scope(samples), known, score, fault_field, label)
+    found = find(review, scope(review, samples), known, score, fault_field, label)
     documents = {str(document["_id"]): document for document in found}
     kind = _kind(review.dataset.get_field(fault_field))
     scored = {} if kind is fo.BooleanField else _scored_labels(review)

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, TextIO
 
+from fiftyone_dfaulo.adapter.corrections import suggested
 from fiftyone_dfaulo.adapter.reviewing import Review, find, open_review, scope
 from fiftyone_dfaulo.errors import InputError
 
@@ -26,7 +27,7 @@ COLUMNS = (
 def export_review(
     samples: Any, path: str | os.PathLike[str], brain_key: str = "dfaulo"
 ) -> int:
-    """Writes the samples that have a verdict to a file, most suspicious first.
+    """Writes the samples, or objects, with a verdict to a file, most suspicious first.
 
     A row holds ``id``, ``filepath``, ``label`` (as it is now), ``suggestion``,
     ``score``, ``reasons`` and ``verdict``. In CSV the reasons are joined by ``"; "``;
@@ -67,13 +68,14 @@ def export_review(
 def _rows(review: Review, samples: Any) -> list[dict[str, Any]]:
     fields, label = review.fields, review.config.label_field
     query = {fields.verdict: {"$ne": None}}
-    found = find(review, scope(samples), query, "filepath", label, *fields)
+    within = scope(review, samples)
+    found = find(review, within, query, "filepath", label, *fields)
     rows = [
         {
             "id": str(document["_id"]),
             "filepath": document["filepath"],
             "label": (document.get(label) or {}).get("label"),
-            "suggestion": (document.get(fields.suggestion) or {}).get("label"),
+            "suggestion": suggested(document.get(fields.suggestion)),
             "score": document.get(fields.suspiciousness),
             "reasons": document.get(fields.reasons) or [],
             "verdict": document[fields.verdict],

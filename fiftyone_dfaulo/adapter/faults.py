@@ -172,7 +172,7 @@ def _draw(samples: Any, request: Injection) -> _Draft:
             f"rate={request.rate} plants no fault: the largest class has {largest} "
             "samples; pass a higher rate, or more samples"
         )
-    shapes = read_shapes(labelled.paths, plan)
+    shapes = read_shapes(labelled.files, plan)
     return _Draft(labelled, plan, shapes, rng)
 
 
@@ -222,7 +222,7 @@ def _plant(
         ids = draft.labelled.ids
         targets = {n: folder / f"{ids[n]}.png" for n in draft.plan.images}
         write_images(
-            draft.labelled.paths, draft.plan, draft.shapes, draft.rng, targets, told
+            draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, told
         )
     _write(dataset, request, draft, fields, targets)
 
@@ -261,7 +261,7 @@ def _change(
     change[fields.fault] = True
     if target is not None:
         change["filepath"] = str(target)
-        change[fields.original_filepath] = labelled.paths[n]
+        change[fields.original_filepath] = labelled.files[n]
     if new != labelled.labels[n]:
         change[f"{request.label_field}.label"] = labelled.classes[new]
     return change

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fiftyone_dfaulo.adapter.reviewing import open_review
+from fiftyone_dfaulo.adapter.reviewing import check_of_samples, open_review
 from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -38,14 +38,15 @@ def save_gallery(
         the path of the file.
 
     Raises:
-        InputError: if ``top`` is out of range, the name ends otherwise, or its folder
-            does not exist.
+        InputError: if ``top`` is out of range, the name ends otherwise, its folder does
+            not exist, or the run has scored objects.
         RunError: if there is no such run, a field of it was deleted, or none of the
             samples has a score.
     """
     target = _check_path(path)
     _check_top(top)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
+    check_of_samples(review)
     names, label = review.fields, review.config.label_field
     paths = ("filepath", f"{label}.label", f"{names.suggestion}.label", names[0])
     view = suspicious_view(samples, brain_key, limit=top)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiftyone_dfaulo.adapter.runs import (
-    DFauLoConfig,
-    field_names,
-    own_fields,
-    review_names,
-)
+from fiftyone_dfaulo.adapter.places import Place
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig, all_names, own_fields
 from fiftyone_dfaulo.errors import RunError
 
 
@@ -18,12 +14,19 @@ def unfinished_key(brain_key: str) -> str:
     return f"{brain_key}_unfinished"
 
 
-def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
+def check_key(
+    dataset: Any,
+    brain_key: Any,
+    *,
+    place: Place | None = None,
+    overwrite: bool = False,
+) -> None:
     """Makes sure that a run can be written under this key.
 
     Args:
         dataset: the dataset, reloaded.
         brain_key: the key.
+        place: where the items that the run scores lie; None if these are samples.
         overwrite: whether a run that holds verdicts may be replaced.
 
     Raises:
@@ -51,8 +54,8 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
     taken = [
         name
         for key in (brain_key, spare)
-        for name in (*field_names(key), *review_names(key))
-        if dataset.has_sample_field(name) and name not in owned
+        for name in all_names(key, place or Place(""))
+        if name not in owned and _exists(dataset, name)
     ]
     if taken:
         raise RunError(
@@ -62,6 +65,16 @@ def check_key(dataset: Any, brain_key: Any, *, overwrite: bool = False) -> None:
         )
     if not overwrite:
         check_no_review(dataset, brain_key)
+
+
+def _exists(dataset: Any, name: str) -> bool:
+    """Whether there is such a field, or such an attribute, declared or not."""
+    if dataset.has_sample_field(name):
+        return True
+    if "." not in name:
+        return False
+    query = {name: {"$exists": True}}
+    return dataset._sample_collection.find_one(query, {"_id": True}) is not None
 
 
 def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
@@ -85,7 +98,7 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
     if not dataset.has_brain_run(brain_key):
         return
     config = dataset.get_brain_info(brain_key).config
-    verdicts = _count(dataset, config.run_fields.verdict)
+    verdicts = _count(dataset, config, config.run_fields.verdict)
     if verdicts:
         raise RunError(
             f"brain run {brain_key!r} holds {verdicts} verdicts, which replacing it "
@@ -93,15 +106,16 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
         )
     if config.review_fields is None:
         return
-    originals = _count(dataset, config.review_fields.original_label)
+    originals = _count(dataset, config, config.review_fields.original_label)
     if originals:
         raise RunError(
             f"brain run {brain_key!r} holds the original labels of {originals} "
-            "corrected samples, which replacing it would delete; revert_suggestions "
-            "first, pass another brain_key to keep them, or overwrite=True"
+            f"corrected {config.place.noun}s, which replacing it would delete; "
+            "revert_suggestions first, pass another brain_key to keep them, or "
+            "overwrite=True"
         )
 
 
-def _count(dataset: Any, field: str) -> int:
-    """Samples with a value, counted in all slices of a grouped dataset."""
-    return int(dataset._sample_collection.count_documents({field: {"$ne": None}}))
+def _count(dataset: Any, config: DFauLoConfig, name: str) -> int:
+    """Items with a value, counted in all slices of a grouped dataset."""
+    return config.place.count(dataset._sample_collection, {name: {"$ne": None}})

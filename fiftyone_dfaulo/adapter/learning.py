@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numbers
-from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
-from bson import ObjectId
-from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.corrections import is_as_applied
+from fiftyone_dfaulo.adapter.relabelling import relabelling
 from fiftyone_dfaulo.adapter.review_state import (
     ReviewState,
     edited_ids,
@@ -68,17 +65,14 @@ def _learn(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
 
 
 def _write_scores(review: Review, ids: list[str], scores: np.ndarray) -> None:
-    now = datetime.now(timezone.utc)
-    name = review.fields.suspiciousness
-    for part in batches(list(zip(ids, scores.tolist()))):
-        updates = [
-            UpdateOne(
-                {"_id": ObjectId(one)}, {"$set": {name: x, "last_modified_at": now}}
-            )
-            for one, x in part
-        ]
-        review.collection.bulk_write(updates, ordered=False)
-    refresh_samples(review, None if len(ids) > 1_000 else ids)
+    name, items = (
+        review.fields.suspiciousness,
+        review.place.locate(review.collection, ids),
+    )
+    rows = [(items[i], {name: x}) for i, x in zip(ids, scores.tolist()) if i in items]
+    for part in batches(rows):
+        review.collection.bulk_write(review.place.fill(part), ordered=False)
+    refresh_samples(review, None if len(ids) > 1_000 else items.values())
 
 
 def review_status(
@@ -95,8 +89,8 @@ def review_status(
         a JSON-serializable dict:
 
         ==================  =========================================================
-        ``scored``          samples of the run that still exist
-        ``faulty``,         samples by verdict; ``faulty`` is also the number of
+        ``scored``          samples, or objects, of the run that still exist
+        ``faulty``,         them by verdict; ``faulty`` is also the number of
         ``correct``,        faults found
         ``unchecked``
         ``found``           faults found so far
@@ -105,8 +99,8 @@ def review_status(
         ``left``            how many of them are not found yet, about
         ``precision``       share of faulty among the checked; None before any verdict
         ``expected_next``   faults to expect in the next batch
-        ``corrected``       samples whose label was replaced by ``apply_suggestions``
-        ``stale``,          number and ids of the samples whose label was edited, or
+        ``corrected``       labels that were replaced by ``apply_suggestions``
+        ``stale``,          number and ids of those whose label was edited, or
         ``stale_ids``       removed, since the run, otherwise than by it
         ==================  =========================================================
 
@@ -167,8 +161,9 @@ def describe_state(
 def _corrected(review: Review) -> tuple[set[str], int]:
     """Ids of the samples whose label is as it was applied; number of all corrected."""
     label, original = review.config.label_field, review.own.original_label
-    if not review.dataset.has_sample_field(original):
+    if not review.dataset.has_sample_field(review.place.path(original)):
         return set(), 0
     found = list(find(review, None, {original: {"$ne": None}}, label, original))
-    same = [d for d in found if is_as_applied(d["_id"], d[original], d.get(label))]
+    is_as_applied = relabelling(review).is_as_applied
+    same = [document for document in found if is_as_applied(document)]
     return {str(d["_id"]) for d in same}, len(found)

@@ -1,11 +1,13 @@
-"""Reads a dataset or view: checks that it can be used, and its ids, paths and labels.
+"""Reads a dataset or view: checks that it can be used, and its ids, images and labels.
 
-Everything is read by sample id, so any order, filter or limit of a view will do.
+Everything is read by id, so any order, filter or limit of a view will do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import fiftyone as fo
@@ -19,7 +21,10 @@ from fiftyone_dfaulo.adapter.embeddings import (
     read_embeddings,
 )
 from fiftyone_dfaulo.adapter.fault_records import true_label_fields
+from fiftyone_dfaulo.adapter.objects import LISTS, read_objects
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.runs import DFauLo
+from fiftyone_dfaulo.engine.decoding import Crop, Source
 from fiftyone_dfaulo.errors import InputError
 
 __all__ = [
@@ -29,6 +34,7 @@ __all__ = [
     "check_label_field",
     "check_samples",
     "list_embeddings",
+    "find_place",
     "list_label_fields",
     "read_embeddings",
     "read_labels",
@@ -36,32 +42,44 @@ __all__ = [
 
 
 class Labelled(NamedTuple):
-    """The labelled samples of a dataset or view, in the order of their ids.
+    """The labelled items of a dataset or view: samples, or objects in samples.
+
+    They are in the order of their ids, objects in that of their samples' first.
 
     Attributes:
-        ids: sample ids of the N labelled samples, each once.
-        paths: paths of their images.
+        ids: ids of the N labelled items, each once.
+        paths: their images, or parts of images.
         labels: int64 (N,), index into ``classes``.
         classes: names of the classes that occur, sorted.
-        unlabeled: ids of the samples without a label.
+        unlabeled: ids of the items without a label.
+        unreadable: id of each item that has no place in its image to the reason.
     """
 
     ids: list[str]
-    paths: list[str]
+    paths: Sequence[Source]
     labels: np.ndarray
     classes: list[str]
     unlabeled: list[str]
+    unreadable: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of the image files that the items are in."""
+        return [p.path if isinstance(p, Crop) else p for p in self.paths]
 
 
 def check_samples(samples: Any) -> None:
-    """Makes sure that these are images, one a sample, and that there are some.
+    """Makes sure that these are images, or patches of some, and that there are some.
+
+    Of a grouped dataset, it is the samples of the active slice.
 
     Args:
         samples: a dataset or view.
 
     Raises:
         InputError: if it is neither, is empty, holds other media than images, or its
-            samples are parts of others (patches, frames, clips, groups).
+            samples are parts of others (frames, clips, groups by a field, or pairs of
+            patches).
     """
     if not isinstance(samples, SampleCollection):
         raise InputError(
@@ -79,10 +97,10 @@ def check_samples(samples: Any) -> None:
 
 
 def _kind_problem(samples: Any) -> str | None:
-    if samples._is_patches:
+    if samples._is_patches and not isinstance(samples._patches_stage, fo.ToPatches):
         return (
-            "this is a view of patches; scoring works on whole images. Export the "
-            "patches as images, load them as a dataset of their own, and use that"
+            "this is a view of evaluation patches; pass the dataset, or a view by "
+            "to_patches() of the field with the labels"
         )
     if samples._is_frames:
         return (
@@ -101,15 +119,7 @@ def _media_problem(samples: Any) -> str | None:
     if media_type in (None, "image"):  # None: no samples yet
         return None
     if media_type == "group":
-        types = samples.group_media_types
-        images = [name for name, kind in types.items() if kind == "image"]
-        if images:
-            return (
-                "the dataset is grouped; pass one slice of images, such as "
-                f"dataset.select_group_slices({images[0]!r}). Slices of images: "
-                f"{', '.join(images)}"
-            )
-        return "the dataset is grouped and none of its slices holds images"
+        return _group_problem(samples)
     if media_type == "video":
         return (
             "the samples are videos; scoring works on images only. Pass an image "
@@ -119,26 +129,69 @@ def _media_problem(samples: Any) -> str | None:
     return f"the samples are of media type {media_type!r}; scoring works on images only"
 
 
-def list_label_fields(samples: Any) -> dict[str, int]:
-    """The fields that can be scored: Classification fields of the samples themselves.
+def _group_problem(samples: Any) -> str | None:
+    """Of a grouped dataset it is the active slice that is scored."""
+    types, active = samples.group_media_types, samples.group_slice
+    if types.get(active) == "image":
+        return None
+    images = [name for name, kind in types.items() if kind == "image"]
+    if not images:
+        return "the dataset is grouped and none of its slices holds images"
+    return (
+        f"the active slice {active!r} of the grouped dataset holds "
+        f"{types.get(active)!r}; set its group_slice to one of images, such as "
+        f"{images[0]!r}. Slices of images: {', '.join(images)}"
+    )
 
-    The suggestions that earlier DFauLo runs wrote, and the true labels of planted
-    faults, are not among them.
+
+def list_label_fields(samples: Any) -> dict[str, int]:
+    """The fields that can be scored, of the samples themselves.
+
+    These are Classification, Detections and Polylines fields. What earlier DFauLo runs
+    wrote, and the true labels of planted faults, are not among them. Of a view of
+    patches, it is the field of the patches.
 
     Args:
         samples: a dataset or view.
 
     Returns:
-        field name to its number of samples that have a label, in the order of the
-        schema.
+        field name to its number of labels, in the order of the schema.
     """
-    schema = samples.get_field_schema(
-        ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification
-    )
-    others = {*_fields_of_runs(samples), *true_label_fields(samples._root_dataset)}
-    names = [name for name in schema if name not in others]
-    counts = samples.aggregate([fo.Count(f"{name}.label") for name in names])
-    return dict(zip(names, counts))
+    if samples._is_patches:
+        field = samples._patches_stage.field
+        return {field: samples.count(f"{field}.label")}
+    owned = {*_fields_of_runs(samples), *true_label_fields(samples._root_dataset)}
+    places: dict[str, Place] = {}
+    for name, field in samples.get_field_schema().items():
+        place = _place(name, getattr(field, "document_type", None))
+        if place and name not in owned:
+            places[name] = place
+    paths = [f"{place.list_path or name}.label" for name, place in places.items()]
+    counts = samples.aggregate([fo.Count(path) for path in paths])
+    return dict(zip(places, counts))
+
+
+def _place(name: str, kind: Any) -> Place | None:
+    """Where the items of a field of this type lie; None if it cannot be scored."""
+    if kind is None:
+        return None
+    if issubclass(kind, fo.Classification):
+        return Place(name)
+    lists = [part for type_, part in LISTS.items() if issubclass(kind, type_)]
+    return Place(name, f"{name}.{lists[0]}") if lists else None
+
+
+def find_place(samples: Any, label_field: str) -> Place:
+    """Where the items that have this field's labels lie: samples, or objects.
+
+    Args:
+        samples: a dataset or view.
+        label_field: a field that :func:`check_label_field` accepts.
+    """
+    field = samples._root_dataset.get_field(label_field)
+    place = _place(label_field, field.document_type)
+    assert place is not None
+    return place
 
 
 def _fields_of_runs(samples: Any) -> dict[str, str]:
@@ -151,32 +204,56 @@ def _fields_of_runs(samples: Any) -> dict[str, str]:
     }
 
 
-def check_label_field(samples: Any, label_field: Any) -> None:
-    """Makes sure that this is a Classification field of the samples.
+def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) -> None:
+    """Makes sure that this is a field of labels.
+
+    Args:
+        samples: a dataset or view.
+        label_field: the field.
+        objects: whether the labels may be those of objects, Detections and Polylines,
+            as well as Classifications of whole samples.
 
     Raises:
         InputError: if there is no such field, it is of another type, the view leaves
-            it out, or a DFauLo run writes it.
+            it out or shows patches of another one, or a DFauLo run writes it.
     """
     if not isinstance(label_field, str):
         raise InputError(
             f"label_field={label_field!r} is a {type(label_field).__name__}; "
             "expected the name of a field"
         )
+    if samples._is_patches:
+        _check_patches(samples, label_field, objects)
+        return
     field = samples.get_field_schema().get(label_field)
     if field is None:
         raise InputError(_missing_field(samples, label_field))
     kind = getattr(field, "document_type", type(field))
-    if not issubclass(kind, fo.Classification):
+    place = _place(label_field, kind)
+    if place is None or (place.list_path and not objects):
+        expected = ", Detections or Polylines" if objects else ""
         raise InputError(
             f"label_field={label_field!r} is a {kind.__name__} field; expected a "
-            f"Classification field. {_choices(samples)}"
+            f"Classification{expected} field. {_choices(samples)}"
         )
     owner = _fields_of_runs(samples).get(label_field)
     if owner is not None:
         raise InputError(
             f"label_field={label_field!r} is written by the DFauLo run {owner!r}; "
             f"pass the field with the given labels. {_choices(samples)}"
+        )
+
+
+def _check_patches(samples: Any, label_field: str, objects: bool) -> None:
+    if not objects:
+        raise InputError("this is a view of patches; pass one of whole images")
+    shown = samples._patches_stage.field
+    kind = getattr(samples.get_field(shown), "document_type", type(None))
+    if shown != label_field or not issubclass(kind, (fo.Detection, fo.Polyline)):
+        raise InputError(
+            f"this view shows patches of {shown!r}; pass the dataset, or a view by "
+            f"to_patches() of the Detections or Polylines field with the labels, not "
+            f"of label_field={label_field!r}"
         )
 
 
@@ -192,32 +269,35 @@ def _missing_field(samples: Any, label_field: str) -> str:
 
 def _choices(samples: Any) -> str:
     names = ", ".join(list_label_fields(samples))
-    return f"Classification fields here: {names or 'none'}"
+    return f"Label fields here: {names or 'none'}"
 
 
 def read_labels(samples: Any, label_field: str) -> Labelled:
-    """Reads ids, paths and labels, and sets the samples without a label apart.
+    """Reads ids, images and labels, and sets apart what has no label.
 
-    A sample that a view holds twice (``concat``) is read once. They come in the order
-    of their ids, so that a sorted view gives the same scores as an unsorted one.
+    What a view holds twice (``concat``) is read once. All comes in the order of the
+    ids, so that a sorted view gives the same scores as an unsorted one.
 
     Args:
         samples: a dataset or view that :func:`check_samples` accepts.
         label_field: a field that :func:`check_label_field` accepts.
 
     Raises:
-        InputError: if no sample has a label, or all have the same.
+        InputError: if nothing has a label, or all have the same; or if two objects
+            have the same id.
     """
-    rows = zip(*samples.values(["id", "filepath", f"{label_field}.label"]))
-    unique = {i: (path, label) for i, path, label in sorted(rows, key=itemgetter(0))}
-    unlabeled = [i for i, (_, label) in unique.items() if label is None]
-    labelled = {i: row for i, row in unique.items() if row[1] is not None}
+    place = find_place(samples, label_field)
+    unreadable: dict[str, str] = {}
+    rows: Sequence[tuple[str, Source, str | None]]
+    if place.list_path is None:
+        rows = [*zip(*samples.values(["id", "filepath", f"{label_field}.label"]))]
+        rows = [*{row[0]: row for row in sorted(rows, key=itemgetter(0))}.values()]
+    else:
+        rows, unreadable = read_objects(samples, place)
+    labelled = [(one, path, label) for one, path, label in rows if label is not None]
     if not labelled:
-        raise InputError(
-            f"none of the {len(unique)} samples has a label in {label_field!r}; "
-            f"label some, or pass another field. {_choices(samples)}"
-        )
-    names = [label for _, label in labelled.values()]
+        raise InputError(_none_labelled(samples, place, len(rows), unreadable))
+    names = [label for _, _, label in labelled]
     classes = sorted(set(names))
     if len(classes) < 2:
         raise InputError(
@@ -226,9 +306,23 @@ def read_labels(samples: Any, label_field: str) -> Labelled:
         )
     number = {name: index for index, name in enumerate(classes)}
     return Labelled(
-        ids=list(labelled),
-        paths=[path for path, _ in labelled.values()],
+        ids=[one for one, _, _ in labelled],
+        paths=[path for _, path, _ in labelled],
         labels=np.array([number[name] for name in names], np.int64),
         classes=classes,
-        unlabeled=unlabeled,
+        unlabeled=[one for one, _, label in rows if label is None],
+        unreadable=unreadable,
+    )
+
+
+def _none_labelled(
+    samples: Any, place: Place, count: int, unreadable: dict[str, str]
+) -> str:
+    bad = ""
+    if unreadable:
+        one, reason = next(iter(unreadable.items()))
+        bad = f"; {len(unreadable)} more cannot be used, the first {one}: {reason}"
+    return (
+        f"none of the {count} {place.noun}s has a label in {place.label_field!r}{bad}; "
+        f"label some, or pass another field. {_choices(samples)}"
     )

@@ -6,7 +6,7 @@ neither this module nor the class may ever move or change its name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import fiftyone.core.brain as fob
@@ -39,8 +39,11 @@ _PLAIN = (
 class DFauLoResults(fob.BrainResults):
     """The scores of a run, in the order of the samples' ids.
 
+    Where a run has scored objects, read "object" for "sample" below; objects are in the
+    order of their samples' ids first.
+
     Attributes:
-        ids: sample ids of the N scored samples.
+        ids: ids of the N scored samples.
         labels: int64 (N,), index into ``classes`` of the given label.
         classes: names of the K classes, sorted.
         suspiciousness: float64 (N,), in [0, 1]; higher is more likely a fault. These
@@ -56,7 +59,7 @@ class DFauLoResults(fob.BrainResults):
         signal_names: names of the S signals.
         unlabeled: ids of the samples left out because they have no label.
         unreadable: id to reason of the samples left out because their image, or
-            their embedding, could not be read.
+            their embedding, could not be read, or because their box holds nothing.
         vanished: ids of the samples that were deleted while the run computed.
         estimated_faults: how many of the N samples are probably faults.
         notes: plain sentences to read with the result.
@@ -105,7 +108,7 @@ class DFauLoResults(fob.BrainResults):
         self.notes = list(notes)
         self.seconds = dict(seconds or {})
 
-    def drop_vanished(self, present: set[str]) -> None:
+    def drop_vanished(self, present: Collection[str]) -> None:
         """Moves the samples that no longer exist to ``vanished``.
 
         Args:
@@ -156,8 +159,9 @@ class DFauLoResults(fob.BrainResults):
     def __str__(self) -> str:
         facts = self.summary()
         lines = [
-            f"{facts['scored']} samples scored, about {facts['estimated_faults']} of "
-            f"them probably faults (brain run {self.key!r})"
+            f"{facts['scored']} {self.config.place.noun}s scored, about "
+            f"{facts['estimated_faults']} of them probably faults (brain run "
+            f"{self.key!r})"
         ]
         for name, why in (
             ("unlabeled", "have no label"),

@@ -1,4 +1,4 @@
-"""What the dataset says now about the samples of a run: scores, verdicts, labels."""
+"""What the dataset says now about the items of a run: scores, verdicts, labels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
 
 
 class ReviewState(NamedTuple):
-    """The N samples of the results, in their order."""
+    """The N items of the results, in their order."""
 
-    present: np.ndarray  # bool (N,), whether the sample still exists
+    present: np.ndarray  # bool (N,), whether the item still exists
     scores: np.ndarray  # float64 (N,), NaN where there is none
     verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
     labels: np.ndarray  # object (N,), the label's text, or None
@@ -23,20 +23,15 @@ class ReviewState(NamedTuple):
 
 def read_state(review: Review, results: DFauLoResults) -> ReviewState:
     """Reads it, in one request: half a second for 100,000 samples."""
-    label = review.config.label_field
-    found: list[Any] = list(
-        review.collection.aggregate(
-            [
-                {
-                    "$project": {  # flat: nested documents take longer to decode
-                        "score": f"${review.fields.suspiciousness}",
-                        "verdict": f"${review.fields.verdict}",
-                        "label": f"${label}.label",
-                    }
-                }
-            ]
-        )
-    )
+    label = f"{review.config.label_field}.label"
+    score, verdict = review.fields.suspiciousness, review.fields.verdict
+    flat: dict[str, Any] = {  # nested documents take longer to decode
+        "score": f"${score}",
+        "verdict": f"${verdict}",
+        "label": f"${label}",
+    }
+    stages = review.place.stages(None, {}, score, verdict, label)
+    found: list[Any] = list(review.collection.aggregate([*stages, {"$project": flat}]))
     count = len(results.ids)
     place, known = _places(results.ids, [d["_id"].binary for d in found])
     scores = np.array([d.get("score") for d in found], np.float64)

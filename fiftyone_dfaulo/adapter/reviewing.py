@@ -1,8 +1,12 @@
-"""What each step of a review starts from: the run, checked, and its samples."""
+"""What each step of a review starts from: the run, checked, and its items.
+
+Items are samples, or objects in them: see :mod:`fiftyone_dfaulo.adapter.places`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import fiftyone as fo
@@ -10,8 +14,8 @@ from bson import ObjectId
 from fiftyone.core.collections import SampleCollection
 from fiftyone.core.sample import Sample
 
+from fiftyone_dfaulo.adapter.places import Item, Place
 from fiftyone_dfaulo.adapter.runs import (
-    TOKEN,
     DFauLoConfig,
     DFauLoResults,
     ReviewFields,
@@ -21,35 +25,22 @@ from fiftyone_dfaulo.adapter.runs import (
     own_fields,
     review_names,
 )
+from fiftyone_dfaulo.adapter.schema import add_field
 from fiftyone_dfaulo.errors import InputError, RunError
 
 BATCH = 5_000
-"""How many samples one request to the database writes."""
-
-_IN_ONE_QUERY = 100_000
-
-_SCHEMA: dict[str, dict[str, Any]] = {
-    "history": {
-        "ftype": fo.ListField,
-        "subfield": fo.DictField,
-        "description": "Every verdict on the sample, when and by whom (DFauLo)",
-    },
-    "original_label": {
-        "ftype": fo.EmbeddedDocumentField,
-        "embedded_doc_type": fo.Classification,
-        "description": "The label before it was corrected (DFauLo)",
-    },
-}
+"""How many items one request to the database writes."""
 
 
 class Review(NamedTuple):
-    """A finished run whose samples are reviewed."""
+    """A finished run whose items are reviewed; ``fields`` and ``own`` are theirs."""
 
     dataset: Any
     key: str
     config: DFauLoConfig
     fields: RunFields
     own: ReviewFields
+    place: Place
 
     @property
     def collection(self) -> Any:
@@ -79,9 +70,13 @@ def open_review(samples: Any, brain_key: str, *needed: str) -> Review:
     _refresh(dataset)
     config = load_config(dataset, brain_key)
     own = config.review_fields or review_names(brain_key)
-    review = Review(dataset, brain_key, config, config.run_fields, own)
+    place = config.place
+    if place.top and place.top not in own_fields(dataset, config):
+        place = replace(place, top=None)
+    review = Review(dataset, brain_key, config, config.run_fields, own, place)
     for part in needed:
-        check_run_field(dataset, brain_key, getattr(review.fields, part))
+        path = place.path(getattr(review.fields, part))
+        check_run_field(dataset, brain_key, path)
     return review
 
 
@@ -118,7 +113,8 @@ def add_review_field(review: Review, part: str) -> None:
         RunError: if a field of that name exists that is not the run's.
     """
     dataset, owned = review.dataset, own_fields(review.dataset, review.config)
-    taken = [n for n in review.own if dataset.has_sample_field(n) and n not in owned]
+    paths = [*map(review.place.path, review.own)]
+    taken = [n for n in paths if dataset.has_sample_field(n) and n not in owned]
     if taken:
         raise RunError(
             f"brain run {review.key!r} needs the fields {', '.join(taken)}, which "
@@ -127,57 +123,104 @@ def add_review_field(review: Review, part: str) -> None:
     if review.config.review_fields is None:
         # Owned before they exist: a crash in between leaves nothing behind.
         run = review.config.build()
-        run.save_fields(dataset, review.key, [*run.config.fields, *review.own])
-    name = getattr(review.own, part)
-    if not dataset.has_sample_field(name):
-        info = {TOKEN: review.config.token}
-        dataset.add_sample_field(name, info=info, **_SCHEMA[part])
+        run.save_fields(dataset, review.key, [*run.config.fields, *paths])
+    path = review.place.path(getattr(review.own, part))
+    if not dataset.has_sample_field(path):
+        add_field(dataset, path, part, review.config.token)
 
 
-def sample_ids(ids: Any, name: str = "ids") -> list[str]:
+def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
     """Ids as strings, each once: of a view, of any iterable, or a single one.
 
     Raises:
-        InputError: if these are no ids.
+        InputError: if these are no ids, or a view of samples where objects are meant.
     """
+    noun = review.place.noun
     if isinstance(ids, SampleCollection):
+        if review.place.list_path and not is_patches(ids, review.config):
+            raise InputError(
+                f"{name} is a view of samples, and brain run {review.key!r} is about "
+                f"the objects in them; pass ids of objects, or a view made by "
+                f"to_patches({review.config.label_field!r})"
+            )
         ids = ids.values("id")
     elif isinstance(ids, (str, ObjectId)):
         ids = [ids]
     elif not isinstance(ids, Iterable):
         raise InputError(
-            f"{name} is a {type(ids).__name__}; expected sample ids or a view"
+            f"{name} is a {type(ids).__name__}; expected {noun} ids or a view"
         )
     unique = dict.fromkeys(ids)
     for one in unique:
         if not isinstance(one, (str, ObjectId)):
-            raise InputError(f"{name} holds {one!r}; expected sample ids or a view")
+            raise InputError(f"{name} holds {one!r}; expected {noun} ids or a view")
     return list(dict.fromkeys(map(str, unique)))
 
 
-def scope(samples: Any) -> list[str] | None:
-    """Ids of the samples of a view; None for a dataset, which means all."""
-    return None if isinstance(samples, fo.Dataset) else samples.values("id")
+def check_of_samples(review: Review) -> None:
+    """Makes sure that it is samples that a run has scored.
+
+    Raises:
+        InputError: if it is objects.
+    """
+    if review.place.list_path:
+        raise InputError(
+            f"brain run {review.key!r} has scored the objects in "
+            f"{review.config.label_field!r}, and this works on runs that have scored "
+            "samples only; pass another brain_key"
+        )
+
+
+def is_patches(samples: Any, config: DFauLoConfig) -> bool:
+    """Whether a view shows the objects of a run as patches, one each.
+
+    Raises:
+        InputError: if it shows other patches.
+    """
+    if not samples._is_patches:
+        return False
+    if config.list_path and shows_objects(samples, config.label_field):
+        return True
+    raise InputError(
+        "this view shows patches that this brain run has not scored; it scored the "
+        f"{config.place.noun}s in {config.label_field!r}. Pass the dataset, a view of "
+        "it, or of a run that scored objects a view by to_patches() of that field"
+    )
+
+
+def shows_objects(samples: Any, label_field: str) -> bool:
+    """Whether a view of patches shows the objects of a field, one a patch."""
+    stage = samples._patches_stage
+    kind = getattr(samples.get_field(label_field), "document_type", None)
+    single = kind is not None and issubclass(kind, (fo.Detection, fo.Polyline))
+    return isinstance(stage, fo.ToPatches) and stage.field == label_field and single
+
+
+def scope(review: Review, samples: Any) -> list[str] | None:
+    """Ids of the items of a view; None for a dataset, which means all.
+
+    Raises:
+        InputError: if it is a view of patches that the run has not scored.
+    """
+    if isinstance(samples, fo.Dataset):
+        return None
+    if is_patches(samples, review.config) or review.place.list_path is None:
+        return list(samples.values("id"))
+    return list(samples.values(f"{review.place.list_path}.id", unwind=True))
 
 
 def find(
     review: Review, ids: Sequence[str] | None, query: dict[str, Any], *paths: str
 ) -> Iterator[dict[str, Any]]:
-    """The documents of the samples that match, in whatever group slice.
+    """The items that match, in whatever group slice.
 
     Args:
         review: the run.
-        ids: among these samples; None for all.
-        query: a MongoDB query.
-        *paths: what to read of a sample, besides its id.
+        ids: among these items; None for all.
+        query: a MongoDB query on items.
+        *paths: what to read of an item, besides its id and its sample's.
     """
-    wanted: dict[str, Any] = dict.fromkeys(("_id", *paths), True)
-    if ids is None:
-        yield from review.collection.find(query, wanted)
-        return
-    for part in batches(ids, _IN_ONE_QUERY):
-        some = {"_id": {"$in": [ObjectId(i) for i in part]}, **query}
-        yield from review.collection.find(some, wanted)
+    return review.place.find(review.collection, ids, query, *paths)
 
 
 def batches(values: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
@@ -188,25 +231,25 @@ def batches(values: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]
 def find_scored(
     review: Review, ids: Sequence[str], *paths: str
 ) -> dict[str, dict[str, Any]]:
-    """The documents of these samples, by id, in the order of the ids.
+    """These items, by id, in the order of the ids.
 
     Raises:
         InputError: if the dataset does not hold one of them, or the run has no score
             for it.
     """
-    score = review.fields.suspiciousness
+    score, noun = review.fields.suspiciousness, review.place.noun
     valid = [i for i in ids if ObjectId.is_valid(i)]
     documents = {str(d["_id"]): d for d in find(review, valid, {}, score, *paths)}
     unknown = [i for i in ids if i not in documents]
     if unknown:
         raise InputError(
-            f"dataset {review.dataset.name!r} has no samples with these ids: "
-            f"{_some(unknown)}; nothing was changed"
+            f"dataset {review.dataset.name!r} has no {noun}s with these ids: "
+            f"{_some(unknown)}; nothing was changed" + _advice(review, unknown)
         )
     outside = [i for i in ids if documents[i].get(score) is None]
     if outside:
         raise InputError(
-            f"brain run {review.key!r} has no score for these samples: "
+            f"brain run {review.key!r} has no score for these {noun}s: "
             f"{_some(outside)}; nothing was changed. Leave them out, or run "
             "compute_suspiciousness on them"
         )
@@ -218,6 +261,23 @@ def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:3]) + more
 
 
-def refresh_samples(review: Review, ids: Iterable[str] | None) -> None:
-    """Lets samples that this process holds in memory show what was written."""
+def _advice(review: Review, ids: Sequence[str]) -> str:
+    """What to do if ids of samples were given for those of objects."""
+    one = {"_id": {"$in": [ObjectId(i) for i in ids if ObjectId.is_valid(i)]}}
+    if not review.place.list_path or not review.collection.count_documents(one):
+        return ""
+    return (
+        f". They are samples: pass the ids of objects in {review.place.list_path!r}; "
+        f"in the App, select patches of {review.config.label_field!r}"
+    )
+
+
+def refresh_samples(review: Review, items: Iterable[Item] | None) -> None:
+    """Lets samples that this process holds in memory show what was written.
+
+    Args:
+        review: the run.
+        items: what was written; None for anything.
+    """
+    ids = None if items is None else {str(item["_sample"]) for item in items}
     Sample._reload_docs(review.dataset._sample_collection_name, sample_ids=ids)

@@ -10,16 +10,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import fiftyone.core.brain as fob
+from fiftyone.core.sample import Sample
 
+from fiftyone_dfaulo.adapter.places import Place, move_attributes
 from fiftyone_dfaulo.adapter.results import DFauLoResults
+from fiftyone_dfaulo.adapter.schema import TOKEN, add_field
 from fiftyone_dfaulo.errors import InputError, RunError
 
 __all__ = [
+    "TOKEN",
     "DFauLo",
     "DFauLoConfig",
     "DFauLoResults",
     "ReviewFields",
     "RunFields",
+    "all_names",
     "check_run_field",
     "field_names",
     "load_config",
@@ -27,12 +32,9 @@ __all__ = [
     "review_names",
 ]
 
-TOKEN = "dfaulo_run"
-"""Where a field's ``info`` holds the token of the run that made it."""
-
 
 class RunFields(NamedTuple):
-    """Names of the sample fields that one run writes."""
+    """Names of what one run writes beside each label: fields, or attributes."""
 
     suspiciousness: str
     suggestion: str
@@ -41,7 +43,7 @@ class RunFields(NamedTuple):
 
 
 class ReviewFields(NamedTuple):
-    """Names of the sample fields that a run gets when its review first needs them."""
+    """Names of what a run gets in addition when its review first needs it."""
 
     history: str
     original_label: str
@@ -55,6 +57,13 @@ def field_names(brain_key: str) -> RunFields:
 def review_names(brain_key: str) -> ReviewFields:
     """Names of the fields that the review of a run under this key adds."""
     return ReviewFields(*(f"{brain_key}_{part}" for part in ReviewFields._fields))
+
+
+def all_names(brain_key: str, place: Place) -> list[str]:
+    """Paths of all fields that a run under this key, and its review, may make."""
+    names = (*field_names(brain_key), *review_names(brain_key))
+    top = [names[0]] if place.list_path else []
+    return [*map(place.path, names), *top]
 
 
 def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
@@ -120,12 +129,15 @@ class DFauLoConfig(fob.BrainMethodConfig):
         embeddings: name of the field or key of the brain run that the embeddings
             came from, ``"array"`` where they were passed in, or None.
         versions: package name to version.
-        fields: names of the sample fields that belong to the run: those of
+        fields: paths of the fields that belong to the run: those of
             :class:`RunFields`, and once the review needs one of them those of
             :class:`ReviewFields`; while they are being renamed, the old names followed
-            by the new ones.
+            by the new ones. If objects were scored, these are attributes of theirs,
+            and the sample's maximum is among them.
         complete: whether all results are written.
         token: random string that tells apart two runs under one key.
+        list_path: where in a sample the list of the objects that were scored lies,
+            such as ``"ground_truth.detections"``; None if samples were scored.
         **kwargs: anything that a later version of this package stores.
     """
 
@@ -138,6 +150,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         fields: Sequence[str] = (),
         complete: bool = False,
         token: str | None = None,
+        list_path: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.label_field = label_field
@@ -147,6 +160,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self.fields = list(fields)
         self.complete = complete
         self.token = token
+        self.list_path = list_path
         super().__init__(**kwargs)
 
     @property
@@ -166,23 +180,46 @@ class DFauLoConfig(fob.BrainMethodConfig):
 
     @property
     def run_fields(self) -> RunFields:
-        """Names of the fields that the run writes."""
-        return RunFields(*self.fields[: len(RunFields._fields)])
+        """Names of what the run writes beside each label; see :attr:`place`."""
+        return RunFields(*(self._names()[part] for part in RunFields._fields))
 
     @property
     def review_fields(self) -> ReviewFields | None:
-        """Names of the fields that the review adds; None if it has added none."""
-        start, count = len(RunFields._fields), len(ReviewFields._fields)
-        names = self.fields[start : start + count]
-        if [*map(_part, names)] != [*ReviewFields._fields]:
+        """Names of what the review adds; None if it has added nothing."""
+        names = self._names()
+        if any(part not in names for part in ReviewFields._fields):
             return None
-        return ReviewFields(*names)
+        return ReviewFields(*(names[part] for part in ReviewFields._fields))
+
+    @property
+    def place(self) -> Place:
+        """Where the items that were scored lie, and the run's values beside them."""
+        if self.list_path is None:
+            return Place(self.label_field)
+        top = next((name for name in self.fields if "." not in name), None)
+        score = self._names().get("suspiciousness")
+        return Place(self.label_field, self.list_path, top, score)
+
+    def _names(self) -> dict[str, str]:
+        """Part to name of the items' values; the first that is listed."""
+        names: dict[str, str] = {}
+        for path in self.fields:
+            at, _, name = path.rpartition(".")
+            if at == (self.list_path or ""):
+                names.setdefault(_part(name), name)
+        return names
 
 
 def _part(name: str) -> str:
     """Which of the run's fields this is: its name without the key."""
     parts = (*RunFields._fields, *ReviewFields._fields)
     return next(part for part in parts if name.endswith(f"_{part}"))
+
+
+def _rekeyed(path: str, brain_key: str) -> str:
+    """What a field of a run is called once the run has this key."""
+    at, dot, name = path.rpartition(".")
+    return f"{at}{dot}{brain_key}_{_part(name)}"
 
 
 def own_fields(dataset: Any, config: DFauLoConfig) -> list[str]:
@@ -220,14 +257,13 @@ class DFauLo(fob.BrainMethod):
                 then keeps its fields under their old names.
         """
         dataset = samples._root_dataset
-        parts = dict.fromkeys(map(_part, self.config.fields))
-        new = [f"{new_brain_key}_{part}" for part in parts]
+        new = [*dict.fromkeys(_rekeyed(n, new_brain_key) for n in self.config.fields)]
         if self.config.fields == new:
             return
         own = own_fields(dataset, self.config)
         taken = [
             name
-            for name in (*field_names(new_brain_key), *review_names(new_brain_key))
+            for name in all_names(new_brain_key, self.config.place)
             if dataset.has_sample_field(name) and name not in own
         ]
         if taken:
@@ -235,13 +271,26 @@ class DFauLo(fob.BrainMethod):
                 f"cannot rename the fields of brain run {brain_key!r}: "
                 f"{', '.join(taken)} exist already; choose another key"
             )
-        moves = {
-            name: f"{new_brain_key}_{_part(name)}" for name in own if name not in new
-        }
+        moves = {n: _rekeyed(n, new_brain_key) for n in own if n not in new}
         self.save_fields(dataset, brain_key, [*self.config.fields, *new])
-        if moves:
-            dataset.rename_sample_fields(moves)
+        self._move(dataset, moves)
         self.save_fields(dataset, brain_key, new)
+
+    def _move(self, dataset: Any, moves: Mapping[str, str]) -> None:
+        """Renames fields of the samples and attributes of the objects."""
+        fields = {old: new for old, new in moves.items() if "." not in old}
+        if fields:
+            dataset.rename_sample_fields(fields)
+        attributes = {old: new for old, new in moves.items() if old not in fields}
+        if not attributes:
+            return
+        for old, new in attributes.items():
+            if not dataset.has_sample_field(new):  # a crash may have left both
+                add_field(dataset, new, _part(old), self.config.token)
+        names = {o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in moves.items()}
+        move_attributes(dataset._sample_collection, self.config.list_path, names)
+        dataset.remove_dynamic_sample_fields(list(attributes))
+        Sample._reload_docs(dataset._sample_collection_name)
 
     def cleanup(self, samples: Any, brain_key: str) -> None:
         """Deletes those of the run's fields that exist, and with them the index."""

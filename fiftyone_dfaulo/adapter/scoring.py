@@ -57,7 +57,7 @@ def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
 
     with task.stages.stage(VECTORS):
         vectors, index, missing = read_embeddings(
-            task.samples, task.embeddings, task.labelled.ids
+            task.samples, task.embeddings, task.labelled.ids, task.place
         )
     usable = usable_samples(task.labelled, index, missing)
     with task.stages.stage(SCORING) as report:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import numbers
-from datetime import datetime, timezone
+from collections.abc import Sequence
 from typing import Any
 
-from bson import ObjectId
-from pymongo import UpdateMany
-
+from fiftyone_dfaulo.adapter.places import Item
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
     batches,
@@ -36,7 +34,8 @@ def tag_suspicious(
     """Tags samples by their rank, their score or their verdict.
 
     Exactly one of ``top``, ``fraction``, ``min_suspiciousness`` and ``verdict`` picks
-    them. By rank or score, samples marked correct are passed over.
+    them. By rank or score, samples marked correct are passed over. Where a run has
+    scored objects, it is objects that are picked, and their labels that get the tag.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are tagged.
@@ -64,15 +63,16 @@ def tag_suspicious(
     if tag is None:
         raise InputError("tag=None is no name; expected a word or two")
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
-    if review.dataset._is_read_only_field("tags"):
-        raise InputError("the field 'tags' is read-only; make it writable first")
-    view = review.dataset.match_tags(tag)
+    tags = review.place.path("tags")
+    if review.dataset._is_read_only_field(tags):
+        raise InputError(f"the field {tags!r} is read-only; make it writable first")
+    view = _tagged(review, tag)
     _check_view(review, view, save_view)
-    ids = _pick(review, samples, top, fraction, min_suspiciousness, verdict)
-    _tag(review, ids, tag)
+    items = _pick(review, samples, top, fraction, min_suspiciousness, verdict)
+    _tag(review, items, tag)
     if save_view is not None and not review.dataset.has_saved_view(save_view):
         review.dataset.save_view(save_view, view)
-    return len(ids)
+    return len(items)
 
 
 def _check_choice(
@@ -110,6 +110,13 @@ def _check_view(review: Review, view: Any, name: str | None) -> None:
         )
 
 
+def _tagged(review: Review, tag: str) -> Any:
+    """A view of all that has the tag."""
+    if review.place.list_path is None:
+        return review.dataset.match_tags(tag)
+    return review.dataset.select_labels(tags=tag, fields=review.config.label_field)
+
+
 def _pick(
     review: Review,
     samples: Any,
@@ -117,32 +124,26 @@ def _pick(
     fraction: float | None,
     floor: float | None,
     verdict: str | None,
-) -> list[ObjectId]:
+) -> Sequence[Item]:
     score, said = review.fields.suspiciousness, review.fields.verdict
     query = {score: {"$ne": None}}
-    found = list(find(review, scope(samples), query, score, said))
+    found = list(find(review, scope(review, samples), query, score, said))
     if verdict is not None:
-        return [d["_id"] for d in found if d.get(said) == verdict]
+        return [d for d in found if d.get(said) == verdict]
     if fraction is not None:
         top = math.ceil(fraction * len(found))
     found = [d for d in found if d.get(said) != "correct"]
     if floor is not None:
-        return [d["_id"] for d in found if d[score] >= floor]
+        return [d for d in found if d[score] >= floor]
     found.sort(key=lambda d: (-d[score], d["_id"]))
-    return [d["_id"] for d in found[:top]]
+    return found[:top]
 
 
-def _tag(review: Review, ids: list[ObjectId], tag: str) -> None:
-    now = {"last_modified_at": datetime.now(timezone.utc)}
-    for part in batches(ids, 100_000):
-        some: dict[str, Any] = {"_id": {"$in": part}}
-        review.collection.bulk_write(
-            [
-                UpdateMany({**some, "tags": None}, {"$set": {"tags": [], **now}}),
-                UpdateMany(
-                    {**some, "tags": {"$ne": tag}},
-                    {"$addToSet": {"tags": tag}, "$set": now},
-                ),
-            ]
-        )
-    refresh_samples(review, [str(one) for one in ids])
+def _tag(review: Review, items: Sequence[Item], tag: str) -> None:
+    tags = {"$ifNull": [review.place.ref("tags"), []]}
+    values = {"tags": {"$concatArrays": [tags, [{"$literal": tag}]]}}
+    untagged = {"tags": {"$ne": tag}}
+    for part in batches(items):
+        updates = [review.place.change(item, untagged, values) for item in part]
+        review.collection.bulk_write(updates, ordered=False)
+    refresh_samples(review, items)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.reading import Labelled
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Stages
@@ -29,6 +30,7 @@ class Task:
     """What every way to score takes; ``model`` as ``compute_suspiciousness`` does."""
 
     samples: Any
+    place: Place
     labelled: Labelled
     embeddings: Any
     settings: Settings
@@ -38,7 +40,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Usable:
-    """The labelled samples that could be read, with classes that all occur."""
+    """The labelled items that could be read, with classes that all occur."""
 
     ids: list[str]
     labels: np.ndarray
@@ -50,10 +52,10 @@ class Usable:
 def usable_samples(
     labelled: Labelled, index: np.ndarray, unreadable: Mapping[int, str]
 ) -> Usable:
-    """Narrows the samples down to those that could be read.
+    """Narrows the items down to those that could be read.
 
     Args:
-        labelled: all labelled samples.
+        labelled: all labelled items.
         index: positions of those that could be read.
         unreadable: position to reason of the others.
 
@@ -65,7 +67,7 @@ def usable_samples(
     if len(used) < 2:
         example = next(iter(reasons.items()), ("", ""))
         raise InputError(
-            f"{len(reasons)} of {len(labelled.ids)} labelled samples could not be read "
+            f"{len(reasons)} of {len(labelled.ids)} labelled images could not be read "
             f"and {len(used)} of {len(labelled.classes)} classes are left; expected at "
             "least two. The first that could not be read is "
             f"{example[0]}: {example[1]}"
@@ -75,5 +77,5 @@ def usable_samples(
         labels=labels.astype(np.int64),
         classes=[labelled.classes[n] for n in used],
         unlabeled=labelled.unlabeled,
-        unreadable=reasons,
+        unreadable={**labelled.unreadable, **reasons},
     )

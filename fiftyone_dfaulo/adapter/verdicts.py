@@ -1,21 +1,19 @@
-"""Records what a person says about samples, and who said what when."""
+"""Records what a person says about labels, and who said what when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-from bson import ObjectId
-
+from fiftyone_dfaulo.adapter.places import Item
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
     add_review_field,
     batches,
     find_scored,
+    item_ids,
     open_review,
     refresh_samples,
-    sample_ids,
 )
 from fiftyone_dfaulo.errors import InputError
 
@@ -39,6 +37,9 @@ def record_verdicts(
     written again. Of two people who judge the same sample, the later one's verdict
     stands and both are in the history.
 
+    Where a run has scored objects, a verdict is on an object: give ids of objects, or
+    views made by ``to_patches()``.
+
     Args:
         samples: the dataset, or any view into it; a verdict may be on any sample of
             the run.
@@ -57,44 +58,45 @@ def record_verdicts(
             with different verdicts; nothing is written.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    given = {"faulty": faulty, "correct": correct, "cleared": cleared}
-    groups = {name: sample_ids(ids, name) for name, ids in given.items()}
-    _check_disjoint(groups)
     if by is not None and not (isinstance(by, str) and by.strip()):
         raise InputError(f"by={by!r} is no name; pass one, or leave it out")
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    given = {"faulty": faulty, "correct": correct, "cleared": cleared}
+    groups = {name: item_ids(review, ids, name) for name, ids in given.items()}
+    _check_disjoint(review, groups)
     everyone = [i for ids in groups.values() for i in ids]
-    find_scored(review, everyone)
+    items = find_scored(review, everyone)
     counts = {**dict.fromkeys(groups, 0), "unchanged": 0}
     if not everyone:
         return counts
     add_review_field(review, "history")
     now = datetime.now(timezone.utc)
     for name, ids in groups.items():
-        counts[name] = _write(review, name, ids, by, now)
+        counts[name] = _write(review, name, [items[i] for i in ids], by, now)
     counts["unchanged"] = len(everyone) - sum(counts.values())
-    refresh_samples(review, everyone)
+    refresh_samples(review, items.values())
     return counts
 
 
-def _check_disjoint(groups: dict[str, list[str]]) -> None:
+def _check_disjoint(review: Review, groups: dict[str, list[str]]) -> None:
     seen: dict[str, str] = {}
+    noun = review.place.noun
     for name, ids in groups.items():
         for one in ids:
             if one in seen:
                 raise InputError(
-                    f"sample {one} is given as {seen[one]} and as {name}; give each "
-                    "sample one verdict. Nothing was changed"
+                    f"{noun} {one} is given as {seen[one]} and as {name}; give each "
+                    f"{noun} one verdict. Nothing was changed"
                 )
             seen[one] = name
 
 
 def _write(
-    review: Review, name: str, ids: Iterable[str], by: str | None, now: datetime
+    review: Review, name: str, items: list[Item], by: str | None, now: datetime
 ) -> int:
-    """Sets a verdict where it is another, with its history, in one step a sample."""
+    """Sets a verdict where it is another, with its history, in one step an item."""
     verdict = name if name in VERDICTS else None
-    history = f"${review.own.history}"
+    history = review.place.ref(review.own.history)
     entry = {"verdict": name, "at": now, "by": by}
     change = {
         review.fields.verdict: {"$literal": verdict},
@@ -102,11 +104,11 @@ def _write(
         review.own.history: {
             "$concatArrays": [{"$ifNull": [history, []]}, [{"$literal": entry}]]
         },
-        "last_modified_at": now,
     }
+    another = {review.fields.verdict: {"$ne": verdict}}
     changed = 0
-    for part in batches([ObjectId(i) for i in ids], 100_000):
-        query = {"_id": {"$in": part}, review.fields.verdict: {"$ne": verdict}}
-        done = review.collection.update_many(query, [{"$set": change}])
+    for part in batches(items):
+        updates = [review.place.change(item, another, change) for item in part]
+        done = review.collection.bulk_write(updates, ordered=False)
         changed += done.modified_count
     return changed

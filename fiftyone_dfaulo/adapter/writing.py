@@ -20,26 +20,26 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
 from bson import ObjectId
-from pymongo import UpdateOne
+from fiftyone.core.sample import Sample
 
 from fiftyone_dfaulo.adapter.keys import (
     check_key,
     check_no_review,
     unfinished_key,
 )
+from fiftyone_dfaulo.adapter.places import Item, Place
 from fiftyone_dfaulo.adapter.runs import (
-    TOKEN,
     DFauLoConfig,
     DFauLoResults,
     RunFields,
     field_names,
 )
+from fiftyone_dfaulo.adapter.schema import add_field, add_maximum
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
 
@@ -50,30 +50,6 @@ STAGE = "Writing results"
 
 _BATCH = 5_000
 
-_SCHEMA: tuple[dict[str, Any], ...] = (  # in the order of RunFields
-    {
-        "ftype": fo.FloatField,
-        "description": "How likely it is that the label or the image is wrong: 0 to 1, "
-        "higher is more likely (DFauLo)",
-    },
-    {
-        "ftype": fo.EmbeddedDocumentField,
-        "embedded_doc_type": fo.Classification,
-        "description": "The class that models trained without the suspicious samples "
-        "see, and their probability of it (DFauLo)",
-    },
-    {
-        "ftype": fo.ListField,
-        "subfield": fo.StringField,
-        "description": "Why the sample is suspicious (DFauLo)",
-    },
-    {
-        "ftype": fo.StringField,
-        "description": "What a person said: faulty, correct, or nothing so far "
-        "(DFauLo)",
-    },
-)
-
 
 def write_run(
     results: DFauLoResults,
@@ -83,8 +59,8 @@ def write_run(
 ) -> None:
     """Writes fields, index, brain run and results; replaces a run of the same key.
 
-    Samples that no longer exist are moved to ``results.vanished``. Samples that are
-    not in the results have None in all fields.
+    What no longer exists is moved to ``results.vanished``. Samples, or objects, that
+    are not in the results have None, or no value, in all fields.
 
     Args:
         results: what to write, with its samples, config and key.
@@ -98,7 +74,7 @@ def write_run(
     """
     dataset, key = results.samples._root_dataset, results.key
     dataset.reload()  # other processes may have worked on it meanwhile
-    check_key(dataset, key, overwrite=overwrite)
+    check_key(dataset, key, place=results.config.place, overwrite=overwrite)
     spare = unfinished_key(key)
     _remove_run(dataset, spare)
     target = spare if dataset.has_brain_run(key) else key
@@ -122,90 +98,103 @@ def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     start = time.perf_counter()
     samples, config, backend = results.samples, results.config, results.backend
     dataset, names = samples._root_dataset, field_names(key)
-    config.fields, config.token, config.complete = [*names], uuid.uuid4().hex, False
+    place = _own(config, key)
+    config.token, config.complete = uuid.uuid4().hex, False
     backend.register_run(samples, key, overwrite=False)
-    _add_fields(dataset, names, {TOKEN: config.token})
+    _add_fields(dataset, place, names, config.token)
+    items = _existing(dataset, place, results.ids)
+    results.drop_vanished(items.keys())
     for begin in range(0, len(results.ids), _BATCH):
         report(begin / len(results.ids))
         _check_ours(dataset, key, config)
-        _write_batch(dataset, names, results, slice(begin, begin + _BATCH))
-    results.drop_vanished(_existing(dataset, results.ids))
+        _write_batch(dataset, items, results, slice(begin, begin + _BATCH))
+    results.drop_vanished(_existing(dataset, place, results.ids).keys())
     if not results.ids:
         raise RunError(
-            f"all {len(results.vanished)} samples were deleted while the run computed; "
-            "nothing was written"
+            f"all {len(results.vanished)} {place.noun}s were deleted while the run "
+            "computed; nothing was written"
         )
-    dataset.create_index(names.suspiciousness)
+    dataset.create_index(place.top or names.suspiciousness)
     results.seconds[STAGE] = time.perf_counter() - start
     _check_ours(dataset, key, config)
     backend.save_run_results(samples, key, results)
     config.complete = True
     backend.update_run_config(samples, key, config)
+    if place.list_path:  # saving one that is in memory would write its old list back
+        Sample._reload_docs(dataset._sample_collection_name)
 
 
-def _add_fields(dataset: Any, names: RunFields, info: dict[str, Any]) -> None:
-    for name, how in zip(names, _SCHEMA):
-        dataset.add_sample_field(name, info=info, **how)
+def _own(config: DFauLoConfig, key: str) -> Place:
+    """Lists in the config what the run is going to make."""
+    names = field_names(key)
+    config.fields = [*map(config.place.path, names)]
+    if config.list_path:
+        config.fields.append(names.suspiciousness)
+    return config.place
+
+
+def _add_fields(
+    dataset: Any, place: Place, names: RunFields, token: str | None
+) -> None:
+    for part, name in zip(names._fields, names):
+        add_field(dataset, place.path(name), part, token)
+    if place.top:
+        add_maximum(dataset, place.top, token)
     # A process that died while FiftyOne renamed fields can leave values in the
     # database that no schema names; they would show up again with these fields.
-    dataset.clear_sample_fields(list(names))
+    # Attributes are never left so, see adapter.runs, and check_key has looked.
+    dataset.clear_sample_fields([place.top] if place.top else list(names))
 
 
 def _write_batch(
-    dataset: Any, names: RunFields, results: DFauLoResults, rows: slice
+    dataset: Any, items: dict[str, Item], results: DFauLoResults, rows: slice
 ) -> None:
     """Writes a batch with one update a sample.
 
     ``set_values()`` would take one for each field, and three times as long.
     """
-    now = datetime.now(timezone.utc)
+    names, place = results.config.run_fields, results.config.place
+    # Of a sample FiftyOne knows what is missing to be None, of an object it does not.
+    empty = {names.verdict: None} if place.list_path else {}
     columns = zip(
         results.ids[rows],
         results.suspiciousness[rows].tolist(),
-        _suggestions(results, rows),
+        _suggestions(results, place, rows),
         results.reasons[rows],
     )
-    updates = [
-        UpdateOne(
-            {"_id": ObjectId(sample_id)},
+    updates = place.fill(
+        (
+            items[one],
             {
-                "$set": {
-                    names.suspiciousness: score,
-                    names.suggestion: suggestion,
-                    names.reasons: [
-                        results.reason_names[n] for n in np.flatnonzero(reasons)
-                    ],
-                    "last_modified_at": now,
-                }
+                names.suspiciousness: score,
+                names.suggestion: suggestion,
+                names.reasons: [
+                    results.reason_names[n] for n in np.flatnonzero(reasons)
+                ],
+                **empty,
             },
         )
-        for sample_id, score, suggestion, reasons in columns
-    ]
+        for one, score, suggestion, reasons in columns
+    )
     dataset._sample_collection.bulk_write(updates, ordered=False)
 
 
-def _suggestions(results: DFauLoResults, rows: slice) -> Iterator[dict[str, Any]]:
-    """Classifications as FiftyOne stores them."""
+def _suggestions(results: DFauLoResults, place: Place, rows: slice) -> Iterator[Any]:
+    """Suggestions as FiftyOne stores them."""
     form = fo.Classification(label="", confidence=0.0).to_dict()
     pairs = zip(results.suggestions[rows].tolist(), results.confidence[rows].tolist())
     for index, confidence in pairs:
-        yield {
-            **form,
-            "_id": ObjectId(),
-            "label": results.classes[index],
-            "confidence": confidence,
-        }
+        label = results.classes[index]
+        if place.list_path:
+            yield label
+            continue
+        yield {**form, "_id": ObjectId(), "label": label, "confidence": confidence}
 
 
-def _existing(dataset: Any, ids: Sequence[str]) -> set[str]:
-    """Which of the ids the dataset still holds, in whatever group slice."""
-    found: set[str] = set()
-    for begin in range(0, len(ids), 20 * _BATCH):
-        wanted = [ObjectId(i) for i in ids[begin : begin + 20 * _BATCH]]
-        query = {"_id": {"$in": wanted}}
-        documents = dataset._sample_collection.find(query, {"_id": True})
-        found.update(str(document["_id"]) for document in documents)
-    return found
+def _existing(dataset: Any, place: Place, ids: Sequence[str]) -> dict[str, Item]:
+    """Those of the items that the dataset still holds, in whatever group slice."""
+    found = place.find(dataset._sample_collection, ids, {})
+    return {str(item["_id"]): item for item in found}
 
 
 def _is_ours(dataset: Any, key: str, config: DFauLoConfig) -> bool:

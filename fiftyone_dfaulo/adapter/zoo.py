@@ -11,6 +11,7 @@ import numpy as np
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.classes import Match, match_classes
+from fiftyone_dfaulo.engine.decoding import Source
 from fiftyone_dfaulo.engine.embedding import Embedded
 from fiftyone_dfaulo.engine.images import iter_batches, median_side
 from fiftyone_dfaulo.engine.model_output import check_finite
@@ -41,7 +42,7 @@ def load_zoo(name: str) -> Any:
 def embed_with(
     model: Any,
     name: str,
-    paths: Sequence[str],
+    paths: Sequence[Source],
     classes: Sequence[str],
     *,
     settings: Settings,

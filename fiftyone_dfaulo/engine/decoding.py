@@ -1,9 +1,10 @@
-"""One image file to pixels, whatever its kind."""
+"""One image file, or a part of one, to pixels, whatever its kind."""
 
 from __future__ import annotations
 
 import os
 import stat
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -20,6 +21,96 @@ _UPRIGHT = {
 """EXIF orientation to what undoes it."""
 
 _SIDEWAYS = [_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)]
+"""Those of them that swap width and height."""
+
+
+MARGIN = 0.1
+"""What is added to a crop on each side, as a share of its box."""
+
+
+class Crop(NamedTuple):
+    """A part of an image file.
+
+    Attributes:
+        path: the file.
+        box: x and y of the upper left corner, width and height, all as shares of the
+            upright image; what sticks out of the image is cut off.
+    """
+
+    path: str
+    box: tuple[float, float, float, float]
+
+
+Source: TypeAlias = str | Crop
+"""An image file's path, or a part of one."""
+
+
+class Reader:
+    """Decodes sources one after another; crops of one image in a row open it once."""
+
+    def __init__(self) -> None:
+        self._whole: tuple[str, Image.Image] | None = None
+
+    def decode(self, source: Source, size: int) -> np.ndarray:
+        """A source as uint8 (size, size, 3): RGB, upright, squashed to the square.
+
+        A crop has :data:`MARGIN` around its box, as far as the image reaches.
+
+        Raises:
+            Exception: of any kind, if it cannot be read; see :func:`reason`.
+        """
+        if not isinstance(source, Crop):
+            return decode(source, size)
+        if self._whole is None or self._whole[0] != source.path:
+            self._whole = source.path, _whole(source.path)
+        image = self._whole[1]
+        part = image.resize(
+            (size, size),
+            Image.Resampling.BILINEAR,
+            box=_pixels(source.box, image.size),
+            reducing_gap=2.0,
+        )
+        return np.asarray(_on_white(part))
+
+
+def _whole(path: str) -> Image.Image:
+    with open_image(path) as image:
+        image.load()
+        turn = _turn(image)
+        upright = _to_8_bit(image)
+    return upright if turn is None else upright.transpose(turn)
+
+
+def _pixels(
+    box: tuple[float, float, float, float], size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a crop in pixels, a pixel wide at least."""
+    sides = []
+    for start, length, limit in zip(box[:2], box[2:], size):
+        low = max((start - MARGIN * length) * limit, 0.0)
+        high = min((start + (1 + MARGIN) * length) * limit, float(limit))
+        if high - low < 1:
+            low = min(max((low + high - 1) / 2, 0.0), limit - 1.0)
+            high = low + 1
+        sides.append((low, high))
+    (left, right), (top, bottom) = sides
+    return left, top, right, bottom
+
+
+def size_of(source: Source) -> tuple[float, float]:
+    """Width and height of a source in pixels, by its header; upright if it is a crop.
+
+    Raises:
+        Exception: of any kind, if it cannot be read.
+    """
+    if not isinstance(source, Crop):
+        with open_image(source) as image:
+            return image.size
+    with open_image(source.path) as image:
+        width, height = image.size
+        if _turn(image) in _SIDEWAYS:
+            width, height = height, width
+    return width * source.box[2], height * source.box[3]
 
 
 def decode(path: str, size: int) -> np.ndarray:
@@ -38,9 +129,7 @@ def decode(path: str, size: int) -> np.ndarray:
         square = _to_8_bit(image).resize(
             (size, size), Image.Resampling.BILINEAR, reducing_gap=2.0
         )
-    if turn is not None:
-        square = square.transpose(turn)
-    return np.asarray(_on_white(square))
+    return np.asarray(_on_white(square if turn is None else square.transpose(turn)))
 
 
 def decode_whole(path: str) -> Image.Image:
@@ -49,10 +138,7 @@ def decode_whole(path: str) -> Image.Image:
     Raises:
         Exception: of any kind, if it cannot be read; see :func:`reason`.
     """
-    with open_image(path) as image:
-        image.load()
-        turn, whole = _turn(image), _to_8_bit(image)
-    return _on_white(whole if turn is None else whole.transpose(turn))
+    return _on_white(_whole(path))
 
 
 def read_shape(path: str) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fiftyone_dfaulo.config import Preprocessing, Settings
+from fiftyone_dfaulo.engine.decoding import Source
 from fiftyone_dfaulo.engine.device import autocast, pick_device
 from fiftyone_dfaulo.engine.images import iter_batches
 from fiftyone_dfaulo.engine.model_output import check_finite, checked_output
@@ -213,7 +214,7 @@ class Embedder:
 
 
 def embed_images(
-    paths: Sequence[str],
+    paths: Sequence[Source],
     embedder: Embedder,
     *,
     settings: Settings,

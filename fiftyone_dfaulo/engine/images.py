@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fiftyone_dfaulo.engine.decoding import decode, open_image, reason
+from fiftyone_dfaulo.engine.decoding import Reader, Source, reason, size_of
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError
 
@@ -45,7 +45,7 @@ class Images:
 
 
 def iter_batches(
-    paths: Sequence[str], *, size: int, batch_size: int, workers: int
+    paths: Sequence[Source], *, size: int, batch_size: int, workers: int
 ) -> Generator[Images, None, None]:
     """Decodes image files in threads, a few batches ahead of the caller.
 
@@ -54,7 +54,8 @@ def iter_batches(
     white; 16-bit values are divided by 256.
 
     Args:
-        paths: N image files; a path may occur more than once.
+        paths: N image files, or crops of some; one may occur more than once. Crops
+            of one image belong in a row, or it is decoded again.
         size: side of the square in pixels.
         batch_size: files per batch; a batch holds fewer images where some of its
             files are unreadable, possibly none.
@@ -79,7 +80,7 @@ def iter_batches(
 
 
 def decode_images(
-    paths: Sequence[str],
+    paths: Sequence[Source],
     *,
     size: int | None,
     workers: int,
@@ -89,7 +90,7 @@ def decode_images(
     """Decodes image files, each once, as :func:`iter_batches` does, and keeps them.
 
     Args:
-        paths: N image files; a path may occur more than once.
+        paths: as there.
         size: side of the square in pixels; None takes :func:`choose_size`'s.
         workers: number of threads.
         memory_budget: bytes; if N images take more, they go to a temporary file.
@@ -115,8 +116,8 @@ def decode_images(
     return Images(pixels, np.concatenate([np.empty(0, np.int64), *index]), unreadable)
 
 
-def choose_size(paths: Sequence[str]) -> int:
-    """The side of 8, 16, 32 and 64 pixels nearest to the median image's longer side.
+def choose_size(paths: Sequence[Source]) -> int:
+    """The side of 8, 16, 32 and 64 pixels nearest to the median source's longer side.
 
     32 if no image can be read; see :func:`median_side`.
     """
@@ -126,7 +127,7 @@ def choose_size(paths: Sequence[str]) -> int:
     return min(_SIZES, key=lambda side: (abs(side - median), -side))
 
 
-def median_side(paths: Sequence[str]) -> float | None:
+def median_side(paths: Sequence[Source]) -> float | None:
     """The median image's longer side in pixels; None if none can be read.
 
     Reads the headers of up to 256 evenly spaced files.
@@ -135,8 +136,8 @@ def median_side(paths: Sequence[str]) -> float | None:
     sides = []
     for path in paths[::step]:
         # Decoding will tell why a file cannot be read.
-        with suppress(Exception), open_image(path) as image:
-            sides.append(max(image.size))
+        with suppress(Exception):
+            sides.append(max(size_of(path)))
     return float(np.median(sides)) if sides else None
 
 
@@ -144,7 +145,7 @@ class _Pending:
     """A batch that is being decoded."""
 
     def __init__(
-        self, pool: ThreadPoolExecutor, paths: Sequence[str], start: int, size: int
+        self, pool: ThreadPoolExecutor, paths: Sequence[Source], start: int, size: int
     ) -> None:
         self._start = start
         self._pixels = np.empty((len(paths), size, size, 3), np.uint8)
@@ -233,12 +234,12 @@ class _Disk:
         )
 
 
-def _decode_rows(paths: Sequence[str], rows: np.ndarray) -> dict[int, str]:
+def _decode_rows(paths: Sequence[Source], rows: np.ndarray) -> dict[int, str]:
     """Decodes each path into its row; returns the reasons of those that failed."""
-    unreadable = {}
+    unreadable, reader = {}, Reader()
     for row, path in enumerate(paths):
         try:
-            rows[row] = decode(path, rows.shape[1])
+            rows[row] = reader.decode(path, rows.shape[1])
         except Exception as error:  # noqa: BLE001 - damaged files raise anything
             unreadable[row] = reason(error)
     return unreadable

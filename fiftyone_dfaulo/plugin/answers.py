@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fiftyone_dfaulo.adapter import models, reading
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.predictions import list_predictions
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.remember import remember
@@ -134,9 +135,20 @@ def _kind_of(name: str) -> str:
 
 def embedding_sources(ctx: Any) -> list[reading.EmbeddingSource]:
     """The fields and brain runs that have embeddings."""
-    return remember(
-        ctx, "embeddings", lambda: reading.list_embeddings(ctx.target_view())
-    )
+    field = label_field(ctx)
+
+    def look() -> list[reading.EmbeddingSource]:
+        return reading.list_embeddings(ctx.target_view(), place(ctx))
+
+    return remember(ctx, ("embeddings", field), look)
+
+
+def place(ctx: Any) -> Place:
+    """Where the items with the labels lie; samples, if the field cannot be scored."""
+    field = label_field(ctx)
+    if field in label_fields(ctx):
+        return reading.find_place(ctx.target_view(), field)
+    return Place(str(field))
 
 
 def embeddings(ctx: Any) -> Any:

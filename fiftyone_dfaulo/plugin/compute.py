@@ -13,7 +13,7 @@ from fiftyone.operators.executor import ExecutionRunState
 
 from fiftyone_dfaulo.adapter import compute
 from fiftyone_dfaulo.adapter.runs import DFauLoResults
-from fiftyone_dfaulo.adapter.views import suspicious_view
+from fiftyone_dfaulo.adapter.views import as_patches, suspicious_view
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled, InputError
 from fiftyone_dfaulo.plugin.answers import (
@@ -22,6 +22,7 @@ from fiftyone_dfaulo.plugin.answers import (
     Request,
     read_request,
 )
+from fiftyone_dfaulo.plugin.current_run import tile_fields
 from fiftyone_dfaulo.plugin.execution import in_background, throttled
 from fiftyone_dfaulo.plugin.forms import build_form
 from fiftyone_dfaulo.plugin.summary import show_failure, show_summary, summarize
@@ -72,7 +73,8 @@ class ComputeSuspiciousness(foo.Operator):
 
         Args:
             samples: a dataset or view.
-            label_field: the Classification field with the labels.
+            label_field: the Classification, Detections or Polylines field with the
+                labels.
             delegate: whether to leave the run to ``fiftyone delegated launch``.
             **params: ``brain_key``, ``embeddings``, ``model``, ``predictions``,
                 ``method``, ``depth``, ``layer``, ``classes``, ``factory``,
@@ -158,12 +160,14 @@ def _execute_at_once(ctx: Any, request: Request) -> Generator[Any, None, None]:
 def _show(
     ctx: Any, request: Request, results: DFauLoResults
 ) -> Generator[Any, None, None]:
-    fields = results.config.run_fields
+    samples = request.samples
+    if results.config.list_path and not samples._is_patches:
+        samples = as_patches(samples, request.label_field)
+    elif results.config.list_path:
+        samples.reload()  # FiftyOne made these patches before the run
     yield ctx.ops.reload_dataset()
-    yield ctx.ops.set_active_fields(
-        [request.label_field, fields.suggestion, fields.suspiciousness]
-    )
-    yield ctx.ops.set_view(suspicious_view(request.samples, request.brain_key))
+    yield ctx.ops.set_active_fields(tile_fields(results.config)[:3])
+    yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
     yield ctx.ops.show_output(show_summary(summarize(results)).to_json(), {})
 
 

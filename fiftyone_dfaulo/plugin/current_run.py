@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiftyone_dfaulo.adapter.runs import DFauLo
+import fiftyone as fo
+
+from fiftyone_dfaulo.adapter.runs import DFauLo, DFauLoConfig
 
 _STORE = "dfaulo_review"
 
@@ -33,3 +35,25 @@ def current_run(ctx: Any) -> str | None:
 def choose_run(ctx: Any, brain_key: str) -> None:
     """Makes this the run that panel, forms and buttons speak of."""
     ctx.store(_STORE).set("run", brain_key)
+
+
+def tile_fields(config: DFauLoConfig) -> list[str]:
+    """The fields to show on the tiles: of patches, those of their object."""
+    names = config.run_fields
+    shown = [names.suggestion, names.suspiciousness, names.verdict]
+    if config.list_path:
+        shown = [f"{config.label_field}.{name}" for name in shown]
+    return [config.label_field, *shown]
+
+
+def patches_anew(view: Any) -> Any | None:
+    """The same view of patches, made anew; None if it is no view of patches.
+
+    FiftyOne makes the patches of a view once, and shows them as they were then.
+    """
+    if view is None or not view._is_patches:
+        return None
+    stages = view._serialize(include_uuids=False)
+    for stage in stages:  # the state says which patches were made
+        stage["kwargs"] = [pair for pair in stage["kwargs"] if pair[0] != "_state"]
+    return fo.DatasetView._build(view._root_dataset, stages)

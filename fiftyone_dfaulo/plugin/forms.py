@@ -77,8 +77,10 @@ def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
 
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    said = _said(reading.check_label_field, samples, answers.label_field(ctx))
-    todo = "Load labels into a Classification field, one label an image, first"
+    said = _said(
+        reading.check_label_field, samples, answers.label_field(ctx), objects=True
+    )
+    todo = "Load labels into a Classification, Detections or Polylines field first"
     _add_problem(inputs, "No labels to check", f"{said}. {todo}")
 
 
@@ -92,11 +94,11 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
         choices.values(),
         default=answers.default_label_field(ctx),
         label="Label field",
-        description="The labels to check. Images without a label are left out",
+        description="The labels to check. What has no label is left out",
         view=choices,
     )
     field = answers.label_field(ctx)
-    problem = _said(reading.check_label_field, samples, field)
+    problem = _said(reading.check_label_field, samples, field, objects=True)
     _mark(prop, problem or _label_problem(ctx, samples, field))
 
 
@@ -104,6 +106,9 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
     """What speaks against the labels; they are all read only if two do not differ."""
 
     def look() -> str:
+        place = answers.place(ctx)
+        if place.list_path:
+            return _said(reading.read_labels, samples, field)
         labels = samples.exists(f"{field}.label")
         for first in labels.limit(1).values(f"{field}.label"):
             other = labels.match(ViewField(f"{field}.label") != first)
@@ -116,7 +121,8 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
 
 def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     key, dataset = answers.brain_key(ctx), ctx.dataset
-    problem = _said(check_key, dataset, key, overwrite=True)
+    place = answers.place(ctx)
+    problem = _said(check_key, dataset, key, place=place, overwrite=True)
     fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
     prop = inputs.str(
         "brain_key",
@@ -128,7 +134,7 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     _mark(prop, problem)
     if not problem and dataset.has_brain_run(key):
         verdicts = remember(
-            ctx, ("verdicts", key), lambda: _said(check_key, dataset, key)
+            ctx, ("verdicts", key), lambda: _said(check_key, dataset, key, place=place)
         )
         _add_replace(inputs, ctx, dataset.get_brain_info(key), verdicts)
 

@@ -15,7 +15,8 @@ from fiftyone_dfaulo.adapter.corrections import (
 from fiftyone_dfaulo.adapter.export import export_review
 from fiftyone_dfaulo.adapter.reviewing import open_review
 from fiftyone_dfaulo.adapter.tagging import tag_suspicious
-from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, samples
+from fiftyone_dfaulo.plugin.marking import selected_ids
+from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
 
 _EXAMPLES = 3
 _PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
@@ -60,7 +61,7 @@ class TagSuspicious(ReviewOperator):
             save_view=ctx.params.get("save_view") or None,
             **_picked(ctx.params),
         )
-        return f"Tagged {tag!r}: {samples(count)}"
+        return f"Tagged {tag!r}: {counted(ctx, key, count)}"
 
 
 def _picked(params: dict[str, Any]) -> dict[str, Any]:
@@ -88,19 +89,21 @@ class ApplySuggestions(ReviewOperator):
         """Asks which samples and which label."""
         review = open_review(ctx.dataset, key, "verdict", "suggestion")
         check_writable(review)
-        config, verdict = review.config, review.fields.verdict
+        config, verdict = review.config, review.place.path(review.fields.verdict)
         faulty = ctx.dataset.count_values(verdict).get("faulty", 0)
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
-        if ctx.selected:
-            chosen = {"selected": f"The selection ({len(ctx.selected):,})"}
+        ids = selected_ids(ctx, key)
+        if ids:
+            chosen = {"selected": f"The selection ({len(ids):,})"}
             choices = {**chosen, **choices}
         add_choice(inputs, "which", "Samples", choices)
-        if self._takes_selection(ctx):
+        if self._takes_selection(ctx, key):
             labels = {"suggestion": "What each looks like", "class": "One class"}
             add_choice(inputs, "set_to", "New label", labels)
-        if ctx.params.get("set_to") == "class" and self._takes_selection(ctx):
+        if ctx.params.get("set_to") == "class" and self._takes_selection(ctx, key):
             classes = types.AutocompleteView()
-            for name in ctx.dataset.distinct(f"{config.label_field}.label"):
+            at = config.list_path or config.label_field
+            for name in ctx.dataset.distinct(f"{at}.label"):
                 classes.add_choice(name, label=name)
             inputs.str("class", required=True, label="Class", view=classes)
         inputs.view(
@@ -115,24 +118,28 @@ class ApplySuggestions(ReviewOperator):
     def act(self, ctx: Any, key: str) -> str:
         """Corrects."""
         asked = {n: ctx.params[n] for n in self.takes if n in ctx.params}
-        if self._takes_selection(ctx):
+        if self._takes_selection(ctx, key):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
-            asked = {"ids": list(ctx.selected), "label": label}
+            asked = {"ids": selected_ids(ctx, key), "label": label}
         done = apply_suggestions(ctx.dataset, key, **asked)
-        return f"Corrected: {samples(done.applied)}" + _named(done.skipped)
+        return f"Corrected: {counted(ctx, key, done.applied)}" + _named(
+            ctx, key, done.skipped
+        )
 
-    def _takes_selection(self, ctx: Any) -> bool:
-        default = "selected" if ctx.selected else "faulty"
+    def _takes_selection(self, ctx: Any, key: str) -> bool:
+        default = "selected" if selected_ids(ctx, key) else "faulty"
         return ctx.params.get("which", default) == "selected"
 
 
-def _named(skipped: dict[str, str]) -> str:
+def _named(ctx: Any, key: str, skipped: dict[str, str]) -> str:
     """Samples left out, with the reasons of the first."""
     if not skipped:
         return ""
     reasons = sorted(set(skipped.values()))[:_EXAMPLES]
-    return f"; left as they are: {samples(len(skipped))} ({'; '.join(reasons)})"
+    return (
+        f"; left as they are: {counted(ctx, key, len(skipped))} ({'; '.join(reasons)})"
+    )
 
 
 class RevertSuggestions(ReviewOperator):
@@ -148,19 +155,20 @@ class RevertSuggestions(ReviewOperator):
         """Asks which corrections."""
         check_writable(open_review(ctx.dataset, key))
         choices = {"all": "All corrections of this run"}
-        if ctx.selected:
-            choices = {**choices, "selected": f"The selection ({len(ctx.selected):,})"}
+        ids = selected_ids(ctx, key)
+        if ids:
+            choices = {**choices, "selected": f"The selection ({len(ids):,})"}
         add_choice(inputs, "which", "Samples", choices)
 
     def act(self, ctx: Any, key: str) -> str:
         """Reverts."""
         selected = ctx.params.get("which") == "selected"
-        ids = list(ctx.selected) if selected else ctx.params.get("ids")
+        ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
         done = revert_suggestions(ctx.dataset, key, ids=ids)
-        said = f"Brought back: the label of {samples(done.reverted)}"
+        said = f"Brought back: the label of {counted(ctx, key, done.reverted)}"
         if done.edited:
             shown = ", ".join(list(done.edited)[:_EXAMPLES])
-            count = samples(len(done.edited))
+            count = counted(ctx, key, len(done.edited))
             said += f"; edited by hand since, left alone: {count} ({shown})"
         return said
 
@@ -183,4 +191,4 @@ class ExportReview(ReviewOperator):
         """Writes the file."""
         path = str(ctx.params.get("path") or "")
         count = export_review(ctx.dataset, path, key)
-        return f"Written to {path}: {samples(count)}"
+        return f"Written to {path}: {counted(ctx, key, count)}"

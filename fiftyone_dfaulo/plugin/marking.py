@@ -1,4 +1,7 @@
-"""What a selection in the grid says: which samples are faulty, which correct."""
+"""What a selection in the grid says: which samples are faulty, which correct.
+
+In a view of patches the App's samples are patches, and their ids those of the objects.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.adapter.verdicts import record_verdicts
 
 Verdicts = dict[str, str | None]
-"""Sample id to verdict, None for a sample that is not checked."""
+"""Id of a sample, or of an object, to its verdict; None if it is not checked."""
 
 
 class Selected(NamedTuple):
@@ -24,14 +27,30 @@ class Selected(NamedTuple):
         return bool(self.faulty or self.correct)
 
 
-def read_selection(ctx: Any) -> Selected:
+def read_selection(ctx: Any, brain_key: str) -> Selected:
     """Reads a normal selection as faulty, an alternative one (Alt+click) as correct."""
     faulty: list[str] = []
     correct: list[str] = []
-    known = {s["id"]: s.get("type") for s in ctx.selected_samples}
-    for sample in ctx.selected:
-        (correct if known.get(sample) == "alt" else faulty).append(sample)
+    for one, kind in _selection(ctx, brain_key):
+        (correct if kind == "alt" else faulty).append(one)
     return Selected(faulty, correct)
+
+
+def selected_ids(ctx: Any, brain_key: str) -> list[str]:
+    """Ids of what is selected in the App: samples, patches, or labels of the run."""
+    return [one for one, _ in _selection(ctx, brain_key)]
+
+
+def _selection(ctx: Any, brain_key: str) -> list[tuple[str, str | None]]:
+    """Ids with the types of their selection; labels come before the samples."""
+    labels = ctx.selected_labels or []
+    if labels:
+        config = load_config(ctx.dataset, brain_key)
+        ours = [one for one in labels if one.get("field") == config.label_field]
+        if config.list_path and ours:
+            return [(one["label_id"], one.get("type")) for one in ours]
+    known = {s["id"]: s.get("type") for s in ctx.selected_samples}
+    return [(sample, known.get(sample)) for sample in ctx.selected]
 
 
 def batch_of(view: Any) -> list[str] | None:
@@ -45,11 +64,12 @@ def batch_of(view: Any) -> list[str] | None:
 
 
 def read_verdicts(dataset: Any, brain_key: str, ids: Sequence[str]) -> Verdicts:
-    """The verdicts of these samples."""
-    field = load_config(dataset, brain_key).run_fields.verdict
-    if not ids:
-        return {}
-    return dict(zip(*dataset.select(list(ids)).values(["id", field])))
+    """The verdicts of these samples, or objects, in their order."""
+    config = load_config(dataset, brain_key)
+    name, place = config.run_fields.verdict, config.place
+    found = place.find(dataset._sample_collection, list(ids), {}, name)
+    verdicts = {str(item["_id"]): item.get(name) for item in found}
+    return {i: verdicts[i] for i in ids if i in verdicts}
 
 
 def mark(

@@ -15,10 +15,15 @@ import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.learning import review_status, update_suspiciousness
 from fiftyone_dfaulo.adapter.runs import load_config
-from fiftyone_dfaulo.adapter.views import suspicious_view
+from fiftyone_dfaulo.adapter.views import show_items, suspicious_view
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin import answers, marking
-from fiftyone_dfaulo.plugin.current_run import choose_run, current_run, list_runs
+from fiftyone_dfaulo.plugin.current_run import (
+    choose_run,
+    current_run,
+    list_runs,
+    patches_anew,
+)
 from fiftyone_dfaulo.plugin.marking import Selected, read_selection
 from fiftyone_dfaulo.plugin.panel_events import (
     asked_size,
@@ -139,14 +144,15 @@ class ReviewPanel(foo.Panel):
         ctx.ops.set_selected_samples([])
         facts = {**ctx.panel.state.facts, "batch": [len(ids), len(ids)]}
         ctx.panel.state.facts = facts
-        ctx.ops.set_view(ctx.dataset.select(ids, ordered=True))
+        ctx.ops.set_view(show_items(ctx.dataset, load_config(ctx.dataset, key), ids))
         ctx.ops.set_active_fields(shown_fields(ctx, key))
 
     @guarded
     def show_stale(self, ctx: Any) -> None:
         """Shows the samples whose label was edited since the run."""
-        ids = review_status(ctx.dataset, run_key(ctx))["stale_ids"]
-        ctx.ops.set_view(ctx.dataset.select(ids))
+        key = run_key(ctx)
+        ids = review_status(ctx.dataset, key)["stale_ids"]
+        ctx.ops.set_view(show_items(ctx.dataset, load_config(ctx.dataset, key), ids))
 
     @guarded
     def on_bar(self, ctx: Any) -> None:
@@ -186,7 +192,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def mark_selected(self, ctx: Any) -> None:
         """Clicked samples are faulty, Alt+clicked ones correct."""
-        selected = read_selection(ctx)
+        selected = read_selection(ctx, run_key(ctx))
         if not selected:
             raise InputError(
                 "No sample is selected. Click a sample's box if its label is faulty, "
@@ -200,7 +206,7 @@ class ReviewPanel(foo.Panel):
         ids, key = marking.batch_of(ctx.view), run_key(ctx)
         if ids is None:
             raise InputError("The grid shows no batch; press 'Next batch' first")
-        selected = read_selection(ctx)
+        selected = read_selection(ctx, run_key(ctx))
         verdicts = marking.read_verdicts(ctx.dataset, key, ids)
         taken = {*selected.faulty, *selected.correct}
         rest = [i for i in ids if verdicts.get(i) is None and i not in taken]
@@ -215,7 +221,7 @@ class ReviewPanel(foo.Panel):
         if steps:
             ctx.panel.state.undo = steps[-_UNDO_STEPS:]
         ctx.ops.set_selected_samples([])
-        ctx.ops.reload_dataset()
+        _reload(ctx)
         said = f"{len(selected.faulty)} faulty, {len(selected.correct)} correct"
         ctx.ops.notify(f"Marked: {said}", variant="success")
         self.refresh(ctx, fresh=True)
@@ -230,7 +236,7 @@ class ReviewPanel(foo.Panel):
         back, left = marking.unmark(ctx.dataset, run_key(ctx), steps.pop(), by=by)
         ctx.panel.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
-        ctx.ops.reload_dataset()
+        _reload(ctx)
         ctx.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
         self.refresh(ctx, fresh=True)
 
@@ -286,3 +292,11 @@ class ReviewPanel(foo.Panel):
     def _prompt(self, ctx: Any, name: str) -> None:
         key = (ctx.panel.state.facts or {}).get("key")
         ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)
+
+
+def _reload(ctx: Any) -> None:
+    """Has the grid show what was written."""
+    ctx.ops.reload_dataset()
+    patches = patches_anew(ctx.view)
+    if patches is not None:
+        ctx.ops.set_view(patches)

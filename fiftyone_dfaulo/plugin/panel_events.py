@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import fiftyone.core.odm as foo
 from fiftyone.core.dataset import DatasetNotFoundError
 
+from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.errors import DFauLoError, InputError
+from fiftyone_dfaulo.plugin.current_run import tile_fields
 from fiftyone_dfaulo.plugin.panel_view import BATCH
 
 if TYPE_CHECKING:
@@ -86,5 +88,4 @@ def run_key(ctx: Any) -> str:
 
 def shown_fields(ctx: Any, key: str) -> list[str]:
     """The fields to show on the tiles."""
-    names = ["suggestion", "suspiciousness", "verdict"]
-    return [ctx.panel.state.facts["label_field"], *(f"{key}_{n}" for n in names)]
+    return tile_fields(load_config(ctx.dataset, key))

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from fiftyone import ViewField
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 
@@ -16,6 +15,7 @@ from fiftyone_dfaulo.adapter.learning import describe_state
 from fiftyone_dfaulo.adapter.review_state import ReviewState, read_state
 from fiftyone_dfaulo.adapter.reviewing import load_results, open_review
 from fiftyone_dfaulo.adapter.runs import DFauLoResults, load_config
+from fiftyone_dfaulo.adapter.views import item_value, narrow
 
 BINS = 20
 _PAIRS = 10
@@ -121,7 +121,7 @@ def _last_line(traceback: str) -> str:
 
 
 def filtered(dataset: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any:
-    """The part of a dataset that a filter of the panel leaves.
+    """The part of a run's items that a filter of the panel leaves, as a view.
 
     Args:
         dataset: the dataset.
@@ -129,19 +129,18 @@ def filtered(dataset: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any
         chosen: None; or ``given`` and ``looks_like``; or ``reason``; or ``low`` and
             ``high``, bounds of the suspiciousness.
     """
-    if not chosen:
-        return dataset
     config = load_config(dataset, brain_key)
-    fields = config.run_fields
-    if "reason" in chosen:
-        return dataset.match(ViewField(fields.reasons).contains([chosen["reason"]]))
-    if "given" in chosen:
-        return dataset.match(
-            (ViewField(f"{config.label_field}.label") == chosen["given"])
-            & (ViewField(f"{fields.suggestion}.label") == chosen["looks_like"])
-        )
-    score = ViewField(fields.suspiciousness)
-    return dataset.match((score >= chosen["low"]) & (score < chosen["high"]))
+    expression = None
+    if chosen and "reason" in chosen:
+        expression = item_value(config, "reasons").contains([chosen["reason"]])
+    elif chosen and "given" in chosen:
+        given = item_value(config, "label") == chosen["given"]
+        looks_like = item_value(config, "suggestion") == chosen["looks_like"]
+        expression = given & looks_like
+    elif chosen:
+        score = item_value(config, "suspiciousness")
+        expression = (score >= chosen["low"]) & (score < chosen["high"])
+    return narrow(dataset, config, expression)
 
 
 def describe(chosen: dict[str, Any]) -> str:

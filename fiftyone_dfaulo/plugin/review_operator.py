@@ -11,7 +11,7 @@ from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.errors import DFauLoError, InputError
-from fiftyone_dfaulo.plugin.current_run import current_run, list_runs
+from fiftyone_dfaulo.plugin.current_run import current_run, list_runs, patches_anew
 from fiftyone_dfaulo.plugin.problems import add_problem
 
 NO_RUN = "This dataset has no run yet. Execute 'Find suspicious labels' first"
@@ -93,6 +93,9 @@ class ReviewOperator(foo.Operator):
         if self.clears_selection:
             yield ctx.ops.set_selected_samples([])
         yield ctx.ops.reload_dataset()
+        patches = patches_anew(ctx.view)
+        if patches is not None:
+            yield ctx.ops.set_view(patches)
         yield ctx.ops.notify(said, variant="success")
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
@@ -127,6 +130,11 @@ def add_choice(
     )
 
 
-def samples(count: int) -> str:
-    """A number of samples, in words."""
-    return f"{count:,} sample" if count == 1 else f"{count:,} samples"
+def counted(ctx: Any, key: str, count: int) -> str:
+    """A number of what a run has scored, samples or objects, in words."""
+    return samples(count, load_config(ctx.dataset, key).place.noun)
+
+
+def samples(count: int, noun: str = "sample") -> str:
+    """A number of samples, or of something else, in words."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -12,8 +12,13 @@ from fiftyone_dfaulo.adapter.learning import update_suspiciousness
 from fiftyone_dfaulo.adapter.verdicts import record_verdicts
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.current_run import list_runs
-from fiftyone_dfaulo.plugin.marking import Selected, mark, read_selection
-from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, samples
+from fiftyone_dfaulo.plugin.marking import (
+    Selected,
+    mark,
+    read_selection,
+    selected_ids,
+)
+from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
 
 _GIVEN = ("faulty", "correct", "cleared")
 
@@ -56,15 +61,16 @@ class RecordVerdicts(ReviewOperator):
         """Asks for the verdict and, if wanted, the reviewer's name."""
         if any(ctx.params.get(name) for name in _GIVEN):
             return  # called from Python
-        if not ctx.selected:
+        ids = selected_ids(ctx, key)
+        if not ids:
             raise InputError("No sample is selected; select some in the grid")
-        count = samples(len(ctx.selected))
+        count = counted(ctx, key, len(ids))
         choices = {
             "faulty": f"Faulty: the label of the {count} is wrong",
             "correct": "Correct: the label is right",
             "cleared": "Clear: take the verdict away",
         }
-        if read_selection(ctx).correct:
+        if read_selection(ctx, key).correct:
             by_type = "As selected: clicked are faulty, Alt+clicked are correct"
             choices = {"selection": by_type, **choices}
         add_choice(inputs, "verdict", "Verdict", choices)
@@ -77,20 +83,22 @@ class RecordVerdicts(ReviewOperator):
         by = ctx.params.get("by") or None
         given = {n: ctx.params[n] for n in _GIVEN if ctx.params.get(n)}
         if not given:
-            given = self._answered(ctx)
+            given = self._answered(ctx, key)
         record_verdicts(ctx.dataset, key, **given, by=by)
-        return f"Recorded in run {key!r}: {samples(sum(map(len, given.values())))}"
+        count = sum(map(len, given.values()))
+        return f"Recorded in run {key!r}: {counted(ctx, key, count)}"
 
-    def _answered(self, ctx: Any) -> dict[str, list[str]]:
-        if not ctx.selected:
+    def _answered(self, ctx: Any, key: str) -> dict[str, list[str]]:
+        ids = selected_ids(ctx, key)
+        if not ids:
             raise InputError("No sample is selected; select some in the grid")
-        selected = read_selection(ctx)
+        selected = read_selection(ctx, key)
         verdict = ctx.params.get("verdict")
         if verdict is None:  # not touched: the first choice of the form
             verdict = "selection" if selected.correct else "faulty"
         if verdict == "selection":
             return selected._asdict()
-        return {verdict: list(ctx.selected)}
+        return {verdict: ids}
 
 
 class _MarkButton(ReviewOperator):
@@ -111,12 +119,12 @@ class _MarkButton(ReviewOperator):
 
     def act(self, ctx: Any, key: str) -> str:
         """Marks all that is selected."""
-        ids = list(ctx.selected)
+        ids = selected_ids(ctx, key)
         if not ids:
             raise InputError("No sample is selected; select some in the grid first")
         faulty = self.verdict == "faulty"
         mark(ctx.dataset, key, Selected(ids if faulty else [], [] if faulty else ids))
-        return f"Marked {self.verdict} in run {key!r}: {samples(len(ids))}"
+        return f"Marked {self.verdict} in run {key!r}: {counted(ctx, key, len(ids))}"
 
 
 class MarkFaulty(_MarkButton):

@@ -103,7 +103,8 @@ def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
     prop = inputs.enum(
         "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
     )
-    mark(prop, said(reading.check_embeddings, samples, asked or ""))
+    place = answers.place(ctx)
+    mark(prop, said(reading.check_embeddings, samples, asked or "", place))
 
 
 def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:

@@ -23,12 +23,14 @@ def summarize(results: DFauLoResults) -> dict[str, Any]:
     """The summary of a run, as JSON.
 
     Returns:
-        :meth:`~fiftyone_dfaulo.adapter.runs.DFauLoResults.summary`, and ``brain_key``,
+        :meth:`~fiftyone_dfaulo.adapter.runs.DFauLoResults.summary`, and ``noun``
+        (what was scored: ``"sample"`` or ``"object"``), ``brain_key``,
         ``label_field``, ``seconds`` (stage to seconds), and ``examples``: for each kind
         of sample left out, the first few as text.
     """
     return {
         **results.summary(),
+        "noun": results.config.place.noun,
         "brain_key": results.key,
         "label_field": results.config.label_field,
         "seconds": {stage: round(s, 2) for stage, s in results.seconds.items()},
@@ -41,11 +43,12 @@ def summarize(results: DFauLoResults) -> dict[str, Any]:
 
 
 def _file_names(results: DFauLoResults, ids: list[str]) -> list[str]:
-    """File names of some samples, with the reason for those that have one."""
+    """File names of some items, with the reason for those that have one."""
     if not ids:
         return []
-    dataset = results.samples._root_dataset
-    found = dict(zip(*dataset.select(ids).values(["id", "filepath"])))
+    collection = results.samples._root_dataset._sample_collection
+    items = results.config.place.find(collection, ids, {}, "filepath")
+    found = {str(item["_id"]): item["filepath"] for item in items}
     reasons = results.unreadable
     return [
         Path(found[i]).name + (f" ({reasons[i]})" if i in reasons else "")
@@ -56,10 +59,11 @@ def _file_names(results: DFauLoResults, ids: list[str]) -> list[str]:
 
 def show_summary(summary: Mapping[str, Any]) -> types.Property:
     """A summary, as :func:`summarize` makes it, for people to read."""
+    noun = summary.get("noun", "sample")
     rows = {
-        "Scored": f"{summary['scored']:,} samples",
+        "Scored": f"{summary['scored']:,} {noun}s",
         "Probably faults": f"about {summary['estimated_faults']:,}",
-        "Most confused": _confused(summary["most_confused"]),
+        "Most confused": _confused(summary["most_confused"], noun),
         **_left_out(summary),
         "Took": _duration(summary["seconds"]),
     }
@@ -94,11 +98,11 @@ def _markdown(text: str) -> types.Property:
     return types.Property(outputs)
 
 
-def _confused(pair: tuple[str, str, int] | None) -> str:
+def _confused(pair: tuple[str, str, int] | None, noun: str) -> str:
     if pair is None:
         return ""
     given, suggested, count = pair
-    noun = "sample" if count == 1 else "samples"
+    noun = noun if count == 1 else f"{noun}s"
     names = f"**{_plain(given)}** that look like **{_plain(suggested)}**"
     return f"{names} ({count:,} {noun})"
 

@@ -93,7 +93,7 @@ class TestReadLabels:
 
 
 class TestLabelFields:
-    def test_classification_fields_are_listed_with_their_numbers_of_labels(
+    def test_fields_of_labels_are_listed_with_their_numbers_of_labels(
         self, make_dataset: Any
     ) -> None:
         dataset = make_dataset(LABELS)
@@ -101,8 +101,16 @@ class TestLabelFields:
         dataset.set_values("note", ["text"] * 5)
         dataset.set_values("boxes", [fo.Detections()] * 5)
 
-        assert list_label_fields(dataset) == {"ground_truth": 4, "second": 1}
-        assert list_label_fields(dataset[1:3]) == {"ground_truth": 1, "second": 0}
+        assert list_label_fields(dataset) == {
+            "ground_truth": 4,
+            "second": 1,
+            "boxes": 0,
+        }
+        assert list_label_fields(dataset[1:3]) == {
+            "ground_truth": 1,
+            "second": 0,
+            "boxes": 0,
+        }
 
     def test_what_a_run_suggests_is_not_among_them(
         self, make_dataset: Any, make_results: Any
@@ -123,7 +131,7 @@ class TestLabelFields:
     @pytest.mark.parametrize(
         ("value", "kind"),
         [
-            (fo.Detections(), "Detections"),
+            (fo.Keypoints(), "Keypoints"),
             (fo.Classifications(), "Classifications"),
             ("cat", "StringField"),
             (0.5, "FloatField"),
@@ -137,6 +145,14 @@ class TestLabelFields:
 
         with pytest.raises(InputError, match=f"'other' is a {kind} field"):
             check_label_field(dataset, "other")
+
+    def test_objects_are_taken_where_they_are_wanted(self, make_dataset: Any) -> None:
+        dataset = make_dataset(["a", "b"])
+        dataset.set_values("boxes", [fo.Detections(), fo.Detections()])
+
+        check_label_field(dataset, "boxes", objects=True)
+        with pytest.raises(InputError, match="'boxes' is a Detections field"):
+            check_label_field(dataset, "boxes")
 
     def test_a_field_inside_another_is_refused(self, make_dataset: Any) -> None:
         with pytest.raises(InputError, match="no label_field='ground_truth.label'"):
@@ -200,9 +216,32 @@ class TestCheckSamples:
     def test_a_slice_of_a_grouped_dataset_will_do(self, grouped: Any) -> None:
         check_samples(grouped.select_group_slices("right"))
 
-    def test_a_grouped_dataset_is_refused_with_its_slices(self, grouped: Any) -> None:
-        with pytest.raises(InputError, match=r"select_group_slices\('left'\).*right"):
+    def test_of_a_grouped_dataset_the_active_slice_is_read(self, grouped: Any) -> None:
+        check_samples(grouped)
+        left = grouped.select_group_slices("left").values("id")
+        assert read_labels(grouped, "ground_truth").ids == sorted(left)
+
+        grouped.group_slice = "right"
+        right = grouped.select_group_slices("right").values("id")
+        assert read_labels(grouped, "ground_truth").ids == sorted(right)
+
+    def test_an_active_slice_without_images_is_refused_with_those_of_images(
+        self, grouped: Any
+    ) -> None:
+        grouped.add_group_slice("scan", "3d")
+        grouped.group_slice = "scan"
+
+        with pytest.raises(InputError, match="set its group_slice.*'left'.*right"):
             check_samples(grouped)
+
+    def test_a_grouped_dataset_without_images_is_refused(
+        self, add_dataset: Any
+    ) -> None:
+        group = fo.Group()
+        dataset = add_dataset(fo.Sample(filepath="a.fo3d", group=group.element("scan")))
+
+        with pytest.raises(InputError, match="none of its slices holds images"):
+            check_samples(dataset)
 
     @pytest.mark.parametrize("thing", [None, "dataset", [1, 2]])
     def test_what_is_no_dataset_is_refused(self, thing: Any) -> None:
@@ -217,13 +256,24 @@ class TestCheckSamples:
         with pytest.raises(InputError, match="the view is empty"):
             check_samples(make_dataset(["a", "b"]).match_tags("none"))
 
-    def test_patches_are_refused(self, make_dataset: Any) -> None:
+    def test_patches_of_one_field_are_taken_and_pairs_of_patches_are_refused(
+        self, make_dataset: Any
+    ) -> None:
         dataset = make_dataset(["a", "b"])
-        boxes = [fo.Detection(bounding_box=[0, 0, 1, 1]) for _ in dataset]
-        dataset.set_values("boxes", [fo.Detections(detections=[b]) for b in boxes])
+        for name in ("boxes", "guesses"):
+            boxes = [fo.Detection(label="x", bounding_box=[0, 0, 1, 1]) for _ in "ab"]
+            dataset.set_values(name, [fo.Detections(detections=[b]) for b in boxes])
+        dataset.evaluate_detections("guesses", gt_field="boxes", eval_key="both")
 
+        check_samples(dataset.to_patches("boxes"))
+        patches = dataset.to_patches("boxes")
+        check_label_field(patches, "boxes", objects=True)
         with pytest.raises(InputError, match="a view of patches"):
-            check_samples(dataset.to_patches("boxes"))
+            check_label_field(patches, "boxes")
+        with pytest.raises(InputError, match="shows patches of 'boxes'"):
+            check_label_field(patches, "guesses", objects=True)
+        with pytest.raises(InputError, match="a view of evaluation patches"):
+            check_samples(dataset.to_evaluation_patches("both"))
 
     def test_a_view_grouped_by_a_field_is_refused(self, make_dataset: Any) -> None:
         dataset = make_dataset(["a", "b"])

@@ -53,6 +53,7 @@ def test_label_fields_are_offered_with_their_number_of_labels(scored: Any) -> No
     assert labels_of(form(scored)["label_field"]) == {
         "ground_truth": "ground_truth (38 labels)",
         "other": "other (1 label)",
+        "boxes": "boxes (0 labels)",
     }
     field = form(scored.limit(10))["label_field"]
     assert labels_of(field)["ground_truth"] == "ground_truth (10 labels)"
@@ -76,7 +77,7 @@ def test_dataset_without_a_classification_field_is_told_what_to_do(
     said = problems(dataset)["problem"]
     assert said.startswith("there is no label_field='ground_truth'")
     assert said.endswith(
-        "Load labels into a Classification field, one label an image, first"
+        "Load labels into a Classification, Detections or Polylines field first"
     )
 
 

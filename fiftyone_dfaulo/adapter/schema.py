@@ -1,0 +1,78 @@
+"""What each field, or attribute, of a run is in FiftyOne's schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+
+TOKEN = "dfaulo_run"
+"""Where a field's ``info`` holds the token of the run that made it."""
+
+_FIELDS: dict[str, dict[str, Any]] = {
+    "suspiciousness": {
+        "ftype": fo.FloatField,
+        "description": "How likely it is that the label or the image is wrong: 0 to 1, "
+        "higher is more likely (DFauLo)",
+    },
+    "suggestion": {
+        "ftype": fo.EmbeddedDocumentField,
+        "embedded_doc_type": fo.Classification,
+        "description": "The class that models trained without the suspicious samples "
+        "see, and their probability of it (DFauLo)",
+    },
+    "reasons": {
+        "ftype": fo.ListField,
+        "subfield": fo.StringField,
+        "description": "Why the sample is suspicious (DFauLo)",
+    },
+    "verdict": {
+        "ftype": fo.StringField,
+        "description": "What a person said: faulty, correct, or nothing so far "
+        "(DFauLo)",
+    },
+    "history": {
+        "ftype": fo.ListField,
+        "subfield": fo.DictField,
+        "description": "Every verdict, when and by whom (DFauLo)",
+    },
+    "original_label": {
+        "ftype": fo.EmbeddedDocumentField,
+        "embedded_doc_type": fo.Classification,
+        "description": "The label before it was corrected (DFauLo)",
+    },
+}
+"""Part of a run's name to the field of that part."""
+
+_OF_OBJECTS: dict[str, dict[str, Any]] = {
+    # The App's sidebar filters by an object's plain attributes only.
+    "suggestion": {
+        "ftype": fo.StringField,
+        "description": "The class that models trained without the suspicious objects "
+        "see (DFauLo)",
+    },
+}
+"""Where an attribute of an object is not what the field of a sample is."""
+
+_MAXIMUM = "The highest suspiciousness of the sample's objects (DFauLo)"
+
+
+def add_field(dataset: Any, path: str, part: str, token: str | None) -> None:
+    """Adds a field of a run to the schema, marked as the run's own.
+
+    Args:
+        dataset: the dataset.
+        path: where it lies: a field of the samples, or an attribute of the objects.
+        part: which part of the run it is.
+        token: the run's token.
+    """
+    how = _FIELDS[part]
+    if "." in path:
+        how = _OF_OBJECTS.get(part, how)
+    dataset.add_sample_field(path, info={TOKEN: token}, **how)
+
+
+def add_maximum(dataset: Any, name: str, token: str | None) -> None:
+    """Adds the field of the samples with the maximum of their objects."""
+    how = {**_FIELDS["suspiciousness"], "description": _MAXIMUM}
+    dataset.add_sample_field(name, info={TOKEN: token}, **how)
