@@ -152,22 +152,27 @@ def _embed_with_fiftyone(task: Task, report: object) -> tuple[Embedded, Match]:
 def _score(
     task: Task, usable: Usable, vectors: np.ndarray, logits: np.ndarray | None
 ) -> Scores:
-    """Scores embeddings; logits are in the order of all labelled classes."""
+    """Scores embeddings; logits are in the order of all labelled classes.
+
+    A model that has seen the labels votes with the heads; one that has not is averaged
+    with them.
+    """
     from fiftyone_dfaulo.engine import combine, dfaulo
 
     own = None
     if logits is not None:
         kept = np.isin(task.labelled.classes, usable.classes)
         own = logits[:, kept]
+    apart = task.settings.out_of_sample
     with task.stages.stage(SCORING) as report:
         scores = dfaulo.score(
             vectors,
             usable.labels,
-            logits=own,
+            logits=None if apart else own,
             settings=task.settings,
             report=report,
         )
-    if not task.settings.out_of_sample:
+    if not apart:
         return scores
     if own is None:
         return _with_notes(scores, NO_OWN_LOSS)

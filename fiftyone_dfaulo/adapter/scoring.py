@@ -90,12 +90,16 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
             report=report,
         )
     if task.settings.depth == "full":
-        scores = _retrained(task, usable, pixels, scores)
+        scores = _retrained(task, usable, pixels, appearance, scores)
     return usable, scores
 
 
 def _retrained(
-    task: Task, usable: Usable, pixels: np.ndarray, frozen: Scores
+    task: Task,
+    usable: Usable,
+    pixels: np.ndarray,
+    appearance: np.ndarray,
+    frozen: Scores,
 ) -> Scores:
     """The mean of the scores and those on a network trained without the subset."""
     from fiftyone_dfaulo.engine import combine, dfaulo, full
@@ -113,6 +117,7 @@ def _retrained(
             vectors,
             usable.labels,
             logits=logits,
+            appearance=appearance,
             settings=task.settings,
             report=report,
         )

@@ -154,7 +154,7 @@ def wrong_label(
     """
     order = _log_odds(SHARPNESS * vote, labels, trusted)
     counted = expit(_log_odds(COUNTING_SHARPNESS * counting, labels, trusted))
-    shift = _shift_to_sum(order[trusted], counted[trusted].sum())
+    shift = shift_to_sum(order[trusted], counted[trusted].sum())
     return expit(order + shift)
 
 
@@ -168,7 +168,7 @@ def _log_odds(
     return noise.log_odds_of_mistake(probabilities, labels, matrix)
 
 
-def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
+def shift_to_sum(log_odds: np.ndarray, total: float) -> float:
     """What to add to log-odds so that their probabilities add up to a total."""
     total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
     furthest = float(np.abs(log_odds).max()) + 50.0

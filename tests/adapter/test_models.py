@@ -14,6 +14,7 @@ import fiftyone.zoo as foz
 import numpy as np
 import pytest
 import torch
+from scipy.special import logit
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, get_model
 
@@ -87,12 +88,17 @@ def test_model_of_other_classes_gives_its_embeddings_and_a_note(rows: Any) -> No
     assert "loss_original" not in results.signal_names
 
 
-def test_model_that_never_saw_the_labels_counts_itself(rows: Any) -> None:
-    heads = compute(rows, model=Rows(), preprocessing=OWN)
+def test_model_that_never_saw_the_labels_counts_once_and_as_much(rows: Any) -> None:
+    other = Rows()
+    other.classes = ("a", "b", "x")  # so that the heads alone score
+    heads = compute(rows, model=other, preprocessing=OWN)
     both = compute(rows, model=Rows(), preprocessing=OWN, out_of_sample=True)
-    own = heads.signals[:, heads.signal_names.index("loss_original")]
+    own = both.signals[:, both.signal_names.index("loss_original")]
     loss = (-np.log1p(-heads.suspiciousness) + own) / 2
-    np.testing.assert_allclose(both.suspiciousness, -np.expm1(-loss), rtol=1e-4)
+    shift = logit(both.suspiciousness) - logit(-np.expm1(-loss))
+    assert np.ptp(shift) < 0.01
+    assert both.suspiciousness.sum() == pytest.approx(heads.suspiciousness.sum())
+    assert both.estimated_faults == round(both.suspiciousness.sum())
 
 
 def test_full_depth_averages_and_leaves_the_module_alone(rows: Any) -> None:
@@ -101,6 +107,7 @@ def test_full_depth_averages_and_leaves_the_module_alone(rows: Any) -> None:
     assert worst(results, rows) == {3, 22, 41}
     assert torch.equal(module.head.weight.data, 9 * torch.eye(3))
     assert {"loss_all", "full_loss_all"} <= set(results.signal_names)
+    assert results.estimated_faults == round(results.suspiciousness.sum())
 
 
 def test_full_depth_of_the_built_in_network(rows: Any) -> None:
