@@ -16,6 +16,7 @@ from fiftyone_dfaulo.engine.embedding import Embedded
 from fiftyone_dfaulo.engine.images import iter_batches, median_side
 from fiftyone_dfaulo.engine.model_output import check_finite
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.signals import log_softmax
 from fiftyone_dfaulo.errors import InputError, WeightsError
 
 _MOST = 512  # pixels of an image's side that a model gets, before its own transform
@@ -129,7 +130,7 @@ def _outputs(
             "Preprocessing(size=...) if it needs others"
         ) from error
     if vectors is None:
-        vectors = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        vectors = log_softmax(logits)
     columns = match.columns
     return _flat(vectors, len(pixels)), None if columns is None else logits[:, columns]
 
