@@ -199,8 +199,8 @@ def _clone(samples: Any, request: Injection) -> Any:
         name = fod.make_unique_dataset_name(root)
         check_name(name)
     source = samples
-    if request.labels_only:
-        source = samples.select_fields(request.label_field)
+    if request.only:
+        source = samples.select_fields(list(request.only))
     try:
         return source.clone(name, persistent=request.persistent)
     except BaseException as error:

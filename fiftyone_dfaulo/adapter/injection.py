@@ -23,7 +23,7 @@ MOST = 0.5
 class Injection:
     """What to plant, and where; the arguments of ``inject_faults``.
 
-    With ``labels_only`` the copy has no other fields, runs or saved views.
+    If ``only`` names fields, the copy has no others, and no runs or saved views.
     """
 
     label_field: str = "ground_truth"
@@ -36,7 +36,7 @@ class Injection:
     prefix: str = "injected"
     folder: Any = None
     persistent: bool = False
-    labels_only: bool = False
+    only: tuple[str, ...] = ()
 
 
 def check(samples: Any, request: Injection) -> None:

@@ -61,11 +61,11 @@ def estimate_quality(
         kind, rate, pairs: what to plant, as :func:`fiftyone_dfaulo.inject_faults`.
         seed: of the faults and of the scoring.
         embeddings: where to take embeddings from, as
-            :func:`fiftyone_dfaulo.compute_suspiciousness`; not with kinds that replace
-            images, which the embeddings would not show.
+            :func:`fiftyone_dfaulo.compute_suspiciousness`. Neither they nor
+            ``predictions`` go with kinds that replace images, which they do not show.
         progress: whether to show a progress bar, as there.
-        **settings: ``model``, ``method``, ``image_size``, ``max_epochs``,
-            ``batch_size``, ``num_workers``, ``memory_budget`` and ``device``, as there.
+        **settings: the other arguments that say how to score, as there; ``model`` by
+            name or path only.
 
     Returns:
         the metrics; the faults that were planted are what should be found.
@@ -98,7 +98,7 @@ def check(
             embeddings tell.
     """
     injection.check(samples, request)
-    check_seen(request, embeddings)
+    check_seen(request, embeddings, settings)
     compute.check(
         samples,
         request.label_field,
@@ -109,17 +109,20 @@ def check(
     )
 
 
-def check_seen(request: Injection, embeddings: Any) -> None:
+def check_seen(request: Injection, embeddings: Any, settings: Settings) -> None:
     """Makes sure that what scores can see the faults.
 
     Raises:
-        InputError: if they are in the images, and embeddings of others are used.
+        InputError: if they are in the images, and embeddings or predictions of others
+            are used.
     """
-    if embeddings is not None and request.kind in PAINTED:
-        raise InputError(
-            f"kind={request.kind!r} replaces images, which the embeddings do not show; "
-            "choose a kind that changes labels, or train a network"
-        )
+    given = {"embeddings": embeddings, "predictions": settings.predictions}
+    for name, value in given.items():
+        if value is not None and request.kind in PAINTED:
+            raise InputError(
+                f"kind={request.kind!r} replaces images, which the {name} do not show; "
+                "choose a kind that changes labels, or train a network"
+            )
 
 
 def run(
@@ -142,7 +145,8 @@ def run(
     name = f"dfaulo-estimate-{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory(prefix="dfaulo-estimate-") as folder:
         images = Path(folder) / "images"
-        there = replace(request, name=name, folder=images, labels_only=True)
+        only = tuple(filter(None, (request.label_field, settings.predictions)))
+        there = replace(request, name=name, folder=images, only=only)
         try:
             copy = faults.run(samples, there, _part(report, 0.0, 0.1))
             chosen, vectors = _match_embeddings(samples, request, embeddings, copy)

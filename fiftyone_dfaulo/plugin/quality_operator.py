@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
@@ -13,14 +12,16 @@ from fiftyone_dfaulo.adapter import quality
 from fiftyone_dfaulo.adapter.injection import check_place
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin import answers
-from fiftyone_dfaulo.plugin.compute import report_to_database
 from fiftyone_dfaulo.plugin.evaluation_view import show_evaluation, to_json
-from fiftyone_dfaulo.plugin.execution import in_background
-from fiftyone_dfaulo.plugin.fault_operators import check_params
 from fiftyone_dfaulo.plugin.forms import add_samples, add_scoring
+from fiftyone_dfaulo.plugin.operating import (
+    call,
+    check_params,
+    report_to_database,
+    run_at_once,
+)
 from fiftyone_dfaulo.plugin.planting import KINDS, add_kind, read_injection
 from fiftyone_dfaulo.plugin.problems import add_problem, said
-from fiftyone_dfaulo.plugin.summary import show_failure
 
 _PARAMS = (
     "kind",
@@ -79,12 +80,8 @@ class EstimateQuality(foo.Operator):
             InputError: if a parameter is unknown.
         """
         check_params(params, _PARAMS)
-        target = "dataset" if isinstance(samples, fo.Dataset) else "view"
-        return foo.execute_operator(
-            self.uri,
-            {target: samples, "params": {"label_field": label_field, **params}},
-            request_delegation=delegate,
-        )
+        answered = {"label_field": label_field, **params}
+        return call(self.uri, samples, answered, request_delegation=delegate)
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """The form, with what is wrong with the answers so far."""
@@ -123,7 +120,7 @@ def _check(ctx: Any) -> None:
     request = answers.read_request(ctx)
     planted = read_injection(ctx)
     check_place(ctx.dataset, planted)
-    quality.check_seen(planted, request.embeddings)
+    quality.check_seen(planted, request.embeddings, request.settings)
 
 
 def _run(ctx: Any, report: Report) -> dict[str, Any]:
@@ -137,13 +134,5 @@ def _run(ctx: Any, report: Report) -> dict[str, Any]:
 
 
 def _execute_at_once(ctx: Any) -> Generator[Any, None, None]:
-    def message(stage: str, fraction: float) -> Any:
-        return ctx.ops.set_progress(label=stage, progress=fraction)
-
-    try:
-        facts = yield from in_background(lambda told: _run(ctx, told), message)
-    except Exception as error:
-        # What a generator raises does not reach the App, Python users get that only.
-        yield ctx.ops.show_output(show_failure(error).to_json(), {})
-        raise
+    facts = yield from run_at_once(ctx, lambda told: _run(ctx, told))
     yield ctx.ops.show_output(show_evaluation(facts).to_json(), {})

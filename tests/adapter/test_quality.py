@@ -64,6 +64,21 @@ def test_planted_faults_are_found_and_nothing_is_left(
     assert found.notes == [quality.PESSIMISTIC]
 
 
+def test_predictions_are_those_of_the_samples(clusters: Any) -> None:
+    numbers = ["abc".index(truth) for truth in clusters.values("truth")]
+    seen = [
+        fo.Classification(label="abc"[n], logits=[4.0 * (k == n) for k in range(3)])
+        for n in numbers
+    ]
+    clusters.set_values("seen", seen)
+    before = clusters.count_values("seen.label")
+    found = estimate_quality(clusters, predictions="seen", rate=0.1, progress=False)
+    assert found["AP"] > 0.6
+    assert clusters.count_values("seen.label") == before
+    with pytest.raises(InputError, match="the predictions do not show"):
+        estimate_quality(clusters, predictions="seen", kind="corrupt")
+
+
 def test_a_network_sees_faults_in_the_images(
     clusters: Any, nothing_left: Callable[[], None]
 ) -> None:
