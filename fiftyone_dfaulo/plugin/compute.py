@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
-from fiftyone.operators.delegated import DelegatedOperationService
-from fiftyone.operators.executor import ExecutionRunState
 
 from fiftyone_dfaulo.adapter import compute
 from fiftyone_dfaulo.adapter.runs import DFauLoResults
 from fiftyone_dfaulo.adapter.views import as_patches, suspicious_view
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.errors import Cancelled, InputError
+from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.answers import (
     MODEL_SETTINGS,
     NUMBERS,
@@ -23,9 +20,14 @@ from fiftyone_dfaulo.plugin.answers import (
     read_request,
 )
 from fiftyone_dfaulo.plugin.current_run import tile_fields
-from fiftyone_dfaulo.plugin.execution import in_background, throttled
 from fiftyone_dfaulo.plugin.forms import build_form
-from fiftyone_dfaulo.plugin.summary import show_failure, show_summary, summarize
+from fiftyone_dfaulo.plugin.operating import (
+    call,
+    check_params,
+    report_to_database,
+    run_at_once,
+)
+from fiftyone_dfaulo.plugin.summary import show_summary, summarize
 
 _PARAMS = (
     "brain_key",
@@ -38,9 +40,6 @@ _PARAMS = (
     *NUMBERS,
 )
 """What ``__call__`` takes besides the samples and the label field."""
-
-_DATABASE_PERIOD = 1.0
-"""Seconds between two updates of a delegated run's progress in the database."""
 
 
 class ComputeSuspiciousness(foo.Operator):
@@ -92,12 +91,8 @@ class ComputeSuspiciousness(foo.Operator):
             InputError: if a parameter is unknown, or embeddings are no name.
         """
         _check_arguments(params)
-        target = "dataset" if isinstance(samples, fo.Dataset) else "view"
-        return foo.execute_operator(
-            self.uri,
-            {target: samples, "params": {"label_field": label_field, **params}},
-            request_delegation=delegate,
-        )
+        answered = {"label_field": label_field, **params}
+        return call(self.uri, samples, answered, request_delegation=delegate)
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """The form."""
@@ -125,12 +120,8 @@ class ComputeSuspiciousness(foo.Operator):
 
 
 def _check_arguments(params: dict[str, Any]) -> None:
-    unknown = sorted(set(params) - set(_PARAMS))
-    if unknown:
-        raise InputError(
-            f"unknown parameters {', '.join(unknown)}; expected some of "
-            f"{', '.join(_PARAMS)}. fiftyone_dfaulo.compute_suspiciousness takes more"
-        )
+    more = ". fiftyone_dfaulo.compute_suspiciousness takes more"
+    check_params(params, _PARAMS, more)
     for name, what in (("embeddings", "arrays"), ("model", "torch modules")):
         value = params.get(name)
         if value is not None and not isinstance(value, str):
@@ -145,15 +136,7 @@ def _run(request: Request, report: Report) -> DFauLoResults:
 
 
 def _execute_at_once(ctx: Any, request: Request) -> Generator[Any, None, None]:
-    def message(stage: str, fraction: float) -> Any:
-        return ctx.ops.set_progress(label=stage, progress=fraction)
-
-    try:
-        results = yield from in_background(lambda told: _run(request, told), message)
-    except Exception as error:
-        # What a generator raises does not reach the App, Python users get that only.
-        yield ctx.ops.show_output(show_failure(error).to_json(), {})
-        raise
+    results = yield from run_at_once(ctx, lambda told: _run(request, told))
     yield from _show(ctx, request, results)
 
 
@@ -169,27 +152,3 @@ def _show(
     yield ctx.ops.set_active_fields(tile_fields(results.config)[:3])
     yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
     yield ctx.ops.show_output(show_summary(summarize(results)).to_json(), {})
-
-
-def report_to_database(ctx: Any) -> Report:
-    """Reports to the operation in the database, and stops with it."""
-    check = _stop_if_failed(ctx.request_params.get("run_doc"))
-
-    def send(stage: str, fraction: float) -> None:
-        check()
-        ctx.set_progress(progress=fraction, label=stage)
-
-    return throttled(send, period=_DATABASE_PERIOD)
-
-
-def _stop_if_failed(operation: Any) -> Callable[[], None]:
-    """Raises Cancelled once somebody has marked the operation as failed."""
-    service = DelegatedOperationService()
-
-    def check() -> None:
-        if operation is None:
-            return
-        if service.get(operation).run_state == ExecutionRunState.FAILED:
-            raise Cancelled("The run was marked as failed; the dataset is as it was.")
-
-    return check

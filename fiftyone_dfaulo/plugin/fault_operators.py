@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
@@ -22,12 +21,11 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.current_run import current_run
 from fiftyone_dfaulo.plugin.evaluation_view import show_evaluation, to_json
-from fiftyone_dfaulo.plugin.execution import in_background
 from fiftyone_dfaulo.plugin.forms import add_samples
+from fiftyone_dfaulo.plugin.operating import call, check_params, run_at_once
 from fiftyone_dfaulo.plugin.planting import KINDS, add_kind, read_injection
 from fiftyone_dfaulo.plugin.problems import add_problem, mark, said
 from fiftyone_dfaulo.plugin.review_operator import NO_RUN, ReviewOperator, samples
-from fiftyone_dfaulo.plugin.summary import show_failure
 
 _PARAMS = ("kind", "rate", "seed", "pairs", "name", "in_place")
 
@@ -67,9 +65,7 @@ class InjectFaults(foo.Operator):
             InputError: if a parameter is unknown.
         """
         check_params(params, _PARAMS)
-        target = "dataset" if isinstance(samples, fo.Dataset) else "view"
-        context = {target: samples, "params": {"label_field": label_field, **params}}
-        return foo.execute_operator(self.uri, context)
+        return call(self.uri, samples, {"label_field": label_field, **params})
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """The form, with what is wrong with the answers so far."""
@@ -82,35 +78,13 @@ class InjectFaults(foo.Operator):
 
     def execute(self, ctx: Any) -> Generator[Any, None, None]:
         """Plants them, telling of the progress, and says where they are."""
-
-        def message(stage: str, fraction: float) -> Any:
-            return ctx.ops.set_progress(label=stage, progress=fraction)
-
-        request = _read(ctx)
-        try:
-            made = yield from in_background(
-                lambda told: faults.run(ctx.target_view(), request, told), message
-            )
-        except Exception as error:
-            yield ctx.ops.show_output(show_failure(error).to_json(), {})
-            raise
+        request, source = _read(ctx), ctx.target_view()
+        made = yield from run_at_once(
+            ctx, lambda told: faults.run(source, request, told)
+        )
         if request.in_place:
             yield ctx.ops.reload_dataset()
         yield ctx.ops.show_output(_show_planted(made, request).to_json(), {})
-
-
-def check_params(params: dict[str, Any], known: tuple[str, ...]) -> None:
-    """Refuses what would be ignored.
-
-    Raises:
-        InputError: if a parameter is unknown.
-    """
-    unknown = sorted(set(params) - set(known))
-    if unknown:
-        raise InputError(
-            f"unknown parameters {', '.join(unknown)}; expected some of "
-            f"{', '.join(known)}"
-        )
 
 
 def _read(ctx: Any) -> Injection:

@@ -19,9 +19,7 @@ from fiftyone_dfaulo.adapter.runs import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin import answers
 from fiftyone_dfaulo.plugin.answers import NETWORK
-from fiftyone_dfaulo.plugin.problems import add_problem as _add_problem
-from fiftyone_dfaulo.plugin.problems import mark as _mark
-from fiftyone_dfaulo.plugin.problems import said as _said
+from fiftyone_dfaulo.plugin.problems import add_problem, mark, said
 from fiftyone_dfaulo.plugin.remember import remember
 from fiftyone_dfaulo.plugin.source_form import (
     add_model_settings,
@@ -56,9 +54,9 @@ def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
     """Asks for the samples and the label field; tells whether there are any."""
     inputs.view_target(ctx, action_description=action)
     samples = ctx.target_view()
-    problem = remember(ctx, "samples", lambda: _said(reading.check_samples, samples))
+    problem = remember(ctx, "samples", lambda: said(reading.check_samples, samples))
     if problem:
-        _add_problem(inputs, "These samples cannot be scored", problem)
+        add_problem(inputs, "These samples cannot be scored", problem)
     elif not answers.label_fields(ctx):
         _add_no_field(inputs, ctx, samples)
     else:
@@ -77,11 +75,11 @@ def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
 
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    said = _said(
+    problem = said(
         reading.check_label_field, samples, answers.label_field(ctx), objects=True
     )
     todo = "Load labels into a Classification, Detections or Polylines field first"
-    _add_problem(inputs, "No labels to check", f"{said}. {todo}")
+    add_problem(inputs, "No labels to check", f"{problem}. {todo}")
 
 
 def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
@@ -98,8 +96,8 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     field = answers.label_field(ctx)
-    problem = _said(reading.check_label_field, samples, field, objects=True)
-    _mark(prop, problem or _label_problem(ctx, samples, field))
+    problem = said(reading.check_label_field, samples, field, objects=True)
+    mark(prop, problem or _label_problem(ctx, samples, field))
 
 
 def _label_problem(ctx: Any, samples: Any, field: str) -> str:
@@ -108,13 +106,13 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
     def look() -> str:
         place = answers.place(ctx)
         if place.list_path:
-            return _said(reading.read_labels, samples, field)
+            return said(reading.read_labels, samples, field)
         labels = samples.exists(f"{field}.label")
         for first in labels.limit(1).values(f"{field}.label"):
             other = labels.match(ViewField(f"{field}.label") != first)
             if len(other.limit(1)):
                 return ""
-        return _said(reading.read_labels, samples, field)
+        return said(reading.read_labels, samples, field)
 
     return remember(ctx, ("labels", field), look)
 
@@ -122,7 +120,7 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
 def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     key, dataset = answers.brain_key(ctx), ctx.dataset
     place = answers.place(ctx)
-    problem = _said(check_key, dataset, key, place=place, overwrite=True)
+    problem = said(check_key, dataset, key, place=place, overwrite=True)
     fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
     prop = inputs.str(
         "brain_key",
@@ -131,10 +129,10 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
         label="Brain key",
         description=f"Names this run{fields}",
     )
-    _mark(prop, problem)
+    mark(prop, problem)
     if not problem and dataset.has_brain_run(key):
         verdicts = remember(
-            ctx, ("verdicts", key), lambda: _said(check_key, dataset, key, place=place)
+            ctx, ("verdicts", key), lambda: said(check_key, dataset, key, place=place)
         )
         _add_replace(inputs, ctx, dataset.get_brain_info(key), verdicts)
 
@@ -148,7 +146,7 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, verdicts: str) -> No
             label="Replace the run and delete its verdicts",
             view=types.CheckboxView(),
         )
-        _mark(sure, "" if ctx.params.get("overwrite") else verdicts)
+        mark(sure, "" if ctx.params.get("overwrite") else verdicts)
         return
     when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
     note = types.Notice(
@@ -161,7 +159,7 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, verdicts: str) -> No
 
 def _add_advanced(inputs: types.Object, ctx: Any) -> None:
     asked = {"method": answers.method(ctx), **answers.numbers(ctx)}
-    problems = {name: _said(Settings, **{name: v}) for name, v in asked.items()}
+    problems = {name: said(Settings, **{name: v}) for name, v in asked.items()}
     problems |= model_problems(ctx)
     inputs.bool(
         "advanced",
@@ -178,7 +176,7 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
     method = inputs.enum(
         "method", choices.values(), default="dfaulo", label="Method", view=choices
     )
-    _mark(method, problems["method"])
+    mark(method, problems["method"])
     add_model_settings(inputs, ctx, problems)
     for name in answers.NUMBERS:
         if name in answers.TRAINING_ONLY and answers.source(ctx) != NETWORK:
@@ -186,7 +184,7 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
         label, description = _NUMBERS[name]
         default = getattr(Settings(), name)
         prop = inputs.int(name, default=default, label=label, description=description)
-        _mark(prop, problems.get(name, ""))
+        mark(prop, problems.get(name, ""))
 
 
 def _add_worker_note(inputs: types.Object) -> None:

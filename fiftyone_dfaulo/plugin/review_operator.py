@@ -12,6 +12,7 @@ from fiftyone.operators.types import RiskLevel
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.current_run import current_run, list_runs, patches_anew
+from fiftyone_dfaulo.plugin.operating import check_params
 from fiftyone_dfaulo.plugin.problems import add_problem
 
 NO_RUN = "This dataset has no run yet. Execute 'Find suspicious labels' first"
@@ -57,12 +58,7 @@ class ReviewOperator(foo.Operator):
         Raises:
             InputError: if a parameter is unknown.
         """
-        unknown = sorted(set(params) - set(self.takes))
-        if unknown:
-            raise InputError(
-                f"unknown parameters {', '.join(unknown)}; expected some of "
-                f"{', '.join(self.takes) or 'none'}"
-            )
+        check_params(params, self.takes)
         context = {
             "dataset": samples._root_dataset,
             "view": samples.view(),

@@ -24,7 +24,7 @@ from fiftyone_dfaulo import Cancelled, InputError, compute_suspiciousness
 from fiftyone_dfaulo.adapter import compute
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
-from fiftyone_dfaulo.plugin.compute import _stop_if_failed as stop_if_failed
+from fiftyone_dfaulo.plugin.operating import stop_if_failed
 from tests.plugin.plugin_tools import URI, context, snapshot
 
 SOON = 60.0
