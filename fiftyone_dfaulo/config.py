@@ -126,7 +126,7 @@ class Settings:
             without the most suspicious samples.
         predictions: name of a field of predictions that serve as the original model.
         out_of_sample: whether the model, or whoever made the predictions, never saw
-            these samples' labels, so that its own loss counts.
+            these samples' labels, so that it votes beside the heads.
         image_size: side in pixels, 8 to 64, that images are resized to for the
             network trained here; None picks it from the images.
         max_epochs: the most epochs the network is trained for, at least 1.

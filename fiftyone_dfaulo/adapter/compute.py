@@ -124,11 +124,10 @@ def compute_suspiciousness(
             the model's file holds; it is called without arguments.
         allow_pickle: whether a pickled model may be loaded, which runs any code that
             is in the file.
-        out_of_sample: whether the model or the predictions never saw these labels; its
-            own loss then counts as much as the heads'.
+        out_of_sample: whether the model or the predictions never saw these labels; then
+            it votes beside the heads.
         depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it, or a
-            copy of ``model``, without the most suspicious samples, and averages the
-            scores on both.
+            copy of ``model``, without the most suspicious samples, and lets both vote.
         image_size: side in pixels, 8 to 64, that images are resized to for the
             network trained here; None picks it from the images.
         max_epochs: the most epochs to train, at least 1.

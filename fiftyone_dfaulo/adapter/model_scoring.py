@@ -23,6 +23,7 @@ from fiftyone_dfaulo.adapter.tasks import (
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.classes import Match
+    from fiftyone_dfaulo.engine.dfaulo import Poll
     from fiftyone_dfaulo.engine.embedding import Embedded, Embedder
     from fiftyone_dfaulo.engine.result import Scores
 
@@ -55,8 +56,8 @@ def score_model(task: Task) -> tuple[Usable, Scores]:
 
 
 def score_full(task: Task) -> tuple[Usable, Scores]:
-    """:func:`score_model`, averaged with the scores on a copy that is trained on."""
-    from fiftyone_dfaulo.engine import combine, dfaulo, full, images
+    """:func:`score_model`, and the vote of a copy that is trained on, together."""
+    from fiftyone_dfaulo.engine import dfaulo, full, images
     from fiftyone_dfaulo.engine.model_output import check_finite
 
     embedder, match = _prepare(task)
@@ -77,27 +78,28 @@ def score_full(task: Task) -> tuple[Usable, Scores]:
         )
     if logits is not None:
         logits = None if match.columns is None else logits[:, match.columns]
-    frozen = _score(task, usable, vectors, logits)
+    first = _poll(task, usable, vectors, logits)
     with task.stages.stage(RETRAINING) as report:
         vectors, logits = full.retrain_model(
             embedder,
             decoded.pixels,
             usable.labels,
             vectors,
-            frozen.suspiciousness,
+            dfaulo.judge(usable.labels, first).suspiciousness,
             settings=task.settings,
             report=report,
         )
     with task.stages.stage(RESCORING) as report:
-        again = dfaulo.score(
+        second = dfaulo.poll(
             vectors,
             usable.labels,
             logits=logits,
             settings=task.settings,
             report=report,
         )
-    scores = combine.average(frozen, again, "full_")
-    return usable, _with_notes(scores, *embedder.notes, match.note)
+    scores = dfaulo.judge(usable.labels, first, second)
+    notes = (*_own_notes(task, first), *embedder.notes, match.note)
+    return usable, _with_notes(scores, *notes)
 
 
 def score_predictions(task: Task) -> tuple[Usable, Scores]:
@@ -152,31 +154,40 @@ def _embed_with_fiftyone(task: Task, report: object) -> tuple[Embedded, Match]:
 def _score(
     task: Task, usable: Usable, vectors: np.ndarray, logits: np.ndarray | None
 ) -> Scores:
-    """Scores embeddings; logits are in the order of all labelled classes.
+    from fiftyone_dfaulo.engine import dfaulo
 
-    A model that has seen the labels votes with the heads; one that has not is averaged
-    with them.
+    polled = _poll(task, usable, vectors, logits)
+    scores = dfaulo.judge(usable.labels, polled)
+    return _with_notes(scores, *_own_notes(task, polled))
+
+
+def _poll(
+    task: Task, usable: Usable, vectors: np.ndarray, logits: np.ndarray | None
+) -> Poll:
+    """Polls the heads on embeddings; logits are in the order of all labelled classes.
+
+    The logits count only if their model is said not to have learned these labels.
     """
-    from fiftyone_dfaulo.engine import combine, dfaulo
+    from fiftyone_dfaulo.engine import dfaulo
 
     own = None
     if logits is not None:
         kept = np.isin(task.labelled.classes, usable.classes)
         own = logits[:, kept]
-    apart = task.settings.out_of_sample
     with task.stages.stage(SCORING) as report:
-        scores = dfaulo.score(
+        return dfaulo.poll(
             vectors,
             usable.labels,
-            logits=None if apart else own,
+            logits=own,
+            logits_vote=task.settings.out_of_sample,
             settings=task.settings,
             report=report,
         )
-    if not apart:
-        return scores
-    if own is None:
-        return _with_notes(scores, NO_OWN_LOSS)
-    return combine.with_own_loss(scores, own, usable.labels)
+
+
+def _own_notes(task: Task, polled: Poll) -> tuple[str, ...]:
+    useless = task.settings.out_of_sample and polled.original is None
+    return (NO_OWN_LOSS,) if useless else ()
 
 
 def _with_notes(scores: Scores, *notes: str | None) -> Scores:

@@ -25,6 +25,7 @@ from fiftyone_dfaulo.adapter.tasks import (
 from fiftyone_dfaulo.config import Settings
 
 if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.dfaulo import Poll
     from fiftyone_dfaulo.engine.result import Scores
 
 Route = Callable[[Task], "tuple[Usable, Scores]"]
@@ -81,7 +82,7 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
         )
         appearance = network.appearance(pixels, batch_size=size)
     with task.stages.stage(SCORING) as report:
-        scores = dfaulo.score(
+        first = dfaulo.poll(
             vectors,
             usable.labels,
             logits=logits,
@@ -89,39 +90,36 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
             settings=task.settings,
             report=report,
         )
+        scores = dfaulo.judge(usable.labels, first)
     if task.settings.depth == "full":
-        scores = _retrained(task, usable, pixels, appearance, scores)
+        second = _poll_retrained(task, usable, pixels, scores, first.foreign)
+        scores = dfaulo.judge(usable.labels, first, second)
     return usable, scores
 
 
-def _retrained(
-    task: Task,
-    usable: Usable,
-    pixels: np.ndarray,
-    appearance: np.ndarray,
-    frozen: Scores,
-) -> Scores:
-    """The mean of the scores and those on a network trained without the subset."""
-    from fiftyone_dfaulo.engine import combine, dfaulo, full
+def _poll_retrained(
+    task: Task, usable: Usable, pixels: np.ndarray, scores: Scores, foreign: np.ndarray
+) -> Poll:
+    """What models around a network say that was trained without the most suspicious."""
+    from fiftyone_dfaulo.engine import dfaulo, full
 
     with task.stages.stage(RETRAINING) as report:
         vectors, logits = full.retrain_network(
             pixels,
             usable.labels,
-            frozen.suspiciousness,
+            scores.suspiciousness,
             settings=task.settings,
             report=report,
         )
     with task.stages.stage(RESCORING) as report:
-        again = dfaulo.score(
+        return dfaulo.poll(
             vectors,
             usable.labels,
             logits=logits,
-            appearance=appearance,
+            foreign=foreign,
             settings=task.settings,
             report=report,
         )
-    return combine.average(frozen, again, "full_")
 
 
 def _score_paper(task: Task) -> tuple[Usable, Scores]:

@@ -14,12 +14,17 @@
 5. Suspiciousness is the probability that label or content is wrong. Its sum is the
    estimated number of faults; the likeliest class of the vote is the suggestion.
 
+A *full mutant*, the network trained without the most suspicious samples, doubles the
+vote: steps 1 and 2 are done for each network.
+
 The idea, training without suspicious subsets, is that of Yin et al., "Dynamic Data
 Fault Localization for Deep Neural Networks", ESEC/FSE 2023; the paper's own procedure
 is :mod:`fiftyone_dfaulo.engine.paper`. ``docs/benchmark.md`` has what was tried.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
@@ -51,11 +56,42 @@ that they are faults, but less good at their order."""
 FOREIGN = 0.5  # a probability from which on no model should learn from a sample
 
 
+class Poll(NamedTuple):
+    """What the models around one network say of N samples and K classes.
+
+    Attributes:
+        heads: name, one of :data:`HEADS`, to out-of-sample log-probabilities, float32
+            (N, K).
+        original: log-probabilities (N, K) of the network itself, or None.
+        original_votes: whether these count in the vote.
+        foreign: float64 (N,), probabilities of foreign content.
+    """
+
+    heads: dict[str, np.ndarray]
+    original: np.ndarray | None
+    original_votes: bool
+    foreign: np.ndarray
+
+    @property
+    def mutants(self) -> list[np.ndarray]:
+        """The heads fitted without a subset, the last one without the best known."""
+        return [self.heads[name] for name in HEADS[1:]]
+
+    @property
+    def voters(self) -> list[np.ndarray]:
+        """The log-probabilities that the vote is the mean of."""
+        voters = [self.heads[HEADS[0]], self.mutants[-1]]
+        if self.original is not None and self.original_votes:
+            voters.append(self.original)
+        return voters
+
+
 def score(
     embeddings: np.ndarray,
     labels: np.ndarray,
     *,
     logits: np.ndarray | None = None,
+    logits_vote: bool = True,
     appearance: np.ndarray | None = None,
     settings: Settings,
     report: StageReport = silent_stage,
@@ -66,42 +102,100 @@ def score(
         embeddings: float (N, D), finite; penultimate activations of a network.
         labels: int64 (N,); each of 0..K-1 occurs, K at least 2.
         logits: float (N, K) of the original model, if there is one.
+        logits_vote: whether they count; they should not where the model may have
+            learned the labels by heart. Else they only add a signal and a reason.
         appearance: float (N, A), finite, what the images look like whatever they show,
             as :meth:`fiftyone_dfaulo.engine.training.Network.appearance` gives it; None
             does not look for foreign content.
         settings: only the seed is used.
         report: told the fraction of heads fitted.
     """
+    return judge(
+        labels,
+        poll(
+            embeddings,
+            labels,
+            logits=logits,
+            logits_vote=logits_vote,
+            appearance=appearance,
+            settings=settings,
+            report=report,
+        ),
+    )
+
+
+def poll(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    *,
+    logits: np.ndarray | None = None,
+    logits_vote: bool = True,
+    appearance: np.ndarray | None = None,
+    foreign: np.ndarray | None = None,
+    settings: Settings,
+    report: StageReport = silent_stage,
+) -> Poll:
+    """Steps 1 to 3 for one network.
+
+    Args:
+        embeddings, labels, logits, logits_vote, appearance, settings, report: as of
+            :func:`score`.
+        foreign: float64 (N,), probabilities of foreign content where they are known
+            already; not with an appearance.
+    """
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
     everything = out_of_sample(features, labels, folds, None, _part(report, 0))
-    foreign = np.zeros(len(labels))
+    if foreign is None:
+        foreign = np.zeros(len(labels))
     if appearance is not None:
         contradicted = everything.argmax(1) != labels
         foreign = novelty.foreign_content(appearance, labels, folds, contradicted)
     mutants = fit_mutants(features, labels, folds, everything, foreign, report)
-    heads = dict(zip(HEADS, [everything, *mutants], strict=True))
-    original = None if logits is None else signals.log_softmax(logits)
-    voters = [everything, mutants[-1], *([] if original is None else [original])]
-    vote = signals.log_softmax(sum(voters[1:], voters[0]) / len(voters))
+    return Poll(
+        heads=dict(zip(HEADS, [everything, *mutants], strict=True)),
+        original=None if logits is None else signals.log_softmax(logits),
+        original_votes=logits_vote,
+        foreign=foreign,
+    )
 
-    counting = (mutants[0] + mutants[1]) / 2
-    wrong = wrong_label(vote, counting, labels, foreign < FOREIGN)
-    suspiciousness = 1 - (1 - foreign) * (1 - wrong)
+
+def judge(labels: np.ndarray, *polls: Poll) -> Scores:
+    """Steps 4 and 5: the scores by the polls of one or more networks together.
+
+    Args:
+        labels: int64 (N,).
+        polls: of the original network, then of its full mutants.
+    """
+    first = polls[0]
+    vote = _mean([voter for each in polls for voter in each.voters])
+    counting = _mean([mutant for each in polls for mutant in each.mutants])
+    wrong = wrong_label(vote, counting, labels, first.foreign < FOREIGN)
+    suspiciousness = 1 - (1 - first.foreign) * (1 - wrong)
     probabilities = signals.softmax(SHARPNESS * vote)
-    columns = _signals(heads, vote, original, labels)
+    columns = _signals(polls, vote, labels)
     return Scores(
         suspiciousness=suspiciousness,
         suggestion=vote.argmax(1),
         confidence=probabilities.max(1).astype(np.float32),
         reasons=reasons.find(
-            probabilities, labels, suspiciousness, foreign >= FOREIGN, original
+            probabilities,
+            labels,
+            suspiciousness,
+            first.foreign >= FOREIGN,
+            first.original,
         ),
-        signals=np.column_stack([*columns.values(), foreign]).astype(np.float32),
-        signal_names=(*columns, "foreign_content"),
+        signals=np.column_stack(list(columns.values())).astype(np.float32),
+        signal_names=tuple(columns),
         estimated_faults=round(float(suspiciousness.sum())),
-        notes=_notes(everything, labels),
+        notes=_notes(first.heads[HEADS[0]], labels),
     )
+
+
+def _mean(log_probabilities: list[np.ndarray]) -> np.ndarray:
+    """Log-probabilities of the geometric mean; np.mean would copy them all."""
+    total = sum(log_probabilities[1:], log_probabilities[0])
+    return signals.log_softmax(total / len(log_probabilities))
 
 
 def fit_mutants(
@@ -154,7 +248,7 @@ def wrong_label(
     """
     order = _log_odds(SHARPNESS * vote, labels, trusted)
     counted = expit(_log_odds(COUNTING_SHARPNESS * counting, labels, trusted))
-    shift = shift_to_sum(order[trusted], counted[trusted].sum())
+    shift = _shift_to_sum(order[trusted], counted[trusted].sum())
     return expit(order + shift)
 
 
@@ -168,7 +262,7 @@ def _log_odds(
     return noise.log_odds_of_mistake(probabilities, labels, matrix)
 
 
-def shift_to_sum(log_odds: np.ndarray, total: float) -> float:
+def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
     """What to add to log-odds so that their probabilities add up to a total."""
     total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
     furthest = float(np.abs(log_odds).max()) + 50.0
@@ -178,18 +272,19 @@ def shift_to_sum(log_odds: np.ndarray, total: float) -> float:
 
 
 def _signals(
-    heads: dict[str, np.ndarray],
-    vote: np.ndarray,
-    original: np.ndarray | None,
-    labels: np.ndarray,
+    polls: tuple[Poll, ...], vote: np.ndarray, labels: np.ndarray
 ) -> dict[str, np.ndarray]:
+    """Signal name to float (N,); those of full mutants begin with ``full_``."""
     columns = {}
-    for name, head in heads.items():
-        columns[f"loss_{name}"] = signals.loss(head, labels)
-        columns[f"margin_{name}"] = signals.margin(head, labels)
+    for number, each in enumerate(polls):
+        prefix = "full_" * number
+        for name, head in each.heads.items():
+            columns[f"{prefix}loss_{name}"] = signals.loss(head, labels)
+            columns[f"{prefix}margin_{name}"] = signals.margin(head, labels)
+        if each.original is not None:
+            columns[f"{prefix}loss_original"] = signals.loss(each.original, labels)
     columns["doubt"] = signals.doubt(vote, labels)
-    if original is not None:
-        columns["loss_original"] = signals.loss(original, labels)
+    columns["foreign_content"] = polls[0].foreign
     return columns
 
 

@@ -28,7 +28,8 @@ from fiftyone_dfaulo.engine.training import train_network
 from fiftyone_dfaulo.errors import InputError
 
 SUBSET = 0.10
-"""Share of the samples that a full mutant is trained without."""
+"""Share of the samples that a full mutant is trained without, or more: as many as are
+probably faults."""
 
 EPOCHS, BATCH, RATE, MOMENTUM = 5, 64, 1e-3, 0.9
 """How a given network is trained on: the paper's batch, rate and momentum."""
@@ -63,7 +64,7 @@ def retrain_network(
     Args:
         pixels: uint8 (N, S, S, 3).
         labels: int64 (N,), all of 0..K-1 present.
-        suspiciousness: (N,), from the heads on the network trained on all samples.
+        suspiciousness: float (N,), by the network trained on all samples.
         settings: as of :func:`fiftyone_dfaulo.engine.training.train_network`.
         report: told the fraction done.
 
@@ -78,7 +79,7 @@ def retrain_network(
         settings=settings,
         report=report,
     )
-    return network.outputs(pixels, batch_size=settings.batch_size)
+    return network.outputs(pixels, views=True, batch_size=settings.batch_size)
 
 
 def retrain_model(
@@ -139,7 +140,8 @@ def embed_pixels(
 
 
 def _subset(suspiciousness: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return leave_out(suspiciousness, labels, int(SUBSET * len(labels)))
+    count = max(int(SUBSET * len(labels)), int(suspiciousness.sum()))
+    return leave_out(suspiciousness, labels, count)
 
 
 def _fitted_head(embeddings: np.ndarray, labels: np.ndarray) -> nn.Linear:

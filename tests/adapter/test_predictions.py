@@ -8,11 +8,11 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 import pytest
-from scipy.special import logit
 
-from fiftyone_dfaulo import InputError
+from fiftyone_dfaulo import InputError, Settings
 from fiftyone_dfaulo import compute_suspiciousness as compute
 from fiftyone_dfaulo.adapter.predictions import list_predictions, read_predictions
+from fiftyone_dfaulo.engine import dfaulo
 
 FAULTS = {3, 22, 41}
 
@@ -111,14 +111,14 @@ def test_samples_without_a_prediction_are_counted_and_named(predicted: Any) -> N
     assert predicted[ids[5]].dfaulo_suspiciousness is None
 
 
-def test_out_of_sample_predictions_count_once_and_as_much(predicted: Any) -> None:
-    heads = compute(predicted, embeddings=read(predicted).log_probabilities)
-    both = compute(predicted, predictions="predictions", out_of_sample=True)
-    own = both.signals[:, both.signal_names.index("loss_original")]
-    loss = (-np.log1p(-heads.suspiciousness) + own) / 2
-    shift = logit(both.suspiciousness) - logit(-np.expm1(-loss))
-    assert np.ptp(shift) < 0.01
-    assert both.suspiciousness.sum() == pytest.approx(heads.suspiciousness.sum())
+def test_out_of_sample_predictions_vote(predicted: Any) -> None:
+    results = compute(predicted, predictions="predictions", out_of_sample=True)
+    own = read(predicted).log_probabilities
+    settings = Settings(seed=results.config.seed)
+    alone = dfaulo.score(own, results.labels, settings=settings)
+    voting = dfaulo.score(own, results.labels, logits=own, settings=settings)
+    np.testing.assert_allclose(results.suspiciousness, voting.suspiciousness, rtol=1e-6)
+    assert (results.suspiciousness != alone.suspiciousness).all()
 
 
 def uneven(dataset: Any) -> None:

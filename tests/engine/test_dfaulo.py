@@ -159,6 +159,33 @@ def test_a_row_per_sample_a_column_per_signal():
     np.testing.assert_allclose(column, expected, rtol=1e-6)
 
 
+def test_logits_that_may_know_the_labels_by_heart_do_not_vote():
+    embeddings, labels, *_ = faulty_blobs([30, 30, 30])
+    logits = 9.0 * np.eye(3)[labels]
+    plain = dfaulo.score(embeddings, labels, settings=Settings())
+    scores = dfaulo.score(
+        embeddings, labels, logits=logits, logits_vote=False, settings=Settings()
+    )
+    np.testing.assert_array_equal(scores.suspiciousness, plain.suspiciousness)
+    assert "loss_original" in scores.signal_names
+
+
+def test_a_full_mutant_votes_beside_the_original():
+    embeddings, labels, _, faults = faulty_blobs([100] * 3)
+    noisy = embeddings + np.random.default_rng(1).normal(scale=2.0, size=(300, 8))
+    first, second = (
+        dfaulo.poll(each, labels, settings=Settings()) for each in (noisy, embeddings)
+    )
+    alone, both = dfaulo.judge(labels, first), dfaulo.judge(labels, first, second)
+    assert average_precision_score(
+        faults, both.suspiciousness
+    ) > average_precision_score(faults, alone.suspiciousness)
+    assert {"loss_all", "full_loss_all"} <= set(both.signal_names)
+    assert both.estimated_faults == round(both.suspiciousness.sum())
+    once, twice = dfaulo.judge(labels, first), dfaulo.judge(labels, first, first)
+    np.testing.assert_allclose(twice.suspiciousness, once.suspiciousness, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "counts", [[2, 2], [1, 1], [200, 2], [5] * 40, [1] * 30, [300, 1]]
 )
