@@ -17,7 +17,7 @@ from fiftyone_dfaulo.engine.images import iter_batches, median_side
 from fiftyone_dfaulo.engine.model_output import check_finite
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.signals import log_softmax
-from fiftyone_dfaulo.errors import InputError, WeightsError
+from fiftyone_dfaulo.errors import InputError, WeightsError, one_line
 
 _MOST = 512  # pixels of an image's side that a model gets, before its own transform
 
@@ -33,9 +33,8 @@ def load_zoo(name: str) -> Any:
     try:
         return foz.load_zoo_model(name)
     except Exception as error:  # requirements, downloads and files fail in many ways
-        line = " ".join(str(error).split())[:200] or type(error).__name__
         raise WeightsError(
-            f"zoo model {name!r} cannot be loaded ({line}); load it once by "
+            f"zoo model {name!r} cannot be loaded ({one_line(error)}); load it once by "
             f"fiftyone.zoo.load_zoo_model({name!r}), or use another model"
         ) from error
 
@@ -123,10 +122,9 @@ def _outputs(
         found = [prediction.logits for prediction in model.predict_all(images)]
         logits = np.asarray(np.stack(found), np.float32)
     except Exception as error:  # it is somebody's model
-        line = " ".join(str(error).split())[:200]
         raise InputError(
             f"model={name} failed on images of {pixels.shape[1]} x {pixels.shape[2]} "
-            f"pixels ({type(error).__name__}: {line}); pass preprocessing="
+            f"pixels ({type(error).__name__}: {one_line(error)}); pass preprocessing="
             "Preprocessing(size=...) if it needs others"
         ) from error
     if vectors is None:

@@ -17,7 +17,7 @@ from torchvision.models import get_model_builder, get_model_weights, list_models
 
 from fiftyone_dfaulo.config import Preprocessing
 from fiftyone_dfaulo.engine.original import OriginalModel
-from fiftyone_dfaulo.errors import InputError, WeightsError
+from fiftyone_dfaulo.errors import InputError, WeightsError, one_line
 
 _PATIENCE = 10  # seconds that the weights' server has to answer
 
@@ -110,7 +110,7 @@ def _knock(url: str) -> None:
 def _weights_error(
     architecture: str, file: Path, cached: bool, error: Exception
 ) -> WeightsError:
-    reason = (" ".join(str(error).split()) or type(error).__name__)[:200]
+    reason = one_line(error)
     if cached:
         what = (
             f"the weights of model={architecture!r} in {file} cannot be loaded "

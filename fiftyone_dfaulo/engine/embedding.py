@@ -26,7 +26,7 @@ from fiftyone_dfaulo.engine.penultimate import (
     tap,
 )
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
-from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.errors import InputError, one_line
 
 _PIXELS = 2**22  # per forward pass, so that large images do not exhaust the memory
 _PROBES = 2  # images of noise that a model is tried on
@@ -185,11 +185,10 @@ class Embedder:
             with torch.no_grad():
                 return self.module(images)
         except Exception as error:  # it is somebody's network
-            line = " ".join(str(error).split())[:200]
             raise InputError(
                 f"model={self.name} cannot be run on images of shape "
-                f"{tuple(images.shape)} ({type(error).__name__}: {line}); pass "
-                "preprocessing=Preprocessing(size=..., mode='RGB' or 'L') as the "
+                f"{tuple(images.shape)} ({type(error).__name__}: {one_line(error)}); "
+                "pass preprocessing=Preprocessing(size=..., mode='RGB' or 'L') as the "
                 "model needs it"
             ) from error
 
@@ -281,7 +280,7 @@ def _copy(model: OriginalModel, device: torch.device) -> nn.Module:
     except Exception as error:  # it is somebody's network
         raise InputError(
             f"model={model.name} cannot be copied to {device} "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:200]}); pass a "
+            f"({type(error).__name__}: {one_line(error)}); pass a "
             "torch.nn.Module that copy.deepcopy can copy"
         ) from error
 

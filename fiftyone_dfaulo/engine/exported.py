@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.errors import InputError, one_line
 
 _CALL = re.compile(
     r"torch\.ops\.(aten|prims|quantized_decomposed)\.(?!from_file)[\w.]+"
@@ -75,7 +75,7 @@ def load_exported(path: str) -> tuple[nn.Module, tuple[int, ...] | None]:
     except Exception as error:  # a damaged archive may raise anything
         raise InputError(
             f"model={path!r} cannot be loaded by torch.export.load "
-            f"({_line(error)}); export it again with the torch of this machine, "
+            f"({one_line(error)}); export it again with the torch of this machine, "
             f"{torch.__version__}"
         ) from error
 
@@ -180,7 +180,3 @@ def _refused(path: str, what: str) -> InputError:
         f"{what}, which could run code. Load it yourself if you trust it, and pass "
         "torch.export.load(...).module()"
     )
-
-
-def _line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]

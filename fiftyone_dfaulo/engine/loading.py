@@ -16,7 +16,7 @@ from fiftyone_dfaulo.config import Preprocessing
 from fiftyone_dfaulo.engine import model_files
 from fiftyone_dfaulo.engine.exported import load_exported
 from fiftyone_dfaulo.engine.original import OriginalModel
-from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.errors import InputError, one_line
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 """Where checkpoints keep the state dict."""
@@ -86,8 +86,8 @@ def build(factory: str) -> nn.Module:
             network = function()
     except Exception as error:  # it is somebody's code
         raise InputError(
-            f"factory={factory!r} raised {type(error).__name__}: {_line(error)}; it is "
-            "called without arguments and returns the network"
+            f"factory={factory!r} raised {type(error).__name__}: {one_line(error)}; it "
+            "is called without arguments and returns the network"
         ) from error
     if not isinstance(network, nn.Module):
         raise InputError(
@@ -111,7 +111,8 @@ def _import(factory: str) -> Callable[[], Any]:
     except Exception as error:  # the module is somebody's code
         raise InputError(
             f"factory={factory!r} cannot be imported ({type(error).__name__}: "
-            f"{_line(error)}); install its package, or put its folder into PYTHONPATH"
+            f"{one_line(error)}); install its package, or put its folder "
+            "into PYTHONPATH"
         ) from error
     if not callable(function):
         raise InputError(
@@ -132,7 +133,7 @@ def _load_script(path: str) -> nn.Module:
     except Exception as error:  # a damaged archive may raise anything
         raise InputError(
             f"model={path!r} looks like TorchScript and cannot be loaded by "
-            f"torch.jit.load ({_line(error)}); save it again"
+            f"torch.jit.load ({one_line(error)}); save it again"
         ) from error
 
 
@@ -157,7 +158,7 @@ def _load_safetensors(path: str) -> Mapping[str, Tensor]:
     except Exception as error:  # the library has errors of its own
         raise InputError(
             f"model={path!r} looks like safetensors and cannot be loaded "
-            f"({_line(error)}); save it again"
+            f"({one_line(error)}); save it again"
         ) from error
 
 
@@ -173,8 +174,8 @@ def _load_weights(path: str, allow_pickle: bool) -> Any:
             why = f"it names {', '.join(named[:3])}" if named else "not tensors alone"
             raise model_files.pickled(path, why) from None
         raise InputError(
-            f"model={path!r} cannot be loaded by torch.load ({_line(error)}); save or "
-            "copy it again"
+            f"model={path!r} cannot be loaded by torch.load ({one_line(error)}); "
+            "save or copy it again"
         ) from error
     if isinstance(loaded, nn.Module):
         return loaded
@@ -222,7 +223,3 @@ def _misfit(path: str, factory: str, what: str) -> InputError:
         f"the weights in model={path!r} do not fit the network of factory={factory!r} "
         f"({what}); pass the factory of the network that they were saved from"
     )
-
-
-def _line(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
