@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from fiftyone_dfaulo.adapter import models, reading
 from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.predictions import list_predictions
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.remember import remember
 
@@ -242,4 +243,46 @@ def numbers(ctx: Any) -> dict[str, Any]:
         for name in NUMBERS
         if ctx.params.get(name) is not None
         and (name not in TRAINING_ONLY or source(ctx) == NETWORK)
+    }
+
+
+def of_run(config: DFauLoConfig) -> dict[str, Any]:
+    """The answers that ask for a run again, as far as a form can give them.
+
+    Embeddings that were an array, and a model that was no name, are not among them.
+    """
+    stored, usual = config.settings, Settings()
+    names = ("method", *NUMBERS, "depth", "layer", "factory", "out_of_sample")
+    given = {
+        name: stored[name]
+        for name in names
+        if stored.get(name) not in (None, getattr(usual, name))
+    }
+    if stored.get("classes"):
+        given["classes"] = ", ".join(stored["classes"])
+    for name, value in (stored.get("preprocessing") or {}).items():
+        several = isinstance(value, (list, tuple))
+        given[f"input_{name}"] = ", ".join(map(str, value)) if several else value
+    advanced = {"advanced": True} if given else {}
+    return {
+        "label_field": config.label_field,
+        **_source_of(config),
+        **given,
+        **advanced,
+    }
+
+
+def _source_of(config: DFauLoConfig) -> dict[str, Any]:
+    stored = config.settings
+    if config.embeddings not in (None, "array"):
+        return {"source": EMBEDDINGS, "embeddings": config.embeddings}
+    if stored.get("predictions"):
+        return {"source": PREDICTIONS, "predictions": stored["predictions"]}
+    name = stored.get("model")
+    if not name:
+        return {}
+    way = _kind_of(name)
+    return {
+        "source": way,
+        {ZOO: "zoo_model", FILE: "model_path"}.get(way, "model"): name,
     }

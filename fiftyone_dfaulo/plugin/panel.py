@@ -275,17 +275,11 @@ class ReviewPanel(foo.Panel):
     def run_again(self, ctx: Any) -> None:
         """Opens that form with the answers of the run that is reviewed."""
         key = run_key(ctx)
-        config = load_config(ctx.dataset, key)
         given = {
             "view_target": "DATASET",  # not the batch that the grid shows
-            "label_field": config.label_field,
             "brain_key": key,
-            "method": config.method,
+            **answers.of_run(load_config(ctx.dataset, key)),
         }
-        if config.embeddings not in (None, "array"):
-            given |= {"source": answers.EMBEDDINGS, "embeddings": config.embeddings}
-        elif config.settings.get("model"):
-            given |= {"source": answers.BACKBONE, "model": config.settings["model"]}
         uri = _PREFIX + "compute_suspiciousness"
         ctx.prompt(uri, given, on_success=self.on_done)
 

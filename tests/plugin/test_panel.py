@@ -17,7 +17,9 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
-from fiftyone_dfaulo.plugin import recent_facts
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.plugin import answers, recent_facts
 from fiftyone_dfaulo.plugin.marking import Selected, mark, unmark
 from fiftyone_dfaulo.plugin.panel import ReviewPanel
 from fiftyone_dfaulo.plugin.review_facts import (
@@ -345,6 +347,35 @@ def test_running_again_starts_from_the_answers_of_the_run(run: Any) -> None:
     assert {**asked, "view_target": "DATASET"} == asked
     assert (asked["label_field"], asked["brain_key"]) == ("ground_truth", "dfaulo")
     assert (asked["source"], asked["embeddings"]) == ("embeddings", "vectors")
+
+
+RUNS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    (
+        {"predictions": "guesses", "out_of_sample": True, "classes": ["a", "b"]},
+        {"source": "predictions", "predictions": "guesses", "classes": "a, b"}
+        | {"out_of_sample": True, "advanced": True},
+    ),
+    (
+        {"model": "my/weights.pt", "factory": "mine:build", "seed": 3}
+        | {"preprocessing": {"size": 32, "mean": [0.5, 0.4, 0.3]}},
+        {"source": "file", "model_path": "my/weights.pt", "factory": "mine:build"}
+        | {"seed": 3, "input_size": 32, "input_mean": "0.5, 0.4, 0.3"}
+        | {"input_mode": "RGB", "input_std": "0.229, 0.224, 0.225", "advanced": True},
+    ),
+    ({"model": "resnet18"}, {"source": "backbone", "model": "resnet18"}),
+    ({"depth": "full"}, {"depth": "full", "advanced": True}),
+]
+
+
+@pytest.mark.parametrize(("settings", "asked"), RUNS)
+def test_a_run_is_asked_for_again_as_it_was(
+    settings: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    made = Settings(**settings)
+    config = DFauLoConfig("ground_truth", made.to_dict())
+    given = answers.of_run(config)
+    assert given == {"label_field": "ground_truth", **asked}
 
 
 def test_another_dataset_starts_afresh(run: Any, make_dataset: Any) -> None:
