@@ -10,7 +10,6 @@ import numpy as np
 from fiftyone_dfaulo.adapter import models
 from fiftyone_dfaulo.adapter.predictions import read_predictions
 from fiftyone_dfaulo.adapter.tasks import (
-    DECODING,
     EMBEDDING,
     PREDICTIONS,
     RESCORING,
@@ -18,6 +17,7 @@ from fiftyone_dfaulo.adapter.tasks import (
     SCORING,
     Task,
     Usable,
+    decode,
     usable_samples,
 )
 
@@ -57,22 +57,14 @@ def score_model(task: Task) -> tuple[Usable, Scores]:
 
 def score_full(task: Task) -> tuple[Usable, Scores]:
     """:func:`score_model`, and the vote of a copy that is trained on, together."""
-    from fiftyone_dfaulo.engine import dfaulo, full, images
+    from fiftyone_dfaulo.engine import dfaulo, full
     from fiftyone_dfaulo.engine.model_output import check_finite
 
     embedder, match = _prepare(task)
     full.check_depth(embedder)
-    with task.stages.stage(DECODING) as report:
-        decoded = images.decode_images(
-            task.labelled.paths,
-            size=embedder.preprocessing.size,
-            workers=task.settings.workers,
-            memory_budget=task.settings.memory_budget,
-            report=report,
-        )
-    usable = usable_samples(task.labelled, decoded.index, decoded.unreadable)
+    usable, pixels = decode(task, embedder.preprocessing.size)
     with task.stages.stage(EMBEDDING) as report:
-        vectors, logits = full.embed_pixels(embedder, decoded.pixels, report)
+        vectors, logits = full.embed_pixels(embedder, pixels, report)
         check_finite(
             embedder.name, {"embeddings": vectors, "logits": logits}, usable.ids
         )
@@ -82,7 +74,7 @@ def score_full(task: Task) -> tuple[Usable, Scores]:
     with task.stages.stage(RETRAINING) as report:
         vectors, logits = full.retrain_model(
             embedder,
-            decoded.pixels,
+            pixels,
             usable.labels,
             vectors,
             dfaulo.judge(usable.labels, first).suspiciousness,

@@ -20,6 +20,7 @@ from fiftyone_dfaulo.adapter.tasks import (
     VECTORS,
     Task,
     Usable,
+    decode,
     usable_samples,
 )
 from fiftyone_dfaulo.config import Settings
@@ -139,24 +140,16 @@ def _score_paper(task: Task) -> tuple[Usable, Scores]:
 
 
 def _train(task: Task) -> tuple[Usable, np.ndarray, Any]:
-    from fiftyone_dfaulo.engine import images, training
+    from fiftyone_dfaulo.engine import training
 
     settings = task.settings
-    with task.stages.stage(DECODING) as report:
-        decoded = images.decode_images(
-            task.labelled.paths,
-            size=settings.image_size,
-            workers=settings.workers,
-            memory_budget=settings.memory_budget,
-            report=report,
-        )
-    usable = usable_samples(task.labelled, decoded.index, decoded.unreadable)
+    usable, pixels = decode(task, settings.image_size)
     with task.stages.stage(TRAINING) as report:
         network = training.train_network(
-            decoded.pixels,
+            pixels,
             usable.labels,
             len(usable.classes),
             settings=settings,
             report=report,
         )
-    return usable, decoded.pixels, network
+    return usable, pixels, network

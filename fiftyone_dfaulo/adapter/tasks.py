@@ -79,3 +79,27 @@ def usable_samples(
         unlabeled=labelled.unlabeled,
         unreadable={**labelled.unreadable, **reasons},
     )
+
+
+def decode(task: Task, size: int | None) -> tuple[Usable, np.ndarray]:
+    """The items that could be read, and their images, uint8 (N, S, S, 3).
+
+    Args:
+        task: what to score.
+        size: side S in pixels; None picks it from the images.
+
+    Raises:
+        InputError: if fewer than two classes are left.
+    """
+    from fiftyone_dfaulo.engine import images
+
+    with task.stages.stage(DECODING) as report:
+        decoded = images.decode_images(
+            task.labelled.paths,
+            size=size,
+            workers=task.settings.workers,
+            memory_budget=task.settings.memory_budget,
+            report=report,
+        )
+    usable = usable_samples(task.labelled, decoded.index, decoded.unreadable)
+    return usable, decoded.pixels

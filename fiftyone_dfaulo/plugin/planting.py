@@ -7,11 +7,12 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.injection import MOST, Injection, check_drawing
+from fiftyone_dfaulo.adapter.reading import check_label_field
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.faults import PAIRED
 from fiftyone_dfaulo.plugin import answers
 from fiftyone_dfaulo.plugin.current_run import list_runs
-from fiftyone_dfaulo.plugin.problems import mark, said
+from fiftyone_dfaulo.plugin.problems import add_problem, mark, said
 
 KINDS = {
     "random_label": ("Random labels", "In every class, some get any other label"),
@@ -55,6 +56,10 @@ def read_injection(ctx: Any, **more: Any) -> Injection:
 def add_kind(inputs: types.Object, ctx: Any) -> None:
     """Asks for kind and rate, and where the kind needs it for confusable classes."""
     request = read_injection(ctx)
+    if answers.place(ctx).list_path:  # else the label field's own check has looked
+        problem = said(check_label_field, ctx.target_view(), request.label_field)
+        add_problem(inputs, "Faults are planted in labels of whole images", problem)
+        return
     choices = types.Dropdown()
     for name, (label, description) in KINDS.items():
         choices.add_choice(name, label=label, description=description)

@@ -71,6 +71,19 @@ def fields(operator: Any, samples: Any, **params: Any) -> dict[str, Any]:
     return dict(form.type.properties)
 
 
+@pytest.mark.parametrize("operator", [InjectFaults, EstimateQuality])
+def test_a_form_says_at_once_that_objects_get_no_faults(
+    operator: Any, make_dataset: Any
+) -> None:
+    dataset = make_dataset(["a", "b"])
+    for sample in dataset:
+        boxes = [fo.Detection(label=one, bounding_box=[0, 0, 1, 1]) for one in "ab"]
+        sample["boxes"] = fo.Detections(detections=boxes)
+        sample.save()
+    said = problems(operator(), dataset, label_field="boxes")
+    assert "is a Detections field; expected a Classification" in said["problem"]
+
+
 def test_every_kind_can_be_chosen() -> None:
     assert list(planting.KINDS) == list(KINDS)
 
