@@ -88,10 +88,10 @@ class ReviewOperator(foo.Operator):
             raise
         if self.clears_selection:
             yield ctx.ops.set_selected_samples([])
-        yield ctx.ops.reload_dataset()
         patches = patches_anew(ctx.view)
-        if patches is not None:
+        if patches is not None:  # first: the App keeps the tiles of what it reloads
             yield ctx.ops.set_view(patches)
+        yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(said, variant="success")
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
