@@ -81,6 +81,8 @@ def score_full(task: Task) -> tuple[Usable, Scores]:
             settings=task.settings,
             report=report,
         )
+        mutant = f"the full mutant of {embedder.name}"
+        check_finite(mutant, {"embeddings": vectors, "logits": logits}, usable.ids)
     with task.stages.stage(RESCORING) as report:
         second = dfaulo.poll(
             vectors,

@@ -167,6 +167,7 @@ def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     mark(prop, _model_problem(ctx))
+    _add_out_of_sample(inputs)
 
 
 def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
