@@ -19,7 +19,7 @@ from sklearn.neighbors import NearestNeighbors
 from bench.cases import Case
 from bench.outputs import Outputs, prepare
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import dfaulo, heads, paper, signals, training
+from fiftyone_dfaulo.engine import dfaulo, full, heads, paper, signals, training
 from fiftyone_dfaulo.engine.result import Scores
 
 NEIGHBOURS = 10
@@ -45,15 +45,36 @@ class Subject:
 Method = Callable[[Subject], np.ndarray]
 
 
-def our_scores(subject: Subject) -> Scores:
-    """``method="dfaulo"``."""
-    return dfaulo.score(
+def our_poll(subject: Subject) -> dfaulo.Poll:
+    """What ``method="dfaulo"`` asks the models around the network."""
+    return dfaulo.poll(
         subject.outputs.views,
         subject.labels,
         logits=subject.outputs.views_logits,
         appearance=subject.outputs.appearance,
         settings=Settings(seed=subject.seed),
     )
+
+
+def our_scores(subject: Subject) -> Scores:
+    """``method="dfaulo"``."""
+    return dfaulo.judge(subject.labels, our_poll(subject))
+
+
+def our_full_scores(subject: Subject) -> Scores:
+    """``method="dfaulo"`` with ``depth="full"``: a second network is trained."""
+    settings, labels = Settings(seed=subject.seed), subject.labels
+    first = our_poll(subject)
+    vectors, logits = full.retrain_network(
+        prepare(subject.case.images),
+        labels,
+        dfaulo.judge(labels, first).suspiciousness,
+        settings=settings,
+    )
+    second = dfaulo.poll(
+        vectors, labels, logits=logits, foreign=first.foreign, settings=settings
+    )
+    return dfaulo.judge(labels, first, second)
 
 
 def papers_scores(subject: Subject) -> Scores:
@@ -72,6 +93,11 @@ def papers_scores(subject: Subject) -> Scores:
 def ours(subject: Subject) -> np.ndarray:
     """The suspiciousness of :func:`our_scores`."""
     return our_scores(subject).suspiciousness
+
+
+def ours_full(subject: Subject) -> np.ndarray:
+    """The suspiciousness of :func:`our_full_scores`."""
+    return our_full_scores(subject).suspiciousness
 
 
 def papers(subject: Subject) -> np.ndarray:
@@ -214,6 +240,7 @@ def chance(subject: Subject) -> np.ndarray:
 OURS, CHANCE = "dfaulo", "random"
 METHODS: dict[str, Method] = {
     OURS: ours,
+    "dfaulo, full mutant": ours_full,
     "paper": papers,
     "loss": loss,
     "loss, five views": views_loss,
