@@ -10,7 +10,8 @@
 
 ``compare`` plants faults of several kinds and has every method find them: ours, the
 paper's, cleanlab's, FiftyOne's own and more, all on the outputs of one network for each
-case and seed. It writes tables, a JSON file and plots into ``--results``.
+case and seed. It writes tables, a JSON file and plots into ``--results``, and says how
+true our probabilities, numbers, suggestions and reasons are.
 
 ``review`` simulates reviewers: what their verdicts do to the ranking of the unchecked,
 and to the estimated number of faults; ``--methods`` gives others the same verdicts.
@@ -45,9 +46,9 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from bench import canvases, cases, compare, outputs, review, scale, ways_in
+from bench import calibration, canvases, cases, compare, outputs, review, scale, ways_in
 from bench.cases import Case
-from bench.methods import METHODS, Subject, our_scores, papers_scores
+from bench.methods import METHODS, OURS, Subject, our_scores, papers_scores
 from PIL import Image
 from sklearn.metrics import average_precision_score
 
@@ -96,13 +97,16 @@ def run_compare(options: argparse.Namespace) -> None:
     """Measures every method, keeping what is measured as it goes."""
     options.results.mkdir(parents=True, exist_ok=True)
     measurements = []
+    truths: dict[str, list[calibration.Truth]] = defaultdict(list)
     for name, subject in subjects(options):
+        if OURS in options.methods:
+            truths[name].append(calibration.look(subject, our_scores(subject)))
         for method in options.methods:
             measurements.append(compare.measure(name, method, subject))
             figures = measurements[-1].figures
             print(f"{name} {subject.seed} {method}: AP {figures['AP']:.3f}", flush=True)
         compare.write_json(measurements, options.results / "compare.json")
-    table = "\n".join(compare.tables(measurements))
+    table = "\n".join([*compare.tables(measurements), "", *calibration.tables(truths)])
     (options.results / "compare.md").write_text(table + "\n", encoding="utf-8")
     compare.plot(measurements, options.results)
     print(table)

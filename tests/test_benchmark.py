@@ -54,6 +54,12 @@ def test_every_method_is_compared_on_every_kind(tmp_path: Path) -> None:
     ours = precision[cases[0], "dfaulo"]
     assert f"| {cases[0]} | {ours:.3f} |" in table
     assert sorted(p.stem for p in tmp_path.glob("*.png")) == sorted(cases)
+    (row,) = re.findall(rf"^\| {cases[0]} \| (\d+) \| (\d+) \|", table, re.MULTILINE)
+    faults, estimated = map(int, row)
+    assert faults == 90
+    assert 45 <= estimated <= 135
+    assert f"| {cases[0]}: mean suspiciousness, faults |" in table
+    assert re.search(r"^\| looks like another class \| \d+ \|", table, re.MULTILINE)
 
 
 def test_simulated_reviewers_leave_a_table(tmp_path: Path) -> None:
