@@ -4,7 +4,7 @@
     python examples/benchmark.py review [--npz FILE[:LABELS[:TRUTH]]] [--paper 1]
     python examples/benchmark.py images [--npz FILE[:LABELS[:TRUTH]]] [--method paper]
     python examples/benchmark.py objects [--npz FILE[:LABELS[:TRUTH]]]
-    python examples/benchmark.py ways [--npz FILE[:LABELS[:TRUTH]]] [--most 5000]
+    python examples/benchmark.py ways [--npz FILE[:LABELS[:TRUTH]]] [--limit 5000]
     python examples/benchmark.py embeddings [--counts 10000 100000]
     python examples/benchmark.py review-scale [--counts 100000]
 
@@ -41,6 +41,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,17 +195,7 @@ def run_ways(options: argparse.Namespace) -> None:
     source = read_sources(options)[0]
     if not source.faults.any():
         source = cases.plant(source, "random-label", options.rate, 0, [])
-    chosen = np.random.default_rng(0).permutation(len(source.labels))[: options.most]
-    images = source.images[chosen]
-    if images.ndim == 3:
-        images = np.repeat(images[..., None], 3, axis=3)
-    data = Case(
-        source.name,
-        images,
-        source.labels[chosen],
-        source.faults[chosen],
-        source.truth[chosen],
-    )
+    data = replace(source, images=outputs.prepare(source.images))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dataset = build_dataset(data, folder)
@@ -307,7 +298,6 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     ways = commands.add_parser("ways", parents=[sources], help="every way in")
     ways.add_argument("--rate", type=float, default=0.05, help="share of faults")
     ways.add_argument("--max-epochs", type=int, default=30)
-    ways.add_argument("--most", type=int, default=None, help="how many images")
     embeddings = commands.add_parser("embeddings", help="score synthetic embeddings")
     embeddings.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     embeddings.add_argument("--width", type=int, default=512)
