@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 import fiftyone.core.utils as fou
 
 from fiftyone_dfaulo._version import __version__
+from fiftyone_dfaulo.adapter.embeddings import check_embeddings
 from fiftyone_dfaulo.adapter.keys import check_key
+from fiftyone_dfaulo.adapter.label_fields import check_label_field, find_place
+from fiftyone_dfaulo.adapter.media import check_samples
 from fiftyone_dfaulo.adapter.models import check_model, describe, read_preprocessing
 from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.predictions import check_predictions
-from fiftyone_dfaulo.adapter.reading import (
-    check_embeddings,
-    check_label_field,
-    check_samples,
-    find_place,
-    read_labels,
-)
+from fiftyone_dfaulo.adapter.reading import read_labels
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
 from fiftyone_dfaulo.adapter.scoring import pick_route
 from fiftyone_dfaulo.adapter.tasks import Task, Usable

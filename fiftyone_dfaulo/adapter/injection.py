@@ -10,7 +10,8 @@ import fiftyone.core.dataset as fod
 
 from fiftyone_dfaulo.adapter.confusable import check_pairs
 from fiftyone_dfaulo.adapter.fault_records import fault_fields, find_record
-from fiftyone_dfaulo.adapter.reading import check_label_field, check_samples
+from fiftyone_dfaulo.adapter.label_fields import check_label_field
+from fiftyone_dfaulo.adapter.media import check_samples
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.faults import KINDS, LEAK, PAIRED
 from fiftyone_dfaulo.errors import InputError, RunError

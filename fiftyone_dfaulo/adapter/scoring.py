@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fiftyone_dfaulo.adapter import model_scoring
-from fiftyone_dfaulo.adapter.reading import read_embeddings
+from fiftyone_dfaulo.adapter.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.tasks import (
     DECODING,
     EMBEDDING,

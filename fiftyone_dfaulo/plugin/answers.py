@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fiftyone_dfaulo.adapter import models, reading
+from fiftyone_dfaulo.adapter import models
+from fiftyone_dfaulo.adapter.embeddings import EmbeddingSource, list_embeddings
+from fiftyone_dfaulo.adapter.label_fields import find_place, list_label_fields
 from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.predictions import list_predictions
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig
@@ -92,9 +94,7 @@ def read_request(ctx: Any) -> Request:
 
 def label_fields(ctx: Any) -> dict[str, int]:
     """The fields that can be scored, each with its number of labels."""
-    return remember(
-        ctx, "label fields", lambda: reading.list_label_fields(ctx.target_view())
-    )
+    return remember(ctx, "label fields", lambda: list_label_fields(ctx.target_view()))
 
 
 def default_label_field(ctx: Any) -> str:
@@ -134,12 +134,12 @@ def _kind_of(name: str) -> str:
     return {models.FILE: FILE, models.ZOO: ZOO}.get(models.kind_of(name), BACKBONE)
 
 
-def embedding_sources(ctx: Any) -> list[reading.EmbeddingSource]:
+def embedding_sources(ctx: Any) -> list[EmbeddingSource]:
     """The fields and brain runs that have embeddings."""
     field = label_field(ctx)
 
-    def look() -> list[reading.EmbeddingSource]:
-        return reading.list_embeddings(ctx.target_view(), place(ctx))
+    def look() -> list[EmbeddingSource]:
+        return list_embeddings(ctx.target_view(), place(ctx))
 
     return remember(ctx, ("embeddings", field), look)
 
@@ -148,7 +148,7 @@ def place(ctx: Any) -> Place:
     """Where the items with the labels lie; samples, if the field cannot be scored."""
     field = label_field(ctx)
     if field in label_fields(ctx):
-        return reading.find_place(ctx.target_view(), field)
+        return find_place(ctx.target_view(), field)
     return Place(str(field))
 
 

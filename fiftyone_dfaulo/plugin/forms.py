@@ -13,8 +13,10 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 from fiftyone import ViewField
 
-from fiftyone_dfaulo.adapter import reading
 from fiftyone_dfaulo.adapter.keys import check_key
+from fiftyone_dfaulo.adapter.label_fields import check_label_field
+from fiftyone_dfaulo.adapter.media import check_samples
+from fiftyone_dfaulo.adapter.reading import read_labels
 from fiftyone_dfaulo.adapter.runs import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin import answers
@@ -54,7 +56,7 @@ def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
     """Asks for the samples and the label field; tells whether there are any."""
     inputs.view_target(ctx, action_description=action)
     samples = ctx.target_view()
-    problem = remember(ctx, "samples", lambda: said(reading.check_samples, samples))
+    problem = remember(ctx, "samples", lambda: said(check_samples, samples))
     if problem:
         add_problem(inputs, "These samples cannot be scored", problem)
     elif not answers.label_fields(ctx):
@@ -75,9 +77,7 @@ def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
 
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    problem = said(
-        reading.check_label_field, samples, answers.label_field(ctx), objects=True
-    )
+    problem = said(check_label_field, samples, answers.label_field(ctx), objects=True)
     todo = "Load labels into a Classification, Detections or Polylines field first"
     add_problem(inputs, "No labels to check", f"{problem}. {todo}")
 
@@ -96,7 +96,7 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     field = answers.label_field(ctx)
-    problem = said(reading.check_label_field, samples, field, objects=True)
+    problem = said(check_label_field, samples, field, objects=True)
     mark(prop, problem or _label_problem(ctx, samples, field))
 
 
@@ -106,13 +106,13 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
     def look() -> str:
         place = answers.place(ctx)
         if place.list_path:
-            return said(reading.read_labels, samples, field)
+            return said(read_labels, samples, field)
         labels = samples.exists(f"{field}.label")
         for first in labels.limit(1).values(f"{field}.label"):
             other = labels.match(ViewField(f"{field}.label") != first)
             if len(other.limit(1)):
                 return ""
-        return said(reading.read_labels, samples, field)
+        return said(read_labels, samples, field)
 
     return remember(ctx, ("labels", field), look)
 

@@ -7,7 +7,7 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.injection import MOST, Injection, check_drawing
-from fiftyone_dfaulo.adapter.reading import check_label_field
+from fiftyone_dfaulo.adapter.label_fields import check_label_field
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.faults import PAIRED
 from fiftyone_dfaulo.plugin import answers

@@ -10,7 +10,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from fiftyone_dfaulo.adapter import compute, models, reading
+from fiftyone_dfaulo.adapter import compute, embeddings, models
 from fiftyone_dfaulo.adapter.predictions import check_predictions
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin import answers
@@ -104,7 +104,7 @@ def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
         "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
     )
     place = answers.place(ctx)
-    mark(prop, said(reading.check_embeddings, samples, asked or "", place))
+    mark(prop, said(embeddings.check_embeddings, samples, asked or "", place))
 
 
 def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:

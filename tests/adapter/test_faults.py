@@ -23,7 +23,7 @@ from fiftyone_dfaulo import (
 )
 from fiftyone_dfaulo.adapter import faults
 from fiftyone_dfaulo.adapter.injection import Injection
-from fiftyone_dfaulo.adapter.reading import list_label_fields
+from fiftyone_dfaulo.adapter.label_fields import list_label_fields
 from fiftyone_dfaulo.engine.faults import KINDS, LABEL, PAINTED, TAKEN
 
 FIELDS = [

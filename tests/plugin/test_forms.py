@@ -13,7 +13,6 @@ import pytest
 from fiftyone.operators.executor import ExecutionError
 
 from fiftyone_dfaulo import compute_suspiciousness
-from fiftyone_dfaulo.adapter import reading
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.backbone import architectures
 from fiftyone_dfaulo.plugin import answers, forms
@@ -276,7 +275,7 @@ def test_open_form_counts_labels_once_and_execution_counts_afresh(
         counted.append(samples)
         return {"ground_truth": 38}
 
-    monkeypatch.setattr(reading, "list_label_fields", count)
+    monkeypatch.setattr(answers, "list_label_fields", count)
     for key in ("a", "ab", "abc"):
         form(scored, prompt="one open form", brain_key=key)
     assert len(counted) == 1

@@ -1,0 +1,142 @@
+"""Which fields of a dataset or view hold labels that can be scored, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+
+from fiftyone_dfaulo.adapter.fault_records import true_label_fields
+from fiftyone_dfaulo.adapter.objects import LISTS
+from fiftyone_dfaulo.adapter.places import Place
+from fiftyone_dfaulo.adapter.runs import DFauLo
+from fiftyone_dfaulo.errors import InputError
+
+
+def list_label_fields(samples: Any) -> dict[str, int]:
+    """The fields that can be scored, of the samples themselves.
+
+    These are Classification, Detections and Polylines fields. What earlier DFauLo runs
+    wrote, and the true labels of planted faults, are not among them. Of a view of
+    patches, it is the field of the patches.
+
+    Args:
+        samples: a dataset or view.
+
+    Returns:
+        field name to its number of labels, in the order of the schema.
+    """
+    if samples._is_patches:
+        field = samples._patches_stage.field
+        return {field: samples.count(f"{field}.label")}
+    owned = {*_fields_of_runs(samples), *true_label_fields(samples._root_dataset)}
+    places: dict[str, Place] = {}
+    for name, field in samples.get_field_schema().items():
+        place = _place(name, getattr(field, "document_type", None))
+        if place and name not in owned:
+            places[name] = place
+    paths = [f"{place.list_path or name}.label" for name, place in places.items()]
+    counts = samples.aggregate([fo.Count(path) for path in paths])
+    return dict(zip(places, counts))
+
+
+def _place(name: str, kind: Any) -> Place | None:
+    """Where the items of a field of this type lie; None if it cannot be scored."""
+    if kind is None:
+        return None
+    if issubclass(kind, fo.Classification):
+        return Place(name)
+    lists = [part for type_, part in LISTS.items() if issubclass(kind, type_)]
+    return Place(name, f"{name}.{lists[0]}") if lists else None
+
+
+def find_place(samples: Any, label_field: str) -> Place:
+    """Where the items that have this field's labels lie: samples, or objects.
+
+    Args:
+        samples: a dataset or view.
+        label_field: a field that :func:`check_label_field` accepts.
+    """
+    field = samples._root_dataset.get_field(label_field)
+    place = _place(label_field, field.document_type)
+    assert place is not None
+    return place
+
+
+def _fields_of_runs(samples: Any) -> dict[str, str]:
+    """Field name to the key of the DFauLo run that it belongs to."""
+    dataset = samples._root_dataset
+    return {
+        name: key
+        for key in dataset.list_brain_runs(type=DFauLo)
+        for name in dataset.get_brain_info(key).config.fields
+    }
+
+
+def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) -> None:
+    """Makes sure that this is a field of labels.
+
+    Args:
+        samples: a dataset or view.
+        label_field: the field.
+        objects: whether the labels may be those of objects, Detections and Polylines,
+            as well as Classifications of whole samples.
+
+    Raises:
+        InputError: if there is no such field, it is of another type, the view leaves
+            it out or shows patches of another one, or a DFauLo run writes it.
+    """
+    if not isinstance(label_field, str):
+        raise InputError(
+            f"label_field={label_field!r} is a {type(label_field).__name__}; "
+            "expected the name of a field"
+        )
+    if samples._is_patches:
+        _check_patches(samples, label_field, objects)
+        return
+    field = samples.get_field_schema().get(label_field)
+    if field is None:
+        raise InputError(_missing_field(samples, label_field))
+    kind = getattr(field, "document_type", type(field))
+    place = _place(label_field, kind)
+    if place is None or (place.list_path and not objects):
+        expected = ", Detections or Polylines" if objects else ""
+        raise InputError(
+            f"label_field={label_field!r} is a {kind.__name__} field; expected a "
+            f"Classification{expected} field. {label_choices(samples)}"
+        )
+    owner = _fields_of_runs(samples).get(label_field)
+    if owner is not None:
+        raise InputError(
+            f"label_field={label_field!r} is written by the DFauLo run {owner!r}; "
+            f"pass the field with the given labels. {label_choices(samples)}"
+        )
+
+
+def _check_patches(samples: Any, label_field: str, objects: bool) -> None:
+    if not objects:
+        raise InputError("this is a view of patches; pass one of whole images")
+    shown = samples._patches_stage.field
+    kind = getattr(samples.get_field(shown), "document_type", type(None))
+    if shown != label_field or not issubclass(kind, (fo.Detection, fo.Polyline)):
+        raise InputError(
+            f"this view shows patches of {shown!r}; pass the dataset, or a view by "
+            f"to_patches() of the Detections or Polylines field with the labels, not "
+            f"of label_field={label_field!r}"
+        )
+
+
+def _missing_field(samples: Any, label_field: str) -> str:
+    dataset = samples._root_dataset
+    if dataset.has_sample_field(label_field) and "." not in label_field:
+        return (
+            f"label_field={label_field!r} is left out of this view, by "
+            "select_fields() or exclude_fields(); pass a view that holds it"
+        )
+    return f"there is no label_field={label_field!r}. {label_choices(samples)}"
+
+
+def label_choices(samples: Any) -> str:
+    """A sentence for errors: the fields that could have been passed."""
+    names = ", ".join(list_label_fields(samples))
+    return f"Label fields here: {names or 'none'}"
