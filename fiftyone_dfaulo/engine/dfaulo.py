@@ -49,7 +49,7 @@ SHARPNESS = 1.5
 """The heads are regularised, hence less sure than they are right: the vote's
 log-probabilities are multiplied by this for the order of the samples."""
 
-COUNTING_SHARPNESS = 1.8
+COUNTING_SHARPNESS = 2.0
 """Likewise, for the vote of the mutants alone, which counts the faults: it is surer
 that they are faults, but less good at their order."""
 
@@ -236,8 +236,8 @@ def wrong_label(
 ) -> np.ndarray:
     """Probabilities float64 (N,) that the labels are wrong.
 
-    The order is that of the vote; it is shifted, in log-odds, so that its sum is the
-    number of faults that the mutants alone expect.
+    The mutants alone say how many are. The order is that of the vote, given that many;
+    it is shifted, in log-odds, so that its sum is their number.
 
     Args:
         vote: log-probabilities (N, K) of the classes.
@@ -246,19 +246,28 @@ def wrong_label(
         trusted: bool (N,), samples whose content is not foreign; the others say nothing
             about which class is mistaken for which.
     """
-    order = _log_odds(SHARPNESS * vote, labels, trusted)
-    counted = expit(_log_odds(COUNTING_SHARPNESS * counting, labels, trusted))
-    shift = _shift_to_sum(order[trusted], counted[trusted].sum())
+    counted = expit(_log_odds(COUNTING_SHARPNESS * counting, labels, trusted))[trusted]
+    order = _log_odds(SHARPNESS * vote, labels, trusted, float(counted.mean()))
+    shift = _shift_to_sum(order[trusted], counted.sum())
     return expit(order + shift)
 
 
 def _log_odds(
-    logits: np.ndarray, labels: np.ndarray, trusted: np.ndarray
+    logits: np.ndarray,
+    labels: np.ndarray,
+    trusted: np.ndarray,
+    mistakes: float | None = None,
 ) -> np.ndarray:
-    """Log-odds (N,) of a wrong label, the noise learned from the trusted samples."""
+    """Log-odds (N,) of a wrong label, the noise learned from the trusted samples.
+
+    Args:
+        logits: log-probabilities (N, K), but for a constant of each row.
+        labels, trusted: as of :func:`wrong_label`.
+        mistakes: the share of wrong labels among the trusted; None estimates it.
+    """
     least = np.finfo(np.float32).tiny
     probabilities = np.maximum(signals.softmax(logits), least).astype(np.float32)
-    matrix = noise.transition_matrix(probabilities[trusted], labels[trusted])
+    matrix = noise.transition_matrix(probabilities[trusted], labels[trusted], mistakes)
     return noise.log_odds_of_mistake(probabilities, labels, matrix)
 
 

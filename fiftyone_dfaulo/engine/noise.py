@@ -2,9 +2,11 @@
 
 1. A sample's true class j has the probability p_j that models which never saw its label
    give it; its label is then i with probability T[j, i], the *transition matrix*.
-2. T maximises the likelihood of all labels, together with a prior that holds mistakes
-   for equally likely; how common they are is estimated with it (expectation-
-   maximisation).
+2. T maximises the likelihood of all labels, together with a prior that holds all
+   mistakes for equally likely (expectation-maximisation). How common they are is
+   estimated with it, or known. The prior counts as a fixed number of mistakes: classes
+   that look alike contradict some labels in any dataset, which is noticeable where real
+   mistakes are rare, and little where they are common.
 3. By Bayes' rule, the true class of a sample with label i is j with a probability
    proportional to p_j T[j, i].
 
@@ -19,39 +21,47 @@ from __future__ import annotations
 
 import numpy as np
 
-PRIOR_WEIGHT = 1.0
-"""The prior counts as much as this share of an average class's samples."""
+PRIOR_MISTAKES = 0.05
+"""The prior counts as much as mistakes in this share of an average class's samples."""
 
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
 LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
 STEPS = 40
 
 
-def transition_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def transition_matrix(
+    probabilities: np.ndarray, labels: np.ndarray, mistakes: float | None = None
+) -> np.ndarray:
     """Probabilities of the labels that samples of each class are given.
 
     Args:
         probabilities: float (N, K) of the classes, each above 0, out-of-sample.
         labels: int64 (N,), in 0..K-1, K at least 2.
+        mistakes: the share of labels that are wrong; None estimates it as well.
 
     Returns:
         float64 (K, K), true class by given label; above 0, rows add up to 1.
     """
     total, count = probabilities.shape
     blocks = [probabilities[labels == given] for given in range(count)]
-    transitions = _uniform(count, FIRST_MISTAKES)
+    share = FIRST_MISTAKES if mistakes is None else _bounded(mistakes)
+    transitions = _uniform(count, share)
     for _ in range(STEPS):
         expected = np.empty((count, count))
         for given, block in enumerate(blocks):
             joint = block * transitions[:, given].astype(block.dtype)
             joint /= joint.sum(1, keepdims=True)
             expected[:, given] = joint.sum(0, dtype=np.float64)
-        mistakes = 1 - np.trace(expected) / total
-        mistakes = float(np.clip(mistakes, LEAST_MISTAKES, MOST_MISTAKES))
-        prior = PRIOR_WEIGHT * total / count * _uniform(count, mistakes)
-        transitions = expected + prior
+        if mistakes is None:
+            share = _bounded(1 - np.trace(expected) / total)
+        weight = PRIOR_MISTAKES / share * total / count
+        transitions = expected + weight * _uniform(count, share)
         transitions /= transitions.sum(1, keepdims=True)
     return transitions
+
+
+def _bounded(mistakes: float) -> float:
+    return float(np.clip(mistakes, LEAST_MISTAKES, MOST_MISTAKES))
 
 
 def _uniform(count: int, mistakes: float) -> np.ndarray:

@@ -67,11 +67,11 @@ def oracle(embeddings, labels, seed):
     second = heads(worst(losses(first), int(n * 0.10)))
     third = heads(worst(losses(second), int(n * 0.05)))
 
-    def odds(tables, power):
+    def odds(tables, power, known=None):
         """By expectation-maximisation, sample by sample and class by class."""
         vote = np.exp(sum(tables) / len(tables))
         seen = [[v**power / sum(row**power) for v in row] for row in vote]
-        mistakes = 0.05
+        mistakes = 0.05 if known is None else min(max(known, 0.001), 0.6)
         matrix = uniform(mistakes)
         for _ in range(40):
             counts = np.zeros((k, k))
@@ -79,8 +79,10 @@ def oracle(embeddings, labels, seed):
                 joint = [seen[i][c] * matrix[c][labels[i]] for c in range(k)]
                 for c in range(k):
                     counts[c][labels[i]] += joint[c] / sum(joint)
-            mistakes = min(max(1 - sum(counts[c][c] for c in range(k)) / n, 0.001), 0.6)
-            counts += n / k * uniform(mistakes)
+            if known is None:
+                found = 1 - sum(counts[c][c] for c in range(k)) / n
+                mistakes = min(max(found, 0.001), 0.6)
+            counts += 0.05 / mistakes * n / k * uniform(mistakes)
             matrix = [
                 [counts[c][g] / sum(counts[c]) for g in range(k)] for c in range(k)
             ]
@@ -99,9 +101,9 @@ def oracle(embeddings, labels, seed):
             ]
         )
 
-    counting = odds([second, third], 1.8)
+    counting = odds([second, third], 2.0)
     total = (counting / (1 + counting)).sum()
-    order = odds([first, third], 1.5)
+    order = odds([first, third], 1.5, known=total / n)
     low, high = -60.0, 60.0
     for _ in range(200):
         middle = (low + high) / 2
@@ -172,7 +174,7 @@ def test_logits_that_may_know_the_labels_by_heart_do_not_vote():
 
 def test_a_full_mutant_votes_beside_the_original():
     embeddings, labels, _, faults = faulty_blobs([100] * 3)
-    noisy = embeddings + np.random.default_rng(1).normal(scale=2.0, size=(300, 8))
+    noisy = embeddings + np.random.default_rng(1).normal(scale=4.0, size=(300, 8))
     first, second = (
         dfaulo.poll(each, labels, settings=Settings()) for each in (noisy, embeddings)
     )

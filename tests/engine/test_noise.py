@@ -17,11 +17,15 @@ def leaking(count=3000, leak=0.2, seed=0):
 
 
 def test_a_leak_from_one_class_into_another_is_found(monkeypatch):
+    # of about 1,000 samples of the class 200 leak; the prior is worth 750 of which 50
+    # are mistakes, 25 of them of this kind
     cautious = noise.transition_matrix(*leaking())
-    assert cautious[0, 1] == pytest.approx(0.1, abs=0.03)  # halfway to the prior
-    monkeypatch.setattr(noise, "PRIOR_WEIGHT", 0.01)
+    assert cautious[0, 1] == pytest.approx(225 / 1750, abs=0.02)
+    told = noise.transition_matrix(*leaking(), mistakes=1 / 15)
+    np.testing.assert_allclose(told, cautious, atol=0.01)
+    monkeypatch.setattr(noise, "PRIOR_MISTAKES", 0.0005)
     matrix = noise.transition_matrix(*leaking())
-    assert matrix[0, 1] == pytest.approx(0.2, abs=0.03)
+    assert matrix[0, 1] == pytest.approx(0.2, abs=0.02)
     for each in (cautious, matrix):
         assert each[[1, 2], [1, 2]].min() > 0.95
         np.testing.assert_allclose(each.sum(1), 1.0)
@@ -42,8 +46,17 @@ def test_one_step_by_hand(monkeypatch):
     zero = np.array([0.95 + 0.678571, 0.05 + 0.005814])
     one = 2 - zero
     mistakes = 1 - (zero[0] + one[1]) / 4
-    prior = 2 * np.array([[1 - mistakes, mistakes], [mistakes, 1 - mistakes]])
+    # the prior has mistakes of .05 of the 2 samples of an average class
+    prior = (
+        0.1 / mistakes * np.array([[1 - mistakes, mistakes], [mistakes, 1 - mistakes]])
+    )
     expected = np.array([zero, one]) + prior
+    expected /= expected.sum(1, keepdims=True)
+    np.testing.assert_allclose(matrix, expected, rtol=1e-5)
+
+    given = np.array([0, 1, 0, 1])
+    matrix = noise.transition_matrix(probabilities, given, mistakes=0.05)
+    expected = np.array([zero, one]) + np.array([[1.9, 0.1], [0.1, 1.9]])
     expected /= expected.sum(1, keepdims=True)
     np.testing.assert_allclose(matrix, expected, rtol=1e-5)
 
