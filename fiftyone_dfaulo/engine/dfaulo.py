@@ -49,9 +49,13 @@ SHARPNESS = 1.5
 """The heads are regularised, hence less sure than they are right: the vote's
 log-probabilities are multiplied by this for the order of the samples."""
 
-COUNTING_SHARPNESS = 2.0
+COUNTING_SHARPNESS = 1.65
 """Likewise, for the vote of the mutants alone, which counts the faults: it is surer
 that they are faults, but less good at their order."""
+
+PRIOR, COUNTING_PRIOR = 0.05, 0.02
+"""How much evidence it takes that one class is mistaken for another, for the order and
+for the number: see :func:`fiftyone_dfaulo.engine.noise.transition_matrix`."""
 
 FOREIGN = 0.5  # a probability from which on no model should learn from a sample
 
@@ -246,8 +250,11 @@ def wrong_label(
         trusted: bool (N,), samples whose content is not foreign; the others say nothing
             about which class is mistaken for which.
     """
-    counted = expit(_log_odds(COUNTING_SHARPNESS * counting, labels, trusted))[trusted]
-    order = _log_odds(SHARPNESS * vote, labels, trusted, float(counted.mean()))
+    counted = expit(
+        _log_odds(COUNTING_SHARPNESS * counting, labels, trusted, COUNTING_PRIOR)
+    )[trusted]
+    mistakes = float(counted.mean())
+    order = _log_odds(SHARPNESS * vote, labels, trusted, PRIOR, mistakes)
     shift = _shift_to_sum(order[trusted], counted.sum())
     return expit(order + shift)
 
@@ -256,6 +263,7 @@ def _log_odds(
     logits: np.ndarray,
     labels: np.ndarray,
     trusted: np.ndarray,
+    prior: float,
     mistakes: float | None = None,
 ) -> np.ndarray:
     """Log-odds (N,) of a wrong label, the noise learned from the trusted samples.
@@ -263,11 +271,13 @@ def _log_odds(
     Args:
         logits: log-probabilities (N, K), but for a constant of each row.
         labels, trusted: as of :func:`wrong_label`.
-        mistakes: the share of wrong labels among the trusted; None estimates it.
+        prior, mistakes: as of :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
     least = np.finfo(np.float32).tiny
     probabilities = np.maximum(signals.softmax(logits), least).astype(np.float32)
-    matrix = noise.transition_matrix(probabilities[trusted], labels[trusted], mistakes)
+    matrix = noise.transition_matrix(
+        probabilities[trusted], labels[trusted], prior=prior, mistakes=mistakes
+    )
     return noise.log_odds_of_mistake(probabilities, labels, matrix)
 
 

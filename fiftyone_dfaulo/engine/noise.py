@@ -21,22 +21,25 @@ from __future__ import annotations
 
 import numpy as np
 
-PRIOR_MISTAKES = 0.05
-"""The prior counts as much as mistakes in this share of an average class's samples."""
-
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
 LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
 STEPS = 40
 
 
 def transition_matrix(
-    probabilities: np.ndarray, labels: np.ndarray, mistakes: float | None = None
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    *,
+    prior: float,
+    mistakes: float | None = None,
 ) -> np.ndarray:
     """Probabilities of the labels that samples of each class are given.
 
     Args:
         probabilities: float (N, K) of the classes, each above 0, out-of-sample.
         labels: int64 (N,), in 0..K-1, K at least 2.
+        prior: what the prior counts, above 0: as much as mistakes in this share of an
+            average class's samples.
         mistakes: the share of labels that are wrong; None estimates it as well.
 
     Returns:
@@ -54,7 +57,7 @@ def transition_matrix(
             expected[:, given] = joint.sum(0, dtype=np.float64)
         if mistakes is None:
             share = _bounded(1 - np.trace(expected) / total)
-        weight = PRIOR_MISTAKES / share * total / count
+        weight = prior / share * total / count
         transitions = expected + weight * _uniform(count, share)
         transitions /= transitions.sum(1, keepdims=True)
     return transitions

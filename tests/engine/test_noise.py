@@ -16,15 +16,14 @@ def leaking(count=3000, leak=0.2, seed=0):
     return probabilities, labels
 
 
-def test_a_leak_from_one_class_into_another_is_found(monkeypatch):
+def test_a_leak_from_one_class_into_another_is_found():
     # of about 1,000 samples of the class 200 leak; the prior is worth 750 of which 50
     # are mistakes, 25 of them of this kind
-    cautious = noise.transition_matrix(*leaking())
+    cautious = noise.transition_matrix(*leaking(), prior=0.05)
     assert cautious[0, 1] == pytest.approx(225 / 1750, abs=0.02)
-    told = noise.transition_matrix(*leaking(), mistakes=1 / 15)
+    told = noise.transition_matrix(*leaking(), prior=0.05, mistakes=1 / 15)
     np.testing.assert_allclose(told, cautious, atol=0.01)
-    monkeypatch.setattr(noise, "PRIOR_MISTAKES", 0.0005)
-    matrix = noise.transition_matrix(*leaking())
+    matrix = noise.transition_matrix(*leaking(), prior=0.0005)
     assert matrix[0, 1] == pytest.approx(0.2, abs=0.02)
     for each in (cautious, matrix):
         assert each[[1, 2], [1, 2]].min() > 0.95
@@ -32,7 +31,7 @@ def test_a_leak_from_one_class_into_another_is_found(monkeypatch):
 
 
 def test_labels_that_are_all_right_show_hardly_any_mistakes():
-    matrix = noise.transition_matrix(*leaking(leak=0.0))
+    matrix = noise.transition_matrix(*leaking(leak=0.0), prior=0.05)
     assert matrix.diagonal().min() > 0.99
     assert (matrix > 0).all()
 
@@ -40,7 +39,8 @@ def test_labels_that_are_all_right_show_hardly_any_mistakes():
 def test_one_step_by_hand(monkeypatch):
     monkeypatch.setattr(noise, "STEPS", 1)
     probabilities = np.array([[0.5, 0.5], [0.5, 0.5], [0.1, 0.9], [0.1, 0.9]])
-    matrix = noise.transition_matrix(probabilities, np.array([0, 1, 0, 1]))
+    given = np.array([0, 1, 0, 1])
+    matrix = noise.transition_matrix(probabilities, given, prior=0.05)
     # with mistakes of .05: label 0 and even odds are class 0 with .95; label 0 and .1
     # with .095 / (.095 + .045) = .678571; label 1 and .1 with .005 / .86 = .005814
     zero = np.array([0.95 + 0.678571, 0.05 + 0.005814])
@@ -54,8 +54,7 @@ def test_one_step_by_hand(monkeypatch):
     expected /= expected.sum(1, keepdims=True)
     np.testing.assert_allclose(matrix, expected, rtol=1e-5)
 
-    given = np.array([0, 1, 0, 1])
-    matrix = noise.transition_matrix(probabilities, given, mistakes=0.05)
+    matrix = noise.transition_matrix(probabilities, given, prior=0.05, mistakes=0.05)
     expected = np.array([zero, one]) + np.array([[1.9, 0.1], [0.1, 1.9]])
     expected /= expected.sum(1, keepdims=True)
     np.testing.assert_allclose(matrix, expected, rtol=1e-5)
@@ -71,7 +70,7 @@ def test_the_odds_of_a_mistake_follow_bayes():
 
 def test_a_sample_that_resembles_the_leaking_class_is_more_suspicious():
     probabilities, labels = leaking()
-    matrix = noise.transition_matrix(probabilities, labels)
+    matrix = noise.transition_matrix(probabilities, labels, prior=0.05)
     seen_as_0_or_2 = np.array([[0.4, 0.6, 0.0], [0.0, 0.6, 0.4]]) + 1e-6
     odds = noise.log_odds_of_mistake(seen_as_0_or_2, np.array([1, 1]), matrix)
     assert odds[0] > odds[1] + 1
