@@ -301,6 +301,7 @@ def _run(
         embeddings=_describe(embeddings),
         versions=_versions(),
         list_path=place.list_path,
+        frames=place.frames,
     )
     results = _results(samples, config, brain_key, usable, scores)
     results.seconds = dict(stages.seconds)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 from bson import ObjectId
 from fiftyone.core.collections import SampleCollection
-from fiftyone.core.sample import Sample
 
+from fiftyone_dfaulo.adapter.frames import check_kind, frames_view, path_in, show
 from fiftyone_dfaulo.adapter.places import Item, Place
 from fiftyone_dfaulo.adapter.runs import (
     DFauLoConfig,
@@ -26,6 +26,7 @@ from fiftyone_dfaulo.adapter.runs import (
     review_names,
 )
 from fiftyone_dfaulo.adapter.schema import add_field
+from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.errors import InputError, RunError
 
 BATCH = 5_000
@@ -33,8 +34,12 @@ BATCH = 5_000
 
 
 class Review(NamedTuple):
-    """A finished run whose items are reviewed; ``fields`` and ``own`` are theirs."""
+    """A finished run whose items are reviewed; ``fields`` and ``own`` are theirs.
 
+    ``samples`` are what the review was opened with.
+    """
+
+    samples: Any
     dataset: Any
     key: str
     config: DFauLoConfig
@@ -43,9 +48,14 @@ class Review(NamedTuple):
     place: Place
 
     @property
+    def storage(self) -> Storage:
+        """The dataset's samples, or its frames: where the items lie."""
+        return self.place.storage(self.dataset)
+
+    @property
     def collection(self) -> Any:
-        """The samples in the database."""
-        return self.dataset._sample_collection
+        """They in the database."""
+        return self.storage.collection
 
 
 def open_review(samples: Any, brain_key: str, *needed: str) -> Review:
@@ -57,7 +67,8 @@ def open_review(samples: Any, brain_key: str, *needed: str) -> Review:
         *needed: which of :class:`RunFields` must exist.
 
     Raises:
-        InputError: if ``samples`` is neither a dataset nor a view.
+        InputError: if ``samples`` is neither a dataset nor a view, or one of frames
+            where the run has scored samples.
         RunError: if the dataset, the run or a needed field was deleted, or the run was
             interrupted.
     """
@@ -69,14 +80,15 @@ def open_review(samples: Any, brain_key: str, *needed: str) -> Review:
     dataset = samples._root_dataset
     _refresh(dataset)
     config = load_config(dataset, brain_key)
+    check_kind(samples, brain_key, config.place)
     own = config.review_fields or review_names(brain_key)
     place = config.place
     if place.top and place.top not in own_fields(dataset, config):
         place = replace(place, top=None)
-    review = Review(dataset, brain_key, config, config.run_fields, own, place)
+    review = Review(samples, dataset, brain_key, config, config.run_fields, own, place)
     for part in needed:
         path = place.path(getattr(review.fields, part))
-        check_run_field(dataset, brain_key, path)
+        check_run_field(dataset, brain_key, place, path)
     return review
 
 
@@ -112,9 +124,10 @@ def add_review_field(review: Review, part: str) -> None:
     Raises:
         RunError: if a field of that name exists that is not the run's.
     """
-    dataset, owned = review.dataset, own_fields(review.dataset, review.config)
+    dataset, storage = review.dataset, review.storage
+    owned = own_fields(dataset, review.config)
     paths = [*map(review.place.path, review.own)]
-    taken = [n for n in paths if dataset.has_sample_field(n) and n not in owned]
+    taken = [n for n in paths if storage.has_field(n) and n not in owned]
     if taken:
         raise RunError(
             f"brain run {review.key!r} needs the fields {', '.join(taken)}, which "
@@ -125,8 +138,8 @@ def add_review_field(review: Review, part: str) -> None:
         run = review.config.build()
         run.save_fields(dataset, review.key, [*run.config.fields, *paths])
     path = review.place.path(getattr(review.own, part))
-    if not dataset.has_sample_field(path):
-        add_field(dataset, path, part, review.config.token)
+    if not storage.has_field(path):
+        add_field(storage, path, part, review.config.token)
 
 
 def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
@@ -137,6 +150,11 @@ def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
     """
     noun = review.place.noun
     if isinstance(ids, SampleCollection):
+        if review.place.frames and frames_view(ids) is None:
+            raise InputError(
+                f"{name} is a view of videos, and brain run {review.key!r} is about "
+                f"their frames; pass ids of {noun}s, or a view made by to_frames()"
+            )
         if review.place.list_path and not is_patches(ids, review.config):
             raise InputError(
                 f"{name} is a view of samples, and brain run {review.key!r} is about "
@@ -204,9 +222,10 @@ def scope(review: Review, samples: Any) -> list[str] | None:
     """
     if isinstance(samples, fo.Dataset):
         return None
-    if is_patches(samples, review.config) or review.place.list_path is None:
+    if is_patches(samples, review.config):
         return list(samples.values("id"))
-    return list(samples.values(f"{review.place.list_path}.id", unwind=True))
+    path = path_in(samples, review.place, review.place.path("id"))
+    return list(samples.values(path, unwind=True))
 
 
 def find(
@@ -273,11 +292,12 @@ def _advice(review: Review, ids: Sequence[str]) -> str:
 
 
 def refresh_samples(review: Review, items: Iterable[Item] | None) -> None:
-    """Lets samples that this process holds in memory show what was written.
+    """Lets samples in memory, and a view of frames, show what was written.
 
     Args:
         review: the run.
         items: what was written; None for anything.
     """
-    ids = None if items is None else {str(item["_sample"]) for item in items}
-    Sample._reload_docs(review.dataset._sample_collection_name, sample_ids=ids)
+    ids = None if items is None else {item["_sample"] for item in items}
+    review.storage.reload(ids)
+    show(review.samples, review.config.label_field, ids)
