@@ -13,6 +13,7 @@ import pytest
 from fiftyone import ViewField as F
 
 import fiftyone_dfaulo as dfaulo
+from fiftyone_dfaulo.adapter.label_fields import list_label_fields
 from fiftyone_dfaulo.errors import InputError
 from tests.videos import LENGTH, VIDEOS, build_videos, fault_ids
 
@@ -224,11 +225,11 @@ class TestReview:
 
         assert dfaulo.apply_suggestions(frames).applied == 3
 
+        assert frame.label.label == frame.truth
         truth = stored(videos, "truth")
         for labels in (stored(videos, "label"), shown(frames, "label")):
             assert {i: labels[i].label for i in ids} == {i: truth[i] for i in ids}
             assert all(labels[i].tags == ["corrected"] for i in ids)
-        assert frame.label.label == frame.truth
         assert dfaulo.review_status(frames)["corrected"] == 3
 
         assert dfaulo.revert_suggestions(frames).reverted == 3
@@ -262,6 +263,19 @@ class TestReview:
         assert set(saved.values("frames.label.id", unwind=True)) - {None} == {
             stored(videos, "label")[i].id for i in tagged
         }
+
+    def test_a_frame_whose_label_is_gone_is_not_tagged(
+        self, videos: Any, frames: Any
+    ) -> None:
+        compute(frames)
+        one = frames[dfaulo.suspicious_view(frames).first().id]
+        one.label = None
+        one.save()
+
+        assert dfaulo.tag_suspicious(frames, top=3) == 3
+
+        assert stored(videos, "label")[one.id] is None
+        assert frames.count_label_tags("label") == {"relabel": 3}
 
     def test_the_review_is_exported_and_the_worst_are_drawn(
         self, videos: Any, frames: Any, tmp_path: Path
@@ -413,7 +427,10 @@ class TestObjects:
     def test_patches_of_frames_are_read_frame_by_frame(
         self, make_videos: Callable[..., Any]
     ) -> None:
-        frames = make_videos(objects=True).to_frames(sample_frames=True)
+        videos = make_videos(objects=True)
+        boxes = videos.values("frames.boxes")  # whose ids ascend with the frames'
+        videos.set_values("frames.boxes", [some[::-1] for some in boxes])
+        frames = videos.to_frames(sample_frames=True)
         compute = dfaulo.compute_suspiciousness
 
         whole = compute(frames, "boxes", embeddings="emb", progress=False)
@@ -422,6 +439,54 @@ class TestObjects:
 
         assert parts.ids == whole.ids
         np.testing.assert_array_equal(parts.suspiciousness, whole.suspiciousness)
+
+
+class TestGroups:
+    """A dataset with a slice of videos and one of images can have runs on both."""
+
+    @pytest.fixture
+    def groups(self, videos: Any) -> Iterator[Any]:
+        dataset = fo.Dataset()
+        dataset.add_group_field("group", default="image")
+        for n, video in enumerate(videos):
+            group = fo.Group()
+            sample = video.copy()
+            sample["group"] = group.element("video")
+            image = fo.Sample(
+                filepath=video.filepath.replace(".mp4", "/000001.jpg"),
+                group=group.element("image"),
+                label=fo.Classification(label="abb"[n]),
+                emb=[float(n), 1.0],
+            )
+            dataset.add_samples([sample, image])
+        yield dataset
+        dataset.delete()
+
+    def test_runs_on_frames_and_on_samples_stay_apart(self, groups: Any) -> None:
+        frames = groups.select_group_slices("video").to_frames(sample_frames=True)
+        compute(groups, "images")
+        results = compute(frames, "frames")
+
+        assert results.config.place.noun == "frame"
+        assert groups.has_sample_field("images_suspiciousness")
+        assert not groups.has_frame_field("images_suspiciousness")
+        assert not groups.has_sample_field("frames_suspiciousness")
+        with pytest.raises(InputError, match="view of video frames.*pass the dataset"):
+            dfaulo.suspicious_view(frames, "images")
+        with pytest.raises(InputError, match="view of video frames.*pass the dataset"):
+            dfaulo.record_verdicts(frames, "images", faulty=frames[:1])
+
+    def test_fields_of_frames_are_not_those_of_a_run_on_samples(
+        self, groups: Any
+    ) -> None:
+        compute(groups)
+        kind = {"embedded_doc_type": fo.Classification}
+        groups.add_frame_field("dfaulo_suggestion", fo.EmbeddedDocumentField, **kind)
+        frames = groups.select_group_slices("video").to_frames(sample_frames=True)
+
+        assert "dfaulo_suggestion" in list_label_fields(frames)
+        with pytest.raises(dfaulo.RunError, match="would overwrite.*_suggestion"):
+            compute(frames)
 
 
 class TestCopies:

@@ -13,6 +13,7 @@ import pytest
 from fiftyone.operators.executor import ExecutionError
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo.adapter.frames import frames_view
 from fiftyone_dfaulo.plugin import OPERATORS, forms
 from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
 from fiftyone_dfaulo.plugin.marking import batch_of
@@ -100,14 +101,19 @@ class TestForm:
 
 
 def test_a_run_shows_the_frames_most_suspicious_first(videos: Any, frames: Any) -> None:
+    one = frames.match(fo.ViewField("frame_number") == 5).first()
+    one.label = None
+    one.save()
     sent = ComputeSuspiciousness().execute(context(frames, **WITH_EMB))
     asked = {m.body.operator_uri: m.body.params for m in sent}
 
     view = fo.DatasetView._build(videos, asked["set_view"]["view"])
     assert set(view.values("id")[:3]) == fault_ids(videos)
-    assert f"{COUNT} frames" in json.dumps(asked["show_output"])
+    summary = json.dumps(asked["show_output"])
+    assert f"{COUNT - 1} frames" in summary
+    assert "1 without a label: 000005.jpg" in summary
     videos.reload()
-    assert videos.count("frames.dfaulo_suspiciousness") == COUNT
+    assert videos.count("frames.dfaulo_suspiciousness") == COUNT - 1
 
 
 def test_python_can_execute_the_operators_on_frames(videos: Any, frames: Any) -> None:
@@ -246,7 +252,7 @@ class TestPanel:
         panel, path = self.open(frames), "frames.boxes.detections.dfaulo_verdict"
 
         panel.did("next_batch")
-        worst = batch_of(panel.view)
+        worst, made = batch_of(panel.view), frames_view(panel.view)._dataset.name
         assert set(panel.view.values("frame_id")[:3]) == fault_ids(videos)
         panel.did("rest_is_correct", *worst[:3])
 
@@ -256,5 +262,6 @@ class TestPanel:
             None: 2 * COUNT - 5,
         }
         assert batch_of(panel.view) == worst
+        assert frames_view(panel.view)._dataset.name == made
         shown = panel.view.values("boxes.dfaulo_verdict")
         assert shown == 3 * ["faulty"] + 2 * ["correct"]
