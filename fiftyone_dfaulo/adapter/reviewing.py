@@ -14,6 +14,7 @@ from bson import ObjectId
 from fiftyone.core.collections import SampleCollection
 
 from fiftyone_dfaulo.adapter.frames import check_kind, frames_view, path_in, show
+from fiftyone_dfaulo.adapter.patches import is_patches
 from fiftyone_dfaulo.adapter.places import Item, Place
 from fiftyone_dfaulo.adapter.runs import (
     DFauLoConfig,
@@ -189,31 +190,6 @@ def check_of_samples(review: Review) -> None:
         )
 
 
-def is_patches(samples: Any, config: DFauLoConfig) -> bool:
-    """Whether a view shows the objects of a run as patches, one each.
-
-    Raises:
-        InputError: if it shows other patches.
-    """
-    if not samples._is_patches:
-        return False
-    if config.list_path and shows_objects(samples, config.label_field):
-        return True
-    raise InputError(
-        "this view shows patches that this brain run has not scored; it scored the "
-        f"{config.place.noun}s in {config.label_field!r}. Pass the dataset, a view of "
-        "it, or of a run that scored objects a view by to_patches() of that field"
-    )
-
-
-def shows_objects(samples: Any, label_field: str) -> bool:
-    """Whether a view of patches shows the objects of a field, one a patch."""
-    stage = samples._patches_stage
-    kind = getattr(samples.get_field(label_field), "document_type", None)
-    single = kind is not None and issubclass(kind, (fo.Detection, fo.Polyline))
-    return isinstance(stage, fo.ToPatches) and stage.field == label_field and single
-
-
 def scope(review: Review, samples: Any) -> list[str] | None:
     """Ids of the items of a view; None for a dataset, which means all.
 
@@ -281,13 +257,20 @@ def _some(ids: Sequence[str]) -> str:
 
 
 def _advice(review: Review, ids: Sequence[str]) -> str:
-    """What to do if ids of samples were given for those of objects."""
-    one = {"_id": {"$in": [ObjectId(i) for i in ids if ObjectId.is_valid(i)]}}
-    if not review.place.list_path or not review.collection.count_documents(one):
+    """What to do if ids of samples were given for those of objects, or of frames."""
+    place, known = review.place, [ObjectId(i) for i in ids if ObjectId.is_valid(i)]
+    one = {"_id": {"$in": known}}
+    if place.frames and Storage(review.dataset).collection.count_documents(one):
+        return (
+            f". They are videos: pass the ids of {place.noun}s; in the App, select "
+            "these in a view with the stage ToFrames"
+        )
+    if not place.list_path or not review.collection.count_documents(one):
         return ""
     return (
-        f". They are samples: pass the ids of objects in {review.place.list_path!r}; "
-        f"in the App, select patches of {review.config.label_field!r}"
+        f". They are {'frame' if place.frames else 'sample'}s: pass the ids of objects "
+        f"in {place.list_path!r}; in the App, select patches of "
+        f"{review.config.label_field!r}"
     )
 
 

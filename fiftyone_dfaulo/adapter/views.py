@@ -9,7 +9,7 @@ from typing import Any
 from fiftyone import ViewField
 
 from fiftyone_dfaulo.adapter.frames import check_shown
-from fiftyone_dfaulo.adapter.reviewing import is_patches
+from fiftyone_dfaulo.adapter.patches import is_patches
 from fiftyone_dfaulo.adapter.runs import (
     DFauLoConfig,
     check_run_field,

@@ -116,6 +116,29 @@ def test_a_run_shows_the_frames_most_suspicious_first(videos: Any, frames: Any) 
     assert videos.count("frames.dfaulo_suspiciousness") == COUNT - 1
 
 
+def test_a_run_on_patches_of_frames_shows_them(make_videos: Callable[..., Any]) -> None:
+    videos = make_videos(objects=True)
+    patches = videos.to_frames(sample_frames=True).to_patches("boxes")
+    given = {**WITH_EMB, "label_field": "boxes"}
+
+    sent = ComputeSuspiciousness().execute(context(patches, **given))
+    asked = {m.body.operator_uri: m.body.params for m in sent}
+
+    view = fo.DatasetView._build(videos, asked["set_view"]["view"])
+    assert set(view.values("frame_id")[:3]) == fault_ids(videos)
+    scores = view.values("boxes.dfaulo_suspiciousness")
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 2 * COUNT
+
+
+def test_selected_videos_are_no_frames(videos: Any, run: Any) -> None:
+    sent = OPERATOR["mark_faulty"]().execute(
+        context(videos, request={"selected": [videos.first().id]})
+    )
+
+    assert "with the stage ToFrames" in next(sent).body.params["message"]
+
+
 def test_python_can_execute_the_operators_on_frames(videos: Any, frames: Any) -> None:
     foo.get_operator(URI)(frames, "label", embeddings="emb")
     mark = foo.get_operator("@dfaulo/dfaulo/record_verdicts")
@@ -198,6 +221,7 @@ class TestPanel:
         panel.did("learn")
         assert not {*batch_of(panel.view)} & {*worst[:5]}
         assert panel.facts["status"]["scored"] == COUNT
+        assert panel.facts["label_field_gone"] is False
 
     def test_the_grid_is_narrowed_to_frames(self, run: Any) -> None:
         panel = self.open(run)
