@@ -15,6 +15,7 @@ import yaml
 from fiftyone_dfaulo.adapter.runs import field_names, review_names
 from fiftyone_dfaulo.engine.reasons import REASONS
 from tests.objects import paste_digits
+from tests.videos import build_videos
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,7 +49,12 @@ def test_every_snippet_runs(
     vectors = np.random.default_rng(0).normal(size=(60, 4))
     dataset.set_values("my_embeddings", list(vectors))
     detections = paste_digits(tmp_path / "canvases", 80)
-    datasets = {"my-dataset": dataset, "my-detections": detections}
+    videos = build_videos(tmp_path)
+    datasets = {
+        "my-dataset": dataset,
+        "my-detections": detections,
+        "my-videos": videos,
+    }
     monkeypatch.setattr(fo, "load_dataset", datasets.__getitem__)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
@@ -68,6 +74,12 @@ def test_every_snippet_runs(
         None: 30,
     }
     detections.delete()
+    assert videos.count_values("frames.video_verdict") == {
+        "faulty": 3,
+        "correct": 47,
+        None: 10,
+    }
+    videos.delete()
 
 
 def test_every_command_is_run_by_a_test() -> None:

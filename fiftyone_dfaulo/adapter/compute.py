@@ -82,7 +82,9 @@ def compute_suspiciousness(
     results. Either all of the run is written or nothing.
 
     Args:
-        samples: a dataset or view of images, or a view of patches of the label field.
+        samples: a dataset or view of images, or a view of patches of the label field;
+            or a view of the frames of videos, as by ``to_frames(sample_frames=True)``,
+            or of patches of it, whose run and fields are then those of the videos.
         label_field: the Classification, Detections or Polylines field with the labels,
             of two classes or more.
         brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
@@ -301,6 +303,7 @@ def _run(
         embeddings=_describe(embeddings),
         versions=_versions(),
         list_path=place.list_path,
+        frames=place.frames,
     )
     results = _results(samples, config, brain_key, usable, scores)
     results.seconds = dict(stages.seconds)

@@ -151,12 +151,12 @@ def check_writable(review: Review) -> None:
         RunError: if it was deleted or renamed.
     """
     name = review.config.label_field
-    if not review.dataset.has_sample_field(name):
+    if not review.storage.has_field(name):
         raise RunError(
             f"the label field {name!r} of brain run {review.key!r} was deleted or "
             "renamed; nothing was changed"
         )
-    if any(map(review.dataset._is_read_only_field, (name, _label_path(review)))):
+    if any(map(review.storage.is_read_only, (name, _label_path(review)))):
         raise InputError(
             f"the label field {name!r} is read-only; set its read_only to False and "
             "save it first. Nothing was changed"

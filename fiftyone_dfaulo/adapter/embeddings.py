@@ -73,7 +73,8 @@ def _schema(samples: Any, place: Place) -> dict[str, Any]:
     """The fields of the samples, or the attributes of the objects that have no box."""
     if place.list_path is None:
         return dict(samples.get_field_schema())
-    field = samples._root_dataset.get_field(place.list_path, leaf=True)
+    storage = place.storage(samples._root_dataset)
+    field = storage.get_field(place.list_path, leaf=True)
     schema = field.get_field_schema()
     return {name: f for name, f in schema.items() if name not in _NO_EMBEDDINGS}
 

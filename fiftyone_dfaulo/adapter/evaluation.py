@@ -17,6 +17,7 @@ from fiftyone_dfaulo.adapter.reviewing import (
     open_review,
     scope,
 )
+from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.engine.metrics import AT_FAULTS, curves, evaluate, order
 from fiftyone_dfaulo.errors import InputError
 
@@ -114,7 +115,7 @@ def evaluate_ranking(
     """
     review = open_review(samples, brain_key, "suspiciousness")
     check_of_samples(review)
-    check_fault_field(review.dataset, fault_field)
+    check_fault_field(review.storage, fault_field)
     score = review.fields.suspiciousness
     truth = _read_truth(review, samples, fault_field)
     ranked = [one for one in truth if one.score is not None]
@@ -135,33 +136,32 @@ def evaluate_ranking(
     return Evaluation(figures, curves(faults[order(scores)]))
 
 
-def list_fault_fields(samples: Any) -> list[str]:
+def list_fault_fields(storage: Storage) -> list[str]:
     """The fields that may say what is a fault; that of planted faults comes first."""
-    dataset = samples._root_dataset
-    record = find_record(dataset)
+    record = None if storage.frames else find_record(storage.dataset)
     first = [] if record is None else [record.fields.fault]
     names = [
         name
-        for name, field in dataset.get_field_schema().items()
+        for name, field in storage.schema().items()
         if _kind(field) in _KINDS and name != "filepath"
     ]
     return list(dict.fromkeys([n for n in first if n in names] + names))
 
 
-def check_fault_field(dataset: Any, fault_field: Any) -> None:
+def check_fault_field(storage: Storage, fault_field: Any) -> None:
     """Makes sure that a field exists and is of a type that can hold the truth.
 
     Raises:
         InputError: if it does not.
     """
-    known = isinstance(fault_field, str) and dataset.has_sample_field(fault_field)
-    field = dataset.get_field(fault_field) if known else None
+    known = isinstance(fault_field, str) and storage.has_field(fault_field)
+    field = storage.get_field(fault_field) if known else None
     if field is not None and _kind(field) in _KINDS and "." not in fault_field:
         return
     what = f"is a {_kind(field).__name__}" if field is not None else "does not exist"
     raise InputError(
         f"fault_field={fault_field!r} {what}; expected a boolean field, or one of true "
-        f"labels. Such fields here: {', '.join(list_fault_fields(dataset)) or 'none'}"
+        f"labels. Such fields here: {', '.join(list_fault_fields(storage)) or 'none'}"
     )
 
 
@@ -182,7 +182,7 @@ def _read_truth(review: Review, samples: Any, fault_field: str) -> list[_Truth]:
     known = {fault_field: {"$ne": None}}
     found = find(review, scope(review, samples), known, score, fault_field, label)
     documents = {str(document["_id"]): document for document in found}
-    kind = _kind(review.dataset.get_field(fault_field))
+    kind = _kind(review.storage.get_field(fault_field))
     scored = {} if kind is fo.BooleanField else _scored_labels(review)
     told = []
     for one, document in sorted(documents.items()):

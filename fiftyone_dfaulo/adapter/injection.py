@@ -10,6 +10,7 @@ import fiftyone.core.dataset as fod
 
 from fiftyone_dfaulo.adapter.confusable import check_pairs
 from fiftyone_dfaulo.adapter.fault_records import fault_fields, find_record
+from fiftyone_dfaulo.adapter.frames import frames_view
 from fiftyone_dfaulo.adapter.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.media import check_samples
 from fiftyone_dfaulo.config import Settings
@@ -52,17 +53,23 @@ def check(samples: Any, request: Injection) -> None:
     check_drawing(request)
     if request.kind in PAIRED:
         check_pairs(samples, request.pairs)
-    check_place(samples._root_dataset, request)
+    check_place(samples, request)
 
 
-def check_place(dataset: Any, request: Injection) -> None:
-    """Makes sure that the dataset, or a copy of it, has room for the faults.
+def check_place(samples: Any, request: Injection) -> None:
+    """Makes sure that the dataset, or a copy of the samples, has room for the faults.
 
     Raises:
         InputError: if a field or the name is taken or cannot be used, or the dataset
-            is to be changed and a field is read-only.
+            is to be changed and a field is read-only, or it is the frames of videos.
         RunError: if the dataset holds planted faults already.
     """
+    if request.in_place and frames_view(samples) is not None:
+        raise InputError(
+            "faults cannot be planted in the frames of videos themselves; make a copy "
+            "by in_place=False, which is an image dataset"
+        )
+    dataset = samples._root_dataset
     dataset.reload()
     if find_record(dataset) is not None:
         raise RunError(

@@ -6,6 +6,7 @@ from typing import Any
 
 from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig, all_names, own_fields
+from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.errors import RunError
 
 
@@ -49,13 +50,14 @@ def check_key(
             f"brain_key={brain_key!r} cannot be used: runs that are being replaced are "
             f"written under keys that end in {unfinished_key('')!r}; pass another one"
         )
-    spare = unfinished_key(brain_key)
-    owned = _owned_fields(dataset, brain_key) | _owned_fields(dataset, spare)
+    place, spare = place or Place(""), unfinished_key(brain_key)
+    storage = place.storage(dataset)
+    owned = _owned_fields(storage, brain_key) | _owned_fields(storage, spare)
     taken = [
         name
         for key in (brain_key, spare)
-        for name in all_names(key, place or Place(""))
-        if name not in owned and _exists(dataset, name)
+        for name in all_names(key, place)
+        if name not in owned and _exists(storage, name)
     ]
     if taken:
         raise RunError(
@@ -67,17 +69,19 @@ def check_key(
         check_no_review(dataset, brain_key)
 
 
-def _exists(dataset: Any, name: str) -> bool:
+def _exists(storage: Storage, name: str) -> bool:
     """Whether there is such a field, or such an attribute, declared or not."""
-    if dataset.has_sample_field(name):
+    if storage.has_field(name):
         return True
     if "." not in name:
         return False
     query = {name: {"$exists": True}}
-    return dataset._sample_collection.find_one(query, {"_id": True}) is not None
+    return storage.collection.find_one(query, {"_id": True}) is not None
 
 
-def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
+def _owned_fields(storage: Storage, brain_key: str) -> set[str]:
+    """Those fields there that belong to the run under this key, if there is one."""
+    dataset = storage.dataset
     if not dataset.has_brain_run(brain_key):
         return set()
     config = dataset.get_brain_info(brain_key).config
@@ -86,6 +90,8 @@ def _owned_fields(dataset: Any, brain_key: str) -> set[str]:
             f"brain_key={brain_key!r} is taken by a brain run of type "
             f"{config.type!r}; pass another brain_key, or delete that run first"
         )
+    if config.frames != storage.frames:
+        return set()
     return set(own_fields(dataset, config))
 
 
@@ -118,4 +124,5 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
 
 def _count(dataset: Any, config: DFauLoConfig, name: str) -> int:
     """Items with a value, counted in all slices of a grouped dataset."""
-    return config.place.count(dataset._sample_collection, {name: {"$ne": None}})
+    collection = config.place.storage(dataset).collection
+    return config.place.count(collection, {name: {"$ne": None}})

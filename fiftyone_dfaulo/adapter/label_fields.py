@@ -7,9 +7,11 @@ from typing import Any
 import fiftyone as fo
 
 from fiftyone_dfaulo.adapter.fault_records import true_label_fields
+from fiftyone_dfaulo.adapter.frames import frames_view
 from fiftyone_dfaulo.adapter.objects import LISTS
 from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.runs import DFauLo
+from fiftyone_dfaulo.adapter.storage import PREFIX, Storage
 from fiftyone_dfaulo.errors import InputError
 
 
@@ -40,14 +42,14 @@ def list_label_fields(samples: Any) -> dict[str, int]:
     return dict(zip(places, counts))
 
 
-def _place(name: str, kind: Any) -> Place | None:
+def _place(name: str, kind: Any, frames: bool = False) -> Place | None:
     """Where the items of a field of this type lie; None if it cannot be scored."""
     if kind is None:
         return None
     if issubclass(kind, fo.Classification):
-        return Place(name)
+        return Place(name, frames=frames)
     lists = [part for type_, part in LISTS.items() if issubclass(kind, type_)]
-    return Place(name, f"{name}.{lists[0]}") if lists else None
+    return Place(name, f"{name}.{lists[0]}", frames=frames) if lists else None
 
 
 def find_place(samples: Any, label_field: str) -> Place:
@@ -57,19 +59,25 @@ def find_place(samples: Any, label_field: str) -> Place:
         samples: a dataset or view.
         label_field: a field that :func:`check_label_field` accepts.
     """
-    field = samples._root_dataset.get_field(label_field)
-    place = _place(label_field, field.document_type)
+    frames = _of_frames(samples)
+    field = Storage(samples._root_dataset, frames).get_field(label_field)
+    place = _place(label_field, field.document_type, frames)
     assert place is not None
     return place
 
 
 def _fields_of_runs(samples: Any) -> dict[str, str]:
     """Field name to the key of the DFauLo run that it belongs to."""
-    dataset = samples._root_dataset
+    dataset, frames = samples._root_dataset, _of_frames(samples)
+    configs = {
+        key: dataset.get_brain_info(key).config
+        for key in dataset.list_brain_runs(type=DFauLo)
+    }
     return {
         name: key
-        for key in dataset.list_brain_runs(type=DFauLo)
-        for name in dataset.get_brain_info(key).config.fields
+        for key, config in configs.items()
+        if config.frames == frames
+        for name in config.fields
     }
 
 
@@ -97,6 +105,11 @@ def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) 
     field = samples.get_field_schema().get(label_field)
     if field is None:
         raise InputError(_missing_field(samples, label_field))
+    if not Storage(samples._root_dataset, _of_frames(samples)).has_field(label_field):
+        raise InputError(
+            f"label_field={label_field!r} was deleted from the frames of the videos; "
+            "reload() the view"
+        )
     kind = getattr(field, "document_type", type(field))
     place = _place(label_field, kind)
     if place is None or (place.list_path and not objects):
@@ -127,13 +140,24 @@ def _check_patches(samples: Any, label_field: str, objects: bool) -> None:
 
 
 def _missing_field(samples: Any, label_field: str) -> str:
-    dataset = samples._root_dataset
-    if dataset.has_sample_field(label_field) and "." not in label_field:
+    frames = _of_frames(samples)
+    short = label_field.removeprefix(PREFIX)
+    if frames and samples.has_field(short) and short != label_field:
+        return (
+            f"label_field={label_field!r} is what the videos call it; in this view of "
+            f"their frames, pass label_field={short!r}"
+        )
+    storage = Storage(samples._root_dataset, frames)
+    if storage.has_field(label_field) and "." not in label_field:
         return (
             f"label_field={label_field!r} is left out of this view, by "
             "select_fields() or exclude_fields(); pass a view that holds it"
         )
     return f"there is no label_field={label_field!r}. {label_choices(samples)}"
+
+
+def _of_frames(samples: Any) -> bool:
+    return frames_view(samples) is not None
 
 
 def label_choices(samples: Any) -> str:

@@ -161,7 +161,7 @@ def describe_state(
 def _corrected(review: Review) -> tuple[set[str], int]:
     """Ids of the samples whose label is as it was applied; number of all corrected."""
     label, original = review.config.label_field, review.own.original_label
-    if not review.dataset.has_sample_field(review.place.path(original)):
+    if not review.storage.has_field(review.place.path(original)):
         return set(), 0
     found = list(find(review, None, {original: {"$ne": None}}, label, original))
     is_as_applied = relabelling(review).is_as_applied

@@ -1,4 +1,4 @@
-"""Which datasets and views can be used: images, or parts of some."""
+"""Which datasets and views can be used: images, frames of videos, or parts of some."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 import fiftyone as fo
 from fiftyone.core.collections import SampleCollection
 
+from fiftyone_dfaulo.adapter.frames import TO_FRAMES, check_frames, frames_view
 from fiftyone_dfaulo.errors import InputError
 
 
 def check_samples(samples: Any) -> None:
-    """Makes sure that these are images, or patches of some, and that there are some.
+    """Makes sure that these are images or frames, or patches, and that there are some.
 
     Of a grouped dataset, it is the samples of the active slice.
 
@@ -20,8 +21,9 @@ def check_samples(samples: Any) -> None:
 
     Raises:
         InputError: if it is neither, is empty, holds other media than images, or its
-            samples are parts of others (frames, clips, groups by a field, or pairs of
-            patches).
+            samples are parts of others (clips, groups by a field, or pairs of
+            patches); or if it is a view of frames that have no image files, or that
+            the videos no longer have.
     """
     if not isinstance(samples, SampleCollection):
         raise InputError(
@@ -36,6 +38,9 @@ def check_samples(samples: Any) -> None:
         raise InputError(
             f"the {what} is empty; pass a dataset or view that holds labelled images"
         )
+    frames = frames_view(samples)
+    if frames is not None:
+        check_frames(frames)
 
 
 def _kind_problem(samples: Any) -> str | None:
@@ -44,13 +49,11 @@ def _kind_problem(samples: Any) -> str | None:
             "this is a view of evaluation patches; pass the dataset, or a view by "
             "to_patches() of the field with the labels"
         )
-    if samples._is_frames:
-        return (
-            "this is a view of video frames; pass an image dataset made from it, as "
-            "by dataset.to_frames(sample_frames=True).clone()"
-        )
     if samples._is_clips:
-        return "this is a view of video clips; scoring works on images only"
+        return (
+            "this is a view of video clips; scoring works on images only. Pass a view "
+            f"of their frames, by {TO_FRAMES}; in the App, add the stage ToFrames"
+        )
     if samples._is_dynamic_groups:
         return "this view is grouped by a field; pass the view without group_by()"
     return None
@@ -64,9 +67,8 @@ def _media_problem(samples: Any) -> str | None:
         return _group_problem(samples)
     if media_type == "video":
         return (
-            "the samples are videos; scoring works on images only. Pass an image "
-            "dataset made from the frames, as by "
-            "dataset.to_frames(sample_frames=True).clone()"
+            "the samples are videos; scoring works on images only. Pass a view of "
+            f"their frames, by {TO_FRAMES}; in the App, add the stage ToFrames"
         )
     return f"the samples are of media type {media_type!r}; scoring works on images only"
 

@@ -22,11 +22,11 @@ def object_ids(samples: Any, place: Place) -> list[str]:
 
 def has_attribute(samples: Any, place: Place, name: str) -> bool:
     """Whether the objects have an attribute, declared in the schema or not."""
-    dataset = samples._root_dataset
-    if dataset.has_sample_field(place.path(name)):
+    storage = place.storage(samples._root_dataset)
+    if storage.has_field(place.path(name)):
         return True
     query = {place.path(name): {"$exists": True}}
-    return dataset._sample_collection.find_one(query, {"_id": True}) is not None
+    return storage.collection.find_one(query, {"_id": True}) is not None
 
 
 def read_attribute(

@@ -82,7 +82,8 @@ def _lists(samples: Any, place: Place) -> Iterator[tuple[str, str, str, Any, Any
 
 def _patches(samples: Any, place: Place) -> Iterator[tuple[str, str, str, Any, Any]]:
     parts = [f"{place.label_field}.{name}" for name in ("label", _shape(place))]
-    yield from zip(*samples.values(["sample_id", "id", "filepath", *parts]))
+    owner = "frame_id" if samples._is_frames else "sample_id"
+    yield from zip(*samples.values([owner, "id", "filepath", *parts]))
 
 
 def _bounds(points: Any) -> Any:

@@ -1,6 +1,7 @@
 """Where the items that a run scores lie in the database; reading and writing them.
 
 An *item* is what has one label: a sample, or an object in a sample's list of objects.
+Where it is frames of videos that a run scores, read "frame" for "sample" below.
 A run writes its values beside the label: to fields of the sample, or to attributes of
 the object. Everything that reads or writes items does so by the names of these values,
 as if an item were a document of its own:
@@ -24,6 +25,8 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from fiftyone_dfaulo.adapter.storage import Storage
+
 LABEL_PARTS = ("_id", "label", "tags", "confidence")
 """What of an object is its label, when it is read; box, mask and so on are not."""
 
@@ -44,17 +47,31 @@ class Place:
         top: the sample's field that holds the maximum of its objects' suspiciousness;
             None if each sample is an item, or the field was deleted.
         score: name of the items' suspiciousness, of which ``top`` is the maximum.
+        frames: whether the samples are the frames of a dataset's videos.
     """
 
     label_field: str
     list_path: str | None = None
     top: str | None = None
     score: str | None = None
+    frames: bool = False
 
     @property
     def noun(self) -> str:
         """What an item is, in one word."""
-        return "object" if self.list_path else "sample"
+        if self.list_path:
+            return "object"
+        return "frame" if self.frames else "sample"
+
+    def storage(self, dataset: Any) -> Storage:
+        """The documents of a dataset that the items lie in."""
+        return Storage(dataset, self.frames)
+
+    @property
+    def tags(self) -> str:
+        """Name of the items' tags; those of a frame's label, as frames have none."""
+        whole_frame = self.frames and self.list_path is None
+        return f"{self.label_field}.tags" if whole_frame else "tags"
 
     def path(self, name: str) -> str:
         """Where FiftyOne finds a value of the items in a dataset."""

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 from bson import ObjectId
 from fiftyone.core.collections import SampleCollection
-from fiftyone.core.sample import Sample
 
+from fiftyone_dfaulo.adapter.frames import check_kind, frames_view, path_in, show
+from fiftyone_dfaulo.adapter.patches import is_patches
 from fiftyone_dfaulo.adapter.places import Item, Place
 from fiftyone_dfaulo.adapter.runs import (
     DFauLoConfig,
@@ -26,6 +27,7 @@ from fiftyone_dfaulo.adapter.runs import (
     review_names,
 )
 from fiftyone_dfaulo.adapter.schema import add_field
+from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.errors import InputError, RunError
 
 BATCH = 5_000
@@ -33,8 +35,12 @@ BATCH = 5_000
 
 
 class Review(NamedTuple):
-    """A finished run whose items are reviewed; ``fields`` and ``own`` are theirs."""
+    """A finished run whose items are reviewed; ``fields`` and ``own`` are theirs.
 
+    ``samples`` are what the review was opened with.
+    """
+
+    samples: Any
     dataset: Any
     key: str
     config: DFauLoConfig
@@ -43,9 +49,14 @@ class Review(NamedTuple):
     place: Place
 
     @property
+    def storage(self) -> Storage:
+        """The dataset's samples, or its frames: where the items lie."""
+        return self.place.storage(self.dataset)
+
+    @property
     def collection(self) -> Any:
-        """The samples in the database."""
-        return self.dataset._sample_collection
+        """They in the database."""
+        return self.storage.collection
 
 
 def open_review(samples: Any, brain_key: str, *needed: str) -> Review:
@@ -57,7 +68,8 @@ def open_review(samples: Any, brain_key: str, *needed: str) -> Review:
         *needed: which of :class:`RunFields` must exist.
 
     Raises:
-        InputError: if ``samples`` is neither a dataset nor a view.
+        InputError: if ``samples`` is neither a dataset nor a view, or one of frames
+            where the run has scored samples.
         RunError: if the dataset, the run or a needed field was deleted, or the run was
             interrupted.
     """
@@ -69,14 +81,15 @@ def open_review(samples: Any, brain_key: str, *needed: str) -> Review:
     dataset = samples._root_dataset
     _refresh(dataset)
     config = load_config(dataset, brain_key)
+    check_kind(samples, brain_key, config.place)
     own = config.review_fields or review_names(brain_key)
     place = config.place
     if place.top and place.top not in own_fields(dataset, config):
         place = replace(place, top=None)
-    review = Review(dataset, brain_key, config, config.run_fields, own, place)
+    review = Review(samples, dataset, brain_key, config, config.run_fields, own, place)
     for part in needed:
         path = place.path(getattr(review.fields, part))
-        check_run_field(dataset, brain_key, path)
+        check_run_field(dataset, brain_key, place, path)
     return review
 
 
@@ -112,9 +125,10 @@ def add_review_field(review: Review, part: str) -> None:
     Raises:
         RunError: if a field of that name exists that is not the run's.
     """
-    dataset, owned = review.dataset, own_fields(review.dataset, review.config)
+    dataset, storage = review.dataset, review.storage
+    owned = own_fields(dataset, review.config)
     paths = [*map(review.place.path, review.own)]
-    taken = [n for n in paths if dataset.has_sample_field(n) and n not in owned]
+    taken = [n for n in paths if storage.has_field(n) and n not in owned]
     if taken:
         raise RunError(
             f"brain run {review.key!r} needs the fields {', '.join(taken)}, which "
@@ -125,8 +139,8 @@ def add_review_field(review: Review, part: str) -> None:
         run = review.config.build()
         run.save_fields(dataset, review.key, [*run.config.fields, *paths])
     path = review.place.path(getattr(review.own, part))
-    if not dataset.has_sample_field(path):
-        add_field(dataset, path, part, review.config.token)
+    if not storage.has_field(path):
+        add_field(storage, path, part, review.config.token)
 
 
 def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
@@ -137,6 +151,11 @@ def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:
     """
     noun = review.place.noun
     if isinstance(ids, SampleCollection):
+        if review.place.frames and frames_view(ids) is None:
+            raise InputError(
+                f"{name} is a view of videos, and brain run {review.key!r} is about "
+                f"their frames; pass ids of {noun}s, or a view made by to_frames()"
+            )
         if review.place.list_path and not is_patches(ids, review.config):
             raise InputError(
                 f"{name} is a view of samples, and brain run {review.key!r} is about "
@@ -171,31 +190,6 @@ def check_of_samples(review: Review) -> None:
         )
 
 
-def is_patches(samples: Any, config: DFauLoConfig) -> bool:
-    """Whether a view shows the objects of a run as patches, one each.
-
-    Raises:
-        InputError: if it shows other patches.
-    """
-    if not samples._is_patches:
-        return False
-    if config.list_path and shows_objects(samples, config.label_field):
-        return True
-    raise InputError(
-        "this view shows patches that this brain run has not scored; it scored the "
-        f"{config.place.noun}s in {config.label_field!r}. Pass the dataset, a view of "
-        "it, or of a run that scored objects a view by to_patches() of that field"
-    )
-
-
-def shows_objects(samples: Any, label_field: str) -> bool:
-    """Whether a view of patches shows the objects of a field, one a patch."""
-    stage = samples._patches_stage
-    kind = getattr(samples.get_field(label_field), "document_type", None)
-    single = kind is not None and issubclass(kind, (fo.Detection, fo.Polyline))
-    return isinstance(stage, fo.ToPatches) and stage.field == label_field and single
-
-
 def scope(review: Review, samples: Any) -> list[str] | None:
     """Ids of the items of a view; None for a dataset, which means all.
 
@@ -204,9 +198,10 @@ def scope(review: Review, samples: Any) -> list[str] | None:
     """
     if isinstance(samples, fo.Dataset):
         return None
-    if is_patches(samples, review.config) or review.place.list_path is None:
+    if is_patches(samples, review.config):
         return list(samples.values("id"))
-    return list(samples.values(f"{review.place.list_path}.id", unwind=True))
+    path = path_in(samples, review.place, review.place.path("id"))
+    return list(samples.values(path, unwind=True))
 
 
 def find(
@@ -262,22 +257,30 @@ def _some(ids: Sequence[str]) -> str:
 
 
 def _advice(review: Review, ids: Sequence[str]) -> str:
-    """What to do if ids of samples were given for those of objects."""
-    one = {"_id": {"$in": [ObjectId(i) for i in ids if ObjectId.is_valid(i)]}}
-    if not review.place.list_path or not review.collection.count_documents(one):
+    """What to do if ids of samples were given for those of objects, or of frames."""
+    place, known = review.place, [ObjectId(i) for i in ids if ObjectId.is_valid(i)]
+    one = {"_id": {"$in": known}}
+    if place.frames and Storage(review.dataset).collection.count_documents(one):
+        return (
+            f". They are videos: pass the ids of {place.noun}s; in the App, select "
+            "these in a view with the stage ToFrames"
+        )
+    if not place.list_path or not review.collection.count_documents(one):
         return ""
     return (
-        f". They are samples: pass the ids of objects in {review.place.list_path!r}; "
-        f"in the App, select patches of {review.config.label_field!r}"
+        f". They are {'frame' if place.frames else 'sample'}s: pass the ids of objects "
+        f"in {place.list_path!r}; in the App, select patches of "
+        f"{review.config.label_field!r}"
     )
 
 
 def refresh_samples(review: Review, items: Iterable[Item] | None) -> None:
-    """Lets samples that this process holds in memory show what was written.
+    """Lets samples in memory, and a view of frames, show what was written.
 
     Args:
         review: the run.
         items: what was written; None for anything.
     """
-    ids = None if items is None else {str(item["_sample"]) for item in items}
-    Sample._reload_docs(review.dataset._sample_collection_name, sample_ids=ids)
+    ids = None if items is None else {item["_sample"] for item in items}
+    review.storage.reload(ids)
+    show(review.samples, review.config.label_field, ids)

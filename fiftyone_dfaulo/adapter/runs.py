@@ -7,14 +7,25 @@ it, so neither this module nor its classes may ever move or change their names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import fiftyone.core.brain as fob
-from fiftyone.core.sample import Sample
 
+from fiftyone_dfaulo.adapter.frames import path_in, show
 from fiftyone_dfaulo.adapter.places import Place, move_attributes
 from fiftyone_dfaulo.adapter.results import DFauLoResults
+from fiftyone_dfaulo.adapter.run_fields import (
+    ReviewFields,
+    RunFields,
+    all_names,
+    field_names,
+    own_fields,
+    part_of,
+    rekeyed,
+    review_names,
+)
 from fiftyone_dfaulo.adapter.schema import TOKEN, add_field
+from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.errors import InputError, RunError
 
 __all__ = [
@@ -31,39 +42,6 @@ __all__ = [
     "own_fields",
     "review_names",
 ]
-
-
-class RunFields(NamedTuple):
-    """Names of what one run writes beside each label: fields, or attributes."""
-
-    suspiciousness: str
-    suggestion: str
-    reasons: str
-    verdict: str
-
-
-class ReviewFields(NamedTuple):
-    """Names of what a run gets in addition when its review first needs it."""
-
-    history: str
-    original_label: str
-
-
-def field_names(brain_key: str) -> RunFields:
-    """Names of the fields that a run under this key writes."""
-    return RunFields(*(f"{brain_key}_{part}" for part in RunFields._fields))
-
-
-def review_names(brain_key: str) -> ReviewFields:
-    """Names of the fields that the review of a run under this key adds."""
-    return ReviewFields(*(f"{brain_key}_{part}" for part in ReviewFields._fields))
-
-
-def all_names(brain_key: str, place: Place) -> list[str]:
-    """Paths of all fields that a run under this key, and its review, may make."""
-    names = (*field_names(brain_key), *review_names(brain_key))
-    top = [names[0]] if place.list_path else []
-    return [*map(place.path, names), *top]
 
 
 def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
@@ -101,22 +79,23 @@ def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
     return config
 
 
-def check_run_field(samples: Any, brain_key: str, name: str) -> None:
+def check_run_field(samples: Any, brain_key: str, place: Place, name: str) -> None:
     """Makes sure that a field of the run exists, and that the view holds it.
 
     Raises:
         RunError: if the field was deleted.
         InputError: if the view leaves it out.
     """
-    if not samples._root_dataset.has_sample_field(name):
+    if not place.storage(samples._root_dataset).has_field(name):
         raise RunError(
             f"field {name!r} of brain run {brain_key!r} was deleted; run "
             "compute_suspiciousness again"
         )
-    if not samples.has_sample_field(name):
+    if not samples.has_field(path_in(samples, place, name)):
+        also = ", or made before the run; then reload() it" if place.frames else ""
         raise InputError(
             f"field {name!r} of brain run {brain_key!r} is left out of this view, by "
-            "select_fields() or exclude_fields(); pass a view that holds it"
+            f"select_fields() or exclude_fields(){also}; pass a view that holds it"
         )
 
 
@@ -138,6 +117,8 @@ class DFauLoConfig(fob.BrainMethodConfig):
         token: random string that tells apart two runs under one key.
         list_path: where in a sample the list of the objects that were scored lies,
             such as ``"ground_truth.detections"``; None if samples were scored.
+        frames: whether the samples that were scored are the frames of videos; all
+            fields above are then fields of the frames.
         **kwargs: anything that a later version of this package stores.
     """
 
@@ -151,6 +132,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         complete: bool = False,
         token: str | None = None,
         list_path: str | None = None,
+        frames: bool = False,
         **kwargs: Any,
     ) -> None:
         self.label_field = label_field
@@ -161,6 +143,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self.complete = complete
         self.token = token
         self.list_path = list_path
+        self.frames = frames
         super().__init__(**kwargs)
 
     @property
@@ -195,10 +178,10 @@ class DFauLoConfig(fob.BrainMethodConfig):
     def place(self) -> Place:
         """Where the items that were scored lie, and the run's values beside them."""
         if self.list_path is None:
-            return Place(self.label_field)
+            return Place(self.label_field, frames=self.frames)
         top = next((name for name in self.fields if "." not in name), None)
         score = self._names().get("suspiciousness")
-        return Place(self.label_field, self.list_path, top, score)
+        return Place(self.label_field, self.list_path, top, score, self.frames)
 
     def _names(self) -> dict[str, str]:
         """Part to name of the items' values; the first that is listed."""
@@ -206,34 +189,8 @@ class DFauLoConfig(fob.BrainMethodConfig):
         for path in self.fields:
             at, _, name = path.rpartition(".")
             if at == (self.list_path or ""):
-                names.setdefault(_part(name), name)
+                names.setdefault(part_of(name), name)
         return names
-
-
-def _part(name: str) -> str:
-    """Which of the run's fields this is: its name without the key."""
-    parts = (*RunFields._fields, *ReviewFields._fields)
-    return next(part for part in parts if name.endswith(f"_{part}"))
-
-
-def _rekeyed(path: str, brain_key: str) -> str:
-    """What a field of a run is called once the run has this key."""
-    at, dot, name = path.rpartition(".")
-    return f"{at}{dot}{brain_key}_{_part(name)}"
-
-
-def own_fields(dataset: Any, config: DFauLoConfig) -> list[str]:
-    """Those of a run's fields that exist and that the run itself made.
-
-    Every field carries its run's token, so that a field of the same name that somebody
-    has made since is not taken for the run's.
-    """
-    return [
-        name
-        for name in config.fields
-        if dataset.has_sample_field(name)
-        and (dataset.get_field(name).info or {}).get(TOKEN) == config.token
-    ]
 
 
 class DFauLo(fob.BrainMethod):
@@ -242,7 +199,9 @@ class DFauLo(fob.BrainMethod):
     def get_fields(self, samples: Any, brain_key: str) -> list[str]:
         """The label field, and those of the run's own fields that exist."""
         own = own_fields(samples._root_dataset, self.config)
-        return [self.config.label_field, *filter(samples.has_sample_field, own)]
+        names = [self.config.label_field, *own]
+        first, *rest = (path_in(samples, self.config.place, name) for name in names)
+        return [first, *filter(samples.has_field, rest)]
 
     def rename(self, samples: Any, brain_key: str, new_brain_key: str) -> None:
         """Gives the run's fields, and the index, the names for its new key.
@@ -257,47 +216,50 @@ class DFauLo(fob.BrainMethod):
                 then keeps its fields under their old names.
         """
         dataset = samples._root_dataset
-        new = [*dict.fromkeys(_rekeyed(n, new_brain_key) for n in self.config.fields)]
+        storage = self.config.place.storage(dataset)
+        new = [*dict.fromkeys(rekeyed(n, new_brain_key) for n in self.config.fields)]
         if self.config.fields == new:
             return
         own = own_fields(dataset, self.config)
         taken = [
             name
             for name in all_names(new_brain_key, self.config.place)
-            if dataset.has_sample_field(name) and name not in own
+            if storage.has_field(name) and name not in own
         ]
         if taken:
             raise RunError(
                 f"cannot rename the fields of brain run {brain_key!r}: "
                 f"{', '.join(taken)} exist already; choose another key"
             )
-        moves = {n: _rekeyed(n, new_brain_key) for n in own if n not in new}
+        moves = {n: rekeyed(n, new_brain_key) for n in own if n not in new}
         self.save_fields(dataset, brain_key, [*self.config.fields, *new])
-        self._move(dataset, moves)
+        self._move(storage, moves)
         self.save_fields(dataset, brain_key, new)
+        show(samples, self.config.label_field)
 
-    def _move(self, dataset: Any, moves: Mapping[str, str]) -> None:
+    def _move(self, storage: Storage, moves: Mapping[str, str]) -> None:
         """Renames fields of the samples and attributes of the objects."""
         fields = {old: new for old, new in moves.items() if "." not in old}
         if fields:
-            dataset.rename_sample_fields(fields)
+            storage.rename_fields(fields)
         attributes = {old: new for old, new in moves.items() if old not in fields}
         if not attributes:
             return
         for old, new in attributes.items():
-            if not dataset.has_sample_field(new):  # a crash may have left both
-                add_field(dataset, new, _part(old), self.config.token)
+            if not storage.has_field(new):  # a crash may have left both
+                add_field(storage, new, part_of(old), self.config.token)
         names = {o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in moves.items()}
-        move_attributes(dataset._sample_collection, self.config.list_path, names)
-        dataset.remove_dynamic_sample_fields(list(attributes))
-        Sample._reload_docs(dataset._sample_collection_name)
+        move_attributes(storage.collection, self.config.list_path, names)
+        storage.undeclare(list(attributes))
+        storage.reload()
 
     def cleanup(self, samples: Any, brain_key: str) -> None:
         """Deletes those of the run's fields that exist, and with them the index."""
         dataset = samples._root_dataset
         own = own_fields(dataset, self.config)
         if own:
-            dataset.delete_sample_fields(own)
+            self.config.place.storage(dataset).delete_fields(own)
+        show(samples, self.config.label_field)
 
     def save_fields(self, dataset: Any, brain_key: str, names: Sequence[str]) -> None:
         """Stores which sample fields belong to the run; see :class:`DFauLoConfig`."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import fiftyone as fo
 
+from fiftyone_dfaulo.adapter.storage import Storage
+
 TOKEN = "dfaulo_run"
 """Where a field's ``info`` holds the token of the run that made it."""
 
@@ -57,11 +59,11 @@ _OF_OBJECTS: dict[str, dict[str, Any]] = {
 _MAXIMUM = "The highest suspiciousness of the sample's objects (DFauLo)"
 
 
-def add_field(dataset: Any, path: str, part: str, token: str | None) -> None:
+def add_field(storage: Storage, path: str, part: str, token: str | None) -> None:
     """Adds a field of a run to the schema, marked as the run's own.
 
     Args:
-        dataset: the dataset.
+        storage: the dataset's samples, or its frames.
         path: where it lies: a field of the samples, or an attribute of the objects.
         part: which part of the run it is.
         token: the run's token.
@@ -69,10 +71,10 @@ def add_field(dataset: Any, path: str, part: str, token: str | None) -> None:
     how = _FIELDS[part]
     if "." in path:
         how = _OF_OBJECTS.get(part, how)
-    dataset.add_sample_field(path, info={TOKEN: token}, **how)
+    storage.add_field(path, info={TOKEN: token}, **how)
 
 
-def add_maximum(dataset: Any, name: str, token: str | None) -> None:
+def add_maximum(storage: Storage, name: str, token: str | None) -> None:
     """Adds the field of the samples with the maximum of their objects."""
     how = {**_FIELDS["suspiciousness"], "description": _MAXIMUM}
-    dataset.add_sample_field(name, info={TOKEN: token}, **how)
+    storage.add_field(name, info={TOKEN: token}, **how)

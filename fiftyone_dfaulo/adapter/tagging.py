@@ -35,7 +35,8 @@ def tag_suspicious(
 
     Exactly one of ``top``, ``fraction``, ``min_suspiciousness`` and ``verdict`` picks
     them. By rank or score, samples marked correct are passed over. Where a run has
-    scored objects, it is objects that are picked, and their labels that get the tag.
+    scored objects, it is objects that are picked, and their labels that get the tag; of
+    frames, it is their labels too.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are tagged.
@@ -63,8 +64,8 @@ def tag_suspicious(
     if tag is None:
         raise InputError("tag=None is no name; expected a word or two")
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
-    tags = review.place.path("tags")
-    if review.dataset._is_read_only_field(tags):
+    tags = review.place.path(review.place.tags)
+    if review.storage.is_read_only(tags):
         raise InputError(f"the field {tags!r} is read-only; make it writable first")
     view = _tagged(review, tag)
     _check_view(review, view, save_view)
@@ -112,9 +113,10 @@ def _check_view(review: Review, view: Any, name: str | None) -> None:
 
 def _tagged(review: Review, tag: str) -> Any:
     """A view of all that has the tag."""
-    if review.place.list_path is None:
+    if review.place.path(review.place.tags) == "tags":
         return review.dataset.match_tags(tag)
-    return review.dataset.select_labels(tags=tag, fields=review.config.label_field)
+    field = review.storage.path(review.config.label_field)
+    return review.dataset.select_labels(tags=tag, fields=field)
 
 
 def _pick(
@@ -127,6 +129,8 @@ def _pick(
 ) -> Sequence[Item]:
     score, said = review.fields.suspiciousness, review.fields.verdict
     query = {score: {"$ne": None}}
+    if review.place.tags != "tags":  # they are a label's, so there has to be one
+        query[f"{review.config.label_field}.label"] = {"$ne": None}
     found = list(find(review, scope(review, samples), query, score, said))
     if verdict is not None:
         return [d for d in found if d.get(said) == verdict]
@@ -140,9 +144,10 @@ def _pick(
 
 
 def _tag(review: Review, items: Sequence[Item], tag: str) -> None:
-    tags = {"$ifNull": [review.place.ref("tags"), []]}
-    values = {"tags": {"$concatArrays": [tags, [{"$literal": tag}]]}}
-    untagged = {"tags": {"$ne": tag}}
+    name = review.place.tags
+    tags = {"$ifNull": [review.place.ref(name), []]}
+    values = {name: {"$concatArrays": [tags, [{"$literal": tag}]]}}
+    untagged = {name: {"$ne": tag}}
     for part in batches(items):
         updates = [review.place.change(item, untagged, values) for item in part]
         review.collection.bulk_write(updates, ordered=False)

@@ -8,7 +8,8 @@ from typing import Any
 
 from fiftyone import ViewField
 
-from fiftyone_dfaulo.adapter.reviewing import is_patches
+from fiftyone_dfaulo.adapter.frames import check_shown
+from fiftyone_dfaulo.adapter.patches import is_patches
 from fiftyone_dfaulo.adapter.runs import (
     DFauLoConfig,
     check_run_field,
@@ -44,12 +45,14 @@ def suspicious_view(
 
     Raises:
         InputError: if ``limit`` or ``min_suspiciousness`` is out of range, or the view
-            leaves out a field that is needed, or shows other patches.
+            leaves out a field that is needed, or shows other patches; or if the run
+            has scored frames and these are none, or the other way round.
         RunError: if there is no such run, or a field that is needed was deleted.
     """
     floor = _check_range(min_suspiciousness)
     _check_limit(limit)
     config = load_config(samples, brain_key)
+    check_shown(samples, brain_key, config.place)
     if is_patches(samples, config):
         view, score = _patches(samples, config, floor, unreviewed)
     else:
@@ -64,12 +67,12 @@ def _samples(
     """The scored samples, and the field to sort by: of objects, their maximum."""
     names, place = config.run_fields, config.place
     score = names.suspiciousness
-    check_run_field(samples, brain_key, score)
+    check_run_field(samples, brain_key, place, score)
     # A comparison, not exists(): it leaves None out too, and can use the index.
     view = samples.match(ViewField(score) >= floor)
     if not unreviewed:
         return view, score
-    check_run_field(samples, brain_key, place.path(names.verdict))
+    check_run_field(samples, brain_key, place, place.path(names.verdict))
     if place.list_path is None:
         return view.exists(names.verdict, False), score
     open_ = (ViewField(score) >= floor) & ~ViewField(names.verdict).exists()

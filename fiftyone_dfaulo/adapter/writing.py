@@ -25,8 +25,8 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 from bson import ObjectId
-from fiftyone.core.sample import Sample
 
+from fiftyone_dfaulo.adapter.frames import show
 from fiftyone_dfaulo.adapter.keys import (
     check_key,
     check_no_review,
@@ -40,6 +40,7 @@ from fiftyone_dfaulo.adapter.runs import (
     field_names,
 )
 from fiftyone_dfaulo.adapter.schema import add_field, add_maximum
+from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
 
@@ -85,13 +86,13 @@ def write_run(
     except BaseException:
         _discard(dataset, target, results.config)
         raise
-    if target == key:
-        return
-    try:
-        _replace(dataset, key, target)
-    except BaseException:
-        _replace(dataset, key, target)
-        raise
+    if target != key:
+        try:
+            _replace(dataset, key, target)
+        except BaseException:
+            _replace(dataset, key, target)
+            raise
+    show(results.samples, results.config.label_field)
 
 
 def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
@@ -99,29 +100,30 @@ def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     samples, config, backend = results.samples, results.config, results.backend
     dataset, names = samples._root_dataset, field_names(key)
     place = _own(config, key)
+    storage = place.storage(dataset)
     config.token, config.complete = uuid.uuid4().hex, False
     backend.register_run(samples, key, overwrite=False)
-    _add_fields(dataset, place, names, config.token)
-    items = _existing(dataset, place, results.ids)
+    _add_fields(storage, place, names, config.token)
+    items = _existing(storage, place, results.ids)
     results.drop_vanished(items.keys())
     for begin in range(0, len(results.ids), _BATCH):
         report(begin / len(results.ids))
         _check_ours(dataset, key, config)
-        _write_batch(dataset, items, results, slice(begin, begin + _BATCH))
-    results.drop_vanished(_existing(dataset, place, results.ids).keys())
+        _write_batch(storage, items, results, slice(begin, begin + _BATCH))
+    results.drop_vanished(_existing(storage, place, results.ids).keys())
     if not results.ids:
         raise RunError(
             f"all {len(results.vanished)} {place.noun}s were deleted while the run "
             "computed; nothing was written"
         )
-    dataset.create_index(place.top or names.suspiciousness)
+    storage.create_index(place.top or names.suspiciousness)
     results.seconds[STAGE] = time.perf_counter() - start
     _check_ours(dataset, key, config)
     backend.save_run_results(samples, key, results)
     config.complete = True
     backend.update_run_config(samples, key, config)
     if place.list_path:  # saving one that is in memory would write its old list back
-        Sample._reload_docs(dataset._sample_collection_name)
+        storage.reload()
 
 
 def _own(config: DFauLoConfig, key: str) -> Place:
@@ -134,20 +136,20 @@ def _own(config: DFauLoConfig, key: str) -> Place:
 
 
 def _add_fields(
-    dataset: Any, place: Place, names: RunFields, token: str | None
+    storage: Storage, place: Place, names: RunFields, token: str | None
 ) -> None:
     for part, name in zip(names._fields, names):
-        add_field(dataset, place.path(name), part, token)
+        add_field(storage, place.path(name), part, token)
     if place.top:
-        add_maximum(dataset, place.top, token)
+        add_maximum(storage, place.top, token)
     # A process that died while FiftyOne renamed fields can leave values in the
     # database that no schema names; they would show up again with these fields.
     # Attributes are never left so, see adapter.runs, and check_key has looked.
-    dataset.clear_sample_fields([place.top] if place.top else list(names))
+    storage.clear_fields([place.top] if place.top else list(names))
 
 
 def _write_batch(
-    dataset: Any, items: dict[str, Item], results: DFauLoResults, rows: slice
+    storage: Storage, items: dict[str, Item], results: DFauLoResults, rows: slice
 ) -> None:
     """Writes a batch with one update a sample.
 
@@ -176,7 +178,7 @@ def _write_batch(
         )
         for one, score, suggestion, reasons in columns
     )
-    dataset._sample_collection.bulk_write(updates, ordered=False)
+    storage.collection.bulk_write(updates, ordered=False)
 
 
 def _suggestions(results: DFauLoResults, place: Place, rows: slice) -> Iterator[Any]:
@@ -191,9 +193,9 @@ def _suggestions(results: DFauLoResults, place: Place, rows: slice) -> Iterator[
         yield {**form, "_id": ObjectId(), "label": label, "confidence": confidence}
 
 
-def _existing(dataset: Any, place: Place, ids: Sequence[str]) -> dict[str, Item]:
+def _existing(storage: Storage, place: Place, ids: Sequence[str]) -> dict[str, Item]:
     """Those of the items that the dataset still holds, in whatever group slice."""
-    found = place.find(dataset._sample_collection, ids, {})
+    found = place.find(storage.collection, ids, {})
     return {str(item["_id"]): item for item in found}
 
 

@@ -49,11 +49,14 @@ def tile_fields(config: DFauLoConfig) -> list[str]:
 def patches_anew(view: Any) -> Any | None:
     """The same view of patches, made anew; None if it is no view of patches.
 
-    FiftyOne makes the patches of a view once, and shows them as they were then.
+    FiftyOne makes the patches of a view once, and shows them as they were then. Frames
+    that they are patches of stay: what is written is shown in those.
     """
     if view is None or not view._is_patches:
         return None
     stages = view._serialize(include_uuids=False)
     for stage in stages:  # the state says which patches were made
-        stage["kwargs"] = [pair for pair in stage["kwargs"] if pair[0] != "_state"]
+        if not stage["_cls"].endswith(".ToFrames"):
+            kwargs = [pair for pair in stage["kwargs"] if pair[0] != "_state"]
+            stage["kwargs"] = kwargs
     return fo.DatasetView._build(view._root_dataset, stages)

@@ -13,10 +13,12 @@ from fiftyone_dfaulo.adapter.corrections import (
     revert_suggestions,
 )
 from fiftyone_dfaulo.adapter.export import export_review
+from fiftyone_dfaulo.adapter.frames import path_in
 from fiftyone_dfaulo.adapter.reviewing import open_review
 from fiftyone_dfaulo.adapter.tagging import tag_suspicious
 from fiftyone_dfaulo.plugin.marking import selected_ids
 from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
+from fiftyone_dfaulo.plugin.reviewed import reviewed
 
 _EXAMPLES = 3
 _PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
@@ -55,7 +57,7 @@ class TagSuspicious(ReviewOperator):
         """Tags."""
         tag = ctx.params.get("tag") or "relabel"
         count = tag_suspicious(
-            ctx.dataset,
+            reviewed(ctx, key),
             key,
             tag=tag,
             save_view=ctx.params.get("save_view") or None,
@@ -87,10 +89,12 @@ class ApplySuggestions(ReviewOperator):
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks which samples and which label."""
-        review = open_review(ctx.dataset, key, "verdict", "suggestion")
+        samples = reviewed(ctx, key)
+        review = open_review(samples, key, "verdict", "suggestion")
         check_writable(review)
-        config, verdict = review.config, review.place.path(review.fields.verdict)
-        faulty = ctx.dataset.count_values(verdict).get("faulty", 0)
+        config, place = review.config, review.place
+        verdict = path_in(samples, place, place.path(review.fields.verdict))
+        faulty = samples.count_values(verdict).get("faulty", 0)
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
         ids = selected_ids(ctx, key)
         if ids:
@@ -103,7 +107,7 @@ class ApplySuggestions(ReviewOperator):
         if ctx.params.get("set_to") == "class" and self._takes_selection(ctx, key):
             classes = types.AutocompleteView()
             at = config.list_path or config.label_field
-            for name in ctx.dataset.distinct(f"{at}.label"):
+            for name in samples.distinct(path_in(samples, place, f"{at}.label")):
                 classes.add_choice(name, label=name)
             inputs.str("class", required=True, label="Class", view=classes)
         inputs.view(
@@ -122,7 +126,7 @@ class ApplySuggestions(ReviewOperator):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
             asked = {"ids": selected_ids(ctx, key), "label": label}
-        done = apply_suggestions(ctx.dataset, key, **asked)
+        done = apply_suggestions(reviewed(ctx, key), key, **asked)
         return f"Corrected: {counted(ctx, key, done.applied)}" + _named(
             ctx, key, done.skipped
         )
@@ -164,7 +168,7 @@ class RevertSuggestions(ReviewOperator):
         """Reverts."""
         selected = ctx.params.get("which") == "selected"
         ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
-        done = revert_suggestions(ctx.dataset, key, ids=ids)
+        done = revert_suggestions(reviewed(ctx, key), key, ids=ids)
         said = f"Brought back: the label of {counted(ctx, key, done.reverted)}"
         if done.edited:
             shown = ", ".join(list(done.edited)[:_EXAMPLES])
@@ -190,5 +194,5 @@ class ExportReview(ReviewOperator):
     def act(self, ctx: Any, key: str) -> str:
         """Writes the file."""
         path = str(ctx.params.get("path") or "")
-        count = export_review(ctx.dataset, path, key)
+        count = export_review(reviewed(ctx, key), path, key)
         return f"Written to {path}: {counted(ctx, key, count)}"

@@ -63,17 +63,18 @@ def batch_of(view: Any) -> list[str] | None:
     return list(view.values("id")) if any(ordered) else None
 
 
-def read_verdicts(dataset: Any, brain_key: str, ids: Sequence[str]) -> Verdicts:
+def read_verdicts(samples: Any, brain_key: str, ids: Sequence[str]) -> Verdicts:
     """The verdicts of these samples, or objects, in their order."""
-    config = load_config(dataset, brain_key)
+    config = load_config(samples, brain_key)
     name, place = config.run_fields.verdict, config.place
-    found = place.find(dataset._sample_collection, list(ids), {}, name)
+    collection = place.storage(samples._root_dataset).collection
+    found = place.find(collection, list(ids), {}, name)
     verdicts = {str(item["_id"]): item.get(name) for item in found}
     return {i: verdicts[i] for i in ids if i in verdicts}
 
 
 def mark(
-    dataset: Any, brain_key: str, selected: Selected, *, by: str | None = None
+    samples: Any, brain_key: str, selected: Selected, *, by: str | None = None
 ) -> list[tuple[str, str | None, str]]:
     """Records verdicts.
 
@@ -81,9 +82,9 @@ def mark(
         for each sample whose verdict changed, its id, the verdict before and the one
         after; see :func:`unmark`.
     """
-    before = read_verdicts(dataset, brain_key, [*selected.faulty, *selected.correct])
+    before = read_verdicts(samples, brain_key, [*selected.faulty, *selected.correct])
     record_verdicts(
-        dataset, brain_key, faulty=selected.faulty, correct=selected.correct, by=by
+        samples, brain_key, faulty=selected.faulty, correct=selected.correct, by=by
     )
     after = {
         **dict.fromkeys(selected.faulty, "faulty"),
@@ -93,7 +94,7 @@ def mark(
 
 
 def unmark(
-    dataset: Any,
+    samples: Any,
     brain_key: str,
     changes: Sequence[Sequence[Any]],
     *,
@@ -107,15 +108,15 @@ def unmark(
     Returns:
         the number of samples given their verdict back, and of those left alone.
     """
-    now = read_verdicts(dataset, brain_key, [change[0] for change in changes])
+    now = read_verdicts(samples, brain_key, [change[0] for change in changes])
     back: Mapping[str | None, list[str]] = {"faulty": [], "correct": [], None: []}
-    for sample, before, after in changes:
-        if now.get(sample, "") == after:
-            back[before].append(sample)
+    for one, before, after in changes:
+        if now.get(one, "") == after:
+            back[before].append(one)
     count = sum(map(len, back.values()))
     if count:
         record_verdicts(
-            dataset,
+            samples,
             brain_key,
             faulty=back["faulty"],
             correct=back["correct"],

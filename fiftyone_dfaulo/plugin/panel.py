@@ -39,6 +39,7 @@ from fiftyone_dfaulo.plugin.review_facts import (
     filtered,
     read_operation,
 )
+from fiftyone_dfaulo.plugin.reviewed import reviewed, showable, whole_target
 
 _UNDO_STEPS = 5
 _PREFIX = "@dfaulo/dfaulo/"
@@ -136,7 +137,8 @@ class ReviewPanel(foo.Panel):
 
     def _show_batch(self, ctx: Any) -> None:
         key, part = run_key(ctx), ctx.panel.state.filter
-        samples = filtered(ctx.dataset, key, part)
+        whole = showable(ctx, key)
+        samples = filtered(whole, key, part)
         view = suspicious_view(samples, key, limit=asked_size(ctx), unreviewed=True)
         ids = view.values("id")
         if not ids:
@@ -144,7 +146,7 @@ class ReviewPanel(foo.Panel):
         ctx.ops.set_selected_samples([])
         facts = {**ctx.panel.state.facts, "batch": [len(ids), len(ids)]}
         ctx.panel.state.facts = facts
-        ctx.ops.set_view(show_items(ctx.dataset, load_config(ctx.dataset, key), ids))
+        ctx.ops.set_view(show_items(whole, load_config(ctx.dataset, key), ids))
         ctx.ops.set_active_fields(shown_fields(ctx, key))
 
     @guarded
@@ -152,7 +154,8 @@ class ReviewPanel(foo.Panel):
         """Shows the samples whose label was edited since the run."""
         key = run_key(ctx)
         ids = review_status(ctx.dataset, key)["stale_ids"]
-        ctx.ops.set_view(show_items(ctx.dataset, load_config(ctx.dataset, key), ids))
+        config = load_config(ctx.dataset, key)
+        ctx.ops.set_view(show_items(showable(ctx, key), config, ids))
 
     @guarded
     def on_bar(self, ctx: Any) -> None:
@@ -180,7 +183,8 @@ class ReviewPanel(foo.Panel):
         self._filter(ctx, None)
 
     def _filter(self, ctx: Any, chosen: dict[str, Any] | None) -> None:
-        key, samples = run_key(ctx), filtered(ctx.dataset, run_key(ctx), chosen)
+        key = run_key(ctx)
+        samples = filtered(showable(ctx, key), key, chosen)
         ctx.panel.state.filter = chosen
         # a row counts the unchecked samples; bars and reasons count all
         unreviewed = "given" in (chosen or {})
@@ -216,7 +220,8 @@ class ReviewPanel(foo.Panel):
 
     def _mark(self, ctx: Any, selected: Selected) -> None:
         by = ctx.panel.state.by or None
-        changes = marking.mark(ctx.dataset, run_key(ctx), selected, by=by)
+        key = run_key(ctx)
+        changes = marking.mark(reviewed(ctx, key), key, selected, by=by)
         steps = [*(ctx.panel.state.undo or []), changes] if changes else None
         if steps:
             ctx.panel.state.undo = steps[-_UNDO_STEPS:]
@@ -232,8 +237,8 @@ class ReviewPanel(foo.Panel):
         steps = list(ctx.panel.state.undo or [])
         if not steps:
             raise InputError("Nothing was marked here since the panel was opened")
-        by = ctx.panel.state.by or None
-        back, left = marking.unmark(ctx.dataset, run_key(ctx), steps.pop(), by=by)
+        by, key = ctx.panel.state.by or None, run_key(ctx)
+        back, left = marking.unmark(reviewed(ctx, key), key, steps.pop(), by=by)
         ctx.panel.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
         _reload(ctx)
@@ -243,7 +248,8 @@ class ReviewPanel(foo.Panel):
     @guarded
     def learn(self, ctx: Any) -> None:
         """Ranks the unchecked samples anew and shows the next batch."""
-        update_suspiciousness(ctx.dataset, run_key(ctx))
+        key = run_key(ctx)
+        update_suspiciousness(reviewed(ctx, key), key)
         ctx.ops.reload_dataset()
         ctx.ops.notify("Learned: the ranking is up to date", variant="success")
         self._show_batch(ctx)
@@ -276,7 +282,7 @@ class ReviewPanel(foo.Panel):
         """Opens that form with the answers of the run that is reviewed."""
         key = run_key(ctx)
         given = {
-            "view_target": "DATASET",  # not the batch that the grid shows
+            "view_target": whole_target(ctx, key),  # not the batch in the grid
             "brain_key": key,
             **answers.of_run(load_config(ctx.dataset, key)),
         }

@@ -35,7 +35,7 @@ def read_facts(dataset: Any, brain_key: str, batch_size: int) -> dict[str, Any]:
     return {
         "key": brain_key,
         "label_field": label_field,
-        "label_field_gone": not dataset.has_sample_field(label_field),
+        "label_field_gone": not review.storage.has_field(label_field),
         "batch_size": batch_size,
         "status": _without_ids(describe_state(review, results, state, batch_size)),
         "histogram": count_scores(state),
@@ -120,16 +120,16 @@ def _last_line(traceback: str) -> str:
     return re.sub(r"^fiftyone_dfaulo\.errors\.\w+: ", "", lines[-1].strip())
 
 
-def filtered(dataset: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any:
+def filtered(samples: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any:
     """The part of a run's items that a filter of the panel leaves, as a view.
 
     Args:
-        dataset: the dataset.
+        samples: the dataset, or of a run on frames a view of these.
         brain_key: the key of the run.
         chosen: None; or ``given`` and ``looks_like``; or ``reason``; or ``low`` and
             ``high``, bounds of the suspiciousness.
     """
-    config = load_config(dataset, brain_key)
+    config = load_config(samples, brain_key)
     expression = None
     if chosen and "reason" in chosen:
         expression = item_value(config, "reasons").contains([chosen["reason"]])
@@ -140,7 +140,7 @@ def filtered(dataset: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any
     elif chosen:
         score = item_value(config, "suspiciousness")
         expression = (score >= chosen["low"]) & (score < chosen["high"])
-    return narrow(dataset, config, expression)
+    return narrow(samples, config, expression)
 
 
 def describe(chosen: dict[str, Any]) -> str:

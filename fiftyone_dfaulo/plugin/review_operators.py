@@ -19,6 +19,7 @@ from fiftyone_dfaulo.plugin.marking import (
     selected_ids,
 )
 from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
+from fiftyone_dfaulo.plugin.reviewed import reviewed
 
 _GIVEN = ("faulty", "correct", "cleared")
 
@@ -84,7 +85,7 @@ class RecordVerdicts(ReviewOperator):
         given = {n: ctx.params[n] for n in _GIVEN if ctx.params.get(n)}
         if not given:
             given = self._answered(ctx, key)
-        record_verdicts(ctx.dataset, key, **given, by=by)
+        record_verdicts(reviewed(ctx, key), key, **given, by=by)
         count = sum(map(len, given.values()))
         return f"Recorded in run {key!r}: {counted(ctx, key, count)}"
 
@@ -123,7 +124,8 @@ class _MarkButton(ReviewOperator):
         if not ids:
             raise InputError("No sample is selected; select some in the grid first")
         faulty = self.verdict == "faulty"
-        mark(ctx.dataset, key, Selected(ids if faulty else [], [] if faulty else ids))
+        selected = Selected(ids if faulty else [], [] if faulty else ids)
+        mark(reviewed(ctx, key), key, selected)
         return f"Marked {self.verdict} in run {key!r}: {counted(ctx, key, len(ids))}"
 
 
@@ -157,5 +159,5 @@ class UpdateSuspiciousness(ReviewOperator):
 
     def act(self, ctx: Any, key: str) -> str:
         """Updates the scores."""
-        update_suspiciousness(ctx.dataset, key)
+        update_suspiciousness(reviewed(ctx, key), key)
         return f"The ranking of run {key!r} has learned from the verdicts"

@@ -46,8 +46,9 @@ def _file_names(results: DFauLoResults, ids: list[str]) -> list[str]:
     """File names of some items, with the reason for those that have one."""
     if not ids:
         return []
-    collection = results.samples._root_dataset._sample_collection
-    items = results.config.place.find(collection, ids, {}, "filepath")
+    place = results.config.place
+    collection = place.storage(results.samples._root_dataset).collection
+    items = place.find(collection, ids, {}, "filepath")
     found = {str(item["_id"]): item["filepath"] for item in items}
     reasons = results.unreadable
     return [

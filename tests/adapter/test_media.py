@@ -123,20 +123,11 @@ class TestCheckSamples:
         with pytest.raises(InputError, match="without group_by"):
             check_samples(dataset.group_by("ground_truth.label"))
 
-    def test_videos_and_what_is_cut_from_them_are_refused(
-        self, add_dataset: Any
-    ) -> None:
+    def test_frames_of_videos_will_do(self, add_dataset: Any) -> None:
         video = fo.Sample(filepath="video.mp4")
         video.frames[1] = fo.Frame(filepath="frame.png")
-        dataset = add_dataset(video)
-        dataset.set_values("cut", [fo.TemporalDetections()])
 
-        with pytest.raises(InputError, match="the samples are videos"):
-            check_samples(dataset)
-        with pytest.raises(InputError, match="a view of video frames"):
-            check_samples(dataset.to_frames())
-        with pytest.raises(InputError, match="a view of video clips"):
-            check_samples(dataset.to_clips("cut"))
+        check_samples(add_dataset(video).to_frames())
 
     @pytest.mark.parametrize(
         ("path", "kind"), [("a.pcd", "point-cloud"), ("a.fo3d", "3d")]

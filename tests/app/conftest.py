@@ -191,12 +191,18 @@ def digits(digits_folder: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
+def address(digits: Any) -> str:
+    """What the App is to open: a dataset, or a saved view of it."""
+    return str(digits.name)
+
+
+@pytest.fixture
 def app(
-    browser: Any, server: Server, digits: Any, request: pytest.FixtureRequest
+    browser: Any, server: Server, address: str, request: pytest.FixtureRequest
 ) -> Iterator[App]:
     """The App, opened on the digits."""
     tab = browser.new_page()
-    opened = App(tab, f"{server.url}/datasets/{digits.name}", ARTIFACTS)
+    opened = App(tab, f"{server.url}/datasets/{address}", ARTIFACTS)
     opened.open()
     yield opened
     if not tab.is_closed():

@@ -1,0 +1,117 @@
+"""The documents that a run is written into: a dataset's samples, or its frames.
+
+FiftyOne keeps frames in a collection of their own, with a schema of its own, and has
+a method for samples and one for frames for most things. Here each thing has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fiftyone.core.frame import Frame
+from fiftyone.core.sample import Sample
+
+PREFIX = "frames."
+"""What FiftyOne calls a field of the frames begins with."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The samples, or the frames, of a dataset.
+
+    Paths are those within a document, such as ``"boxes.detections.label"``.
+
+    Args:
+        dataset: the dataset.
+        frames: whether it is about the frames of its videos.
+    """
+
+    dataset: Any
+    frames: bool = False
+
+    @property
+    def collection(self) -> Any:
+        """The documents in the database."""
+        dataset = self.dataset
+        return dataset._frame_collection if self.frames else dataset._sample_collection
+
+    def path(self, name: str) -> str:
+        """What FiftyOne calls a field of the documents."""
+        return f"{PREFIX}{name}" if self.frames else name
+
+    def has_field(self, name: str) -> bool:
+        """Whether the schema has a field, or an attribute."""
+        dataset = self.dataset
+        has = dataset.has_frame_field if self.frames else dataset.has_sample_field
+        return bool(has(name))
+
+    def schema(self) -> dict[str, Any]:
+        """Name to field."""
+        dataset = self.dataset
+        if self.frames:
+            return dict(dataset.get_frame_field_schema())
+        return dict(dataset.get_field_schema())
+
+    def get_field(self, name: str, **how: Any) -> Any:
+        """The field at a path; None if there is none."""
+        return self.dataset.get_field(self.path(name), **how)
+
+    def is_read_only(self, name: str) -> bool:
+        """Whether FiftyOne would refuse to write a field."""
+        return bool(self.dataset._is_read_only_field(self.path(name)))
+
+    def add_field(self, name: str, **how: Any) -> None:
+        """Adds a field, or an attribute, to the schema."""
+        dataset = self.dataset
+        add = dataset.add_frame_field if self.frames else dataset.add_sample_field
+        add(name, **how)
+
+    def clear_fields(self, names: Sequence[str]) -> None:
+        """Empties fields."""
+        dataset = self.dataset
+        if self.frames:
+            dataset.clear_frame_fields(list(names))
+        else:
+            dataset.clear_sample_fields(list(names))
+
+    def rename_fields(self, moves: Mapping[str, str]) -> None:
+        """Renames fields, with their values and indexes."""
+        dataset = self.dataset
+        if self.frames:
+            dataset.rename_frame_fields(dict(moves))
+        else:
+            dataset.rename_sample_fields(dict(moves))
+
+    def delete_fields(self, names: Sequence[str]) -> None:
+        """Deletes fields, with their values and indexes."""
+        dataset = self.dataset
+        if self.frames:
+            dataset.delete_frame_fields(list(names))
+        else:
+            dataset.delete_sample_fields(list(names))
+
+    def undeclare(self, names: Sequence[str]) -> None:
+        """Takes attributes out of the schema; their values stay."""
+        dataset = self.dataset
+        if self.frames:
+            dataset.remove_dynamic_frame_fields(list(names))
+        else:
+            dataset.remove_dynamic_sample_fields(list(names))
+
+    def create_index(self, name: str) -> None:
+        """Indexes a field."""
+        self.dataset.create_index(self.path(name))
+
+    def reload(self, ids: Iterable[Any] | None = None) -> None:
+        """Lets documents that this process holds show what the database has.
+
+        Args:
+            ids: of these documents; None for all.
+        """
+        some = None if ids is None else {str(one) for one in ids}
+        if self.frames:
+            Frame._reload_docs(self.dataset._frame_collection_name, frame_ids=some)
+        else:
+            Sample._reload_docs(self.dataset._sample_collection_name, sample_ids=some)

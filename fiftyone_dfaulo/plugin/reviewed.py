@@ -1,0 +1,57 @@
+"""What a review in the App works on: the dataset, or frames of its videos."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone_dfaulo.adapter.frames import frames_view
+from fiftyone_dfaulo.adapter.runs import load_config
+from fiftyone_dfaulo.errors import InputError
+
+
+def reviewed(ctx: Any, brain_key: str) -> Any:
+    """The samples that a review is about: the dataset.
+
+    Of a run on frames, it is the frames that the grid's view was made of, if it is a
+    view of frames, which then shows what is written.
+    """
+    view = _frames(ctx)
+    config = load_config(ctx.dataset, brain_key)
+    return view if config.frames and view is not None else ctx.dataset
+
+
+def showable(ctx: Any, brain_key: str) -> Any:
+    """What views of a run's items are made of: as :func:`reviewed`, or all frames.
+
+    All that have images, where the grid shows videos, or frames as they were before
+    the run.
+    """
+    config = load_config(ctx.dataset, brain_key)
+    if not config.frames:
+        return ctx.dataset
+    view = _frames(ctx)
+    if view is None or not view.has_field(config.run_fields.suspiciousness):
+        return ctx.dataset.to_frames()
+    return view
+
+
+def _frames(ctx: Any) -> Any | None:
+    """All frames of the view of frames in the grid, if it shows one, or its patches."""
+    view = frames_view(ctx.view)
+    return None if view is None else view._base_view
+
+
+def whole_target(ctx: Any, brain_key: str) -> str:
+    """Which of a form's view targets is all that a run may score again.
+
+    Raises:
+        InputError: if the run is on frames, and the grid shows no view of all of them.
+    """
+    if not load_config(ctx.dataset, brain_key).frames:
+        return "DATASET"
+    if frames_view(ctx.view) is not None and not ctx.view._is_patches:
+        return "BASE_VIEW"
+    raise InputError(
+        f"Run {brain_key!r} is on frames of these videos; show them first, by the "
+        "stage ToFrames, and ask again"
+    )
