@@ -126,7 +126,8 @@ def add_review_field(review: Review, part: str) -> None:
         run.save_fields(dataset, review.key, [*run.config.fields, *paths])
     path = review.place.path(getattr(review.own, part))
     if not dataset.has_sample_field(path):
-        add_field(dataset, path, part, review.config.token)
+        tags = bool(review.place.tags_path)
+        add_field(dataset, path, part, review.config.token, tags=tags)
 
 
 def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:

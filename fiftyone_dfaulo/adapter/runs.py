@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import fiftyone.core.brain as fob
 from fiftyone.core.sample import Sample
 
-from fiftyone_dfaulo.adapter.places import Place, move_attributes
+from fiftyone_dfaulo.adapter.places import Place, drop_attributes, move_attributes
 from fiftyone_dfaulo.adapter.results import DFauLoResults
 from fiftyone_dfaulo.adapter.schema import TOKEN, add_field
+from fiftyone_dfaulo.adapter.tags import MISSING, kept_lists, tag_paths
 from fiftyone_dfaulo.errors import InputError, RunError
 
 __all__ = [
@@ -63,7 +64,7 @@ def all_names(brain_key: str, place: Place) -> list[str]:
     """Paths of all fields that a run under this key, and its review, may make."""
     names = (*field_names(brain_key), *review_names(brain_key))
     top = [names[0]] if place.list_path else []
-    return [*map(place.path, names), *top]
+    return [*map(place.path, names), *top, *tag_paths(brain_key, place)]
 
 
 def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
@@ -124,7 +125,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
     """What a run was asked to do, and with what.
 
     Args:
-        label_field: the Classification field whose labels were scored.
+        label_field: the field whose labels were scored.
         settings: :meth:`fiftyone_dfaulo.config.Settings.to_dict`.
         embeddings: name of the field or key of the brain run that the embeddings
             came from, ``"array"`` where they were passed in, or None.
@@ -133,11 +134,14 @@ class DFauLoConfig(fob.BrainMethodConfig):
             :class:`RunFields`, and once the review needs one of them those of
             :class:`ReviewFields`; while they are being renamed, the old names followed
             by the new ones. If objects were scored, these are attributes of theirs,
-            and the sample's maximum is among them.
+            and the sample's maximum is among them; if tags were, so are those of
+            :func:`.tags.tag_paths`.
         complete: whether all results are written.
         token: random string that tells apart two runs under one key.
         list_path: where in a sample the list of the objects that were scored lies,
             such as ``"ground_truth.detections"``; None if samples were scored.
+        tags_path: where in a sample the list of the tags that were scored lies, such
+            as ``"ground_truth.classifications"``; None if an item has one class.
         **kwargs: anything that a later version of this package stores.
     """
 
@@ -151,6 +155,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         complete: bool = False,
         token: str | None = None,
         list_path: str | None = None,
+        tags_path: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.label_field = label_field
@@ -161,6 +166,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self.complete = complete
         self.token = token
         self.list_path = list_path
+        self.tags_path = tags_path
         super().__init__(**kwargs)
 
     @property
@@ -192,10 +198,15 @@ class DFauLoConfig(fob.BrainMethodConfig):
         return ReviewFields(*(names[part] for part in ReviewFields._fields))
 
     @property
+    def missing_field(self) -> str | None:
+        """Name of the field with the tags that look missing; None without tags."""
+        return self._names().get(MISSING)
+
+    @property
     def place(self) -> Place:
         """Where the items that were scored lie, and the run's values beside them."""
         if self.list_path is None:
-            return Place(self.label_field)
+            return Place(self.label_field, tags_path=self.tags_path)
         top = next((name for name in self.fields if "." not in name), None)
         score = self._names().get("suspiciousness")
         return Place(self.label_field, self.list_path, top, score)
@@ -212,7 +223,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
 
 def _part(name: str) -> str:
     """Which of the run's fields this is: its name without the key."""
-    parts = (*RunFields._fields, *ReviewFields._fields)
+    parts = (*RunFields._fields, *ReviewFields._fields, MISSING)
     return next(part for part in parts if name.endswith(f"_{part}"))
 
 
@@ -287,8 +298,11 @@ class DFauLo(fob.BrainMethod):
         for old, new in attributes.items():
             if not dataset.has_sample_field(new):  # a crash may have left both
                 add_field(dataset, new, _part(old), self.config.token)
-        names = {o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in moves.items()}
-        move_attributes(dataset._sample_collection, self.config.list_path, names)
+        names = {
+            o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in attributes.items()
+        }
+        for path in self._lists(dataset):
+            move_attributes(dataset._sample_collection, path, names)
         dataset.remove_dynamic_sample_fields(list(attributes))
         Sample._reload_docs(dataset._sample_collection_name)
 
@@ -298,6 +312,24 @@ class DFauLo(fob.BrainMethod):
         own = own_fields(dataset, self.config)
         if own:
             dataset.delete_sample_fields(own)
+        names = [name.rpartition(".")[2] for name in own if "." in name]
+        if names and self.config.tags_path:
+            for path in self._lists(dataset):
+                drop_attributes(dataset._sample_collection, path, names)
+
+    def _lists(self, dataset: Any) -> list[str]:
+        """Where the objects, or the tags, with attributes of the run lie.
+
+        Tags that a correction of any run has removed are kept, with all that is on
+        them, until it is reverted.
+        """
+        config = self.config
+        if config.list_path:
+            return [config.list_path]
+        runs = dataset.list_brain_runs(type=config.type)
+        others = [config, *(dataset.get_brain_info(key).config for key in runs)]
+        same = [one for one in others if one.tags_path == config.tags_path]
+        return kept_lists(config.tags_path, [n for one in same for n in one.fields])
 
     def save_fields(self, dataset: Any, brain_key: str, names: Sequence[str]) -> None:
         """Stores which sample fields belong to the run; see :class:`DFauLoConfig`."""

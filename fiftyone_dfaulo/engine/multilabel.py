@@ -1,12 +1,14 @@
 """Which tags of a sample are wrong, and which are missing: one class against the rest.
 
 1. For each of K classes, whether a sample has the tag or not is a problem of two
-   classes. :func:`fiftyone_dfaulo.engine.dfaulo.score` says of each sample how likely
-   the answer that was given is wrong: heads, mutants, vote and noise are those of that
-   problem alone.
-2. Of a tag that was given, this is the probability that it is wrong; of one that was
+   classes, with heads, mutants, vote and noise of its own:
+   :func:`fiftyone_dfaulo.engine.dfaulo.judge` says of each sample how likely the answer
+   that was given is wrong.
+2. The mutants are fitted without the highest losses of each answer. Those of a rare
+   tag are the highest of all, and half of its samples would be left out otherwise.
+3. Of a tag that was given, this is the probability that it is wrong; of one that was
    not, that it is missing.
-3. A sample is as suspicious as its most suspicious answer.
+4. A sample is as suspicious as its most suspicious answer.
 """
 
 from __future__ import annotations
@@ -16,8 +18,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import dfaulo, reasons
+from fiftyone_dfaulo.engine import dfaulo, reasons, signals
+from fiftyone_dfaulo.engine.heads import (
+    FOLDS,
+    assign_folds,
+    out_of_sample,
+    standardise,
+)
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.subsets import rank_in_class
 
 REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
 """In the order of the columns of :meth:`TagScores.reasons`:
@@ -30,6 +39,9 @@ REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
 
 LIKELY = 0.5
 """Tags that are this suspicious, or more, look wrong or missing."""
+
+_LEFT_OUT = (dfaulo.HIGH_LOSS, dfaulo.HIGH_MUTANT_LOSS, 0.0)
+"""Share of each answer's samples that the mutant after each head is fitted without."""
 
 _HARD = reasons.REASONS.index("hard to learn")
 
@@ -116,34 +128,70 @@ def score(
     tags, hard = np.zeros(given.shape), np.zeros(given.shape, bool)
     counts = given.sum(0)
     judged = np.flatnonzero((counts > 0) & (counts < len(given)))
+    features = standardise(embeddings)
     for position, tag in enumerate(judged):
-        own = None
+        original = None
         if logits is not None:
-            own = np.column_stack([np.zeros(len(given)), logits[:, tag]])
-        scores = dfaulo.score(
-            embeddings,
-            given[:, tag].astype(np.int64),
-            logits=own,
-            settings=settings,
-            report=_part(report, position, len(judged)),
-        )
+            both = np.column_stack([np.zeros(len(given)), logits[:, tag]])
+            original = signals.log_softmax(both)
+        answers = given[:, tag].astype(np.int64)
+        part = _part(report, position, len(judged))
+        heads = _fit_heads(features, answers, settings.seed, part)
+        poll = dfaulo.Poll(heads, original, True, np.zeros(len(given)))
+        scores = dfaulo.judge(answers, poll)
         tags[:, tag] = scores.suspiciousness
         hard[:, tag] = scores.reasons[:, _HARD]
-    return TagScores(given, tags, hard, _notes(counts, len(given)))
+    return TagScores(given, tags, hard, _notes(given, tags))
+
+
+def _fit_heads(
+    features: np.ndarray, answers: np.ndarray, seed: int, report: StageReport
+) -> dict[str, np.ndarray]:
+    """As :class:`fiftyone_dfaulo.engine.dfaulo.Poll` has them, of one tag."""
+    folds = assign_folds(answers, np.random.default_rng(seed))
+    heads: dict[str, np.ndarray] = {}
+    left_out = None
+    for position, (name, share) in enumerate(zip(dfaulo.HEADS, _LEFT_OUT)):
+        part = _part(report, position, len(dfaulo.HEADS))
+        heads[name] = out_of_sample(features, answers, folds, left_out, part)
+        left_out = high_loss(heads[name], answers, share)
+    return heads
+
+
+def high_loss(
+    log_probabilities: np.ndarray, answers: np.ndarray, share: float
+) -> np.ndarray:
+    """The subset that the next mutant is fitted without: the highest losses.
+
+    Args:
+        log_probabilities: float (N, 2), of the answers no and yes.
+        answers: int64 (N,), 0 or 1.
+        share: of the samples of each answer, rounded up; none is left out of fewer than
+            ``2 * FOLDS``.
+
+    Returns:
+        bool (N,), True for samples left out.
+    """
+    totals = np.bincount(answers)
+    most = np.where(totals >= 2 * FOLDS, np.ceil(share * totals), 0)
+    losses = signals.loss(log_probabilities, answers)
+    return rank_in_class(losses, answers) < most[answers]
 
 
 def _part(report: StageReport, position: int, count: int) -> StageReport:
     return lambda fraction: report((position + fraction) / count)
 
 
-def _notes(counts: np.ndarray, samples: int) -> tuple[str, ...]:
-    notes = []
+def _notes(given: np.ndarray, tags: np.ndarray) -> tuple[str, ...]:
+    likely, counts = tags >= LIKELY, given.sum(0)
+    wrong, missing = int((likely & given).sum()), int((likely & ~given).sum())
+    notes = [f"Given tags that look wrong: {wrong}. Tags that look missing: {missing}."]
     if alone := int((counts == 1).sum()):
         notes.append(
             f"Tags that only one sample has: {alone}. No other sample can confirm or "
             "contradict such a tag; read its score with care."
         )
-    if everywhere := int((counts == samples).sum()):
+    if everywhere := int((counts == len(given)).sum()):
         notes.append(
             f"Tags that all samples have: {everywhere}. Nothing can be compared with "
             "them; they were not judged."

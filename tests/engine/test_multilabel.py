@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -12,26 +11,12 @@ from sklearn.model_selection import cross_val_predict
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import dfaulo, multilabel, training
 from fiftyone_dfaulo.engine.multilabel import TagScores, changes
+from tests.tagged import draw_pairs
 
 SETTINGS = Settings()
 HARD = [[False, False, False]] * 4
 GIVEN = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1]], bool)
 TAGS = np.array([[0.9, 0.6, 0.1], [0.1, 0.0, 0.3], [0.2, 0.2, 0.1], [0.1, 0.1, 0.15]])
-
-
-def pairs(count: int = 400, faults: int = 40) -> tuple[np.ndarray, ...]:
-    """Two digits side by side, tags that say which, and whether each tag is right."""
-    digits, rng = load_digits(), np.random.default_rng(51)
-    chosen = rng.integers(0, len(digits.target), (count, 2))
-    images = (digits.images[chosen] * 15).astype(np.uint8)
-    pixels = np.zeros((count, 16, 16, 3), np.uint8)
-    pixels[:, 4:12] = np.concatenate(list(images.swapaxes(0, 1)), 2)[..., None]
-    truth = np.zeros((count, 10), bool)
-    truth[np.arange(count)[:, None], digits.target[chosen]] = True
-    given = truth.copy()
-    for row in rng.choice(count, faults, replace=False):
-        given[row, rng.choice(10)] ^= True
-    return pixels, given, given != truth
 
 
 def test_a_sample_is_as_suspicious_as_its_most_suspicious_tag() -> None:
@@ -68,11 +53,11 @@ def test_reasons_tell_wrong_from_missing_tags() -> None:
 
 def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
     rng = np.random.default_rng(51)
-    labels = np.arange(80) % 2
-    embeddings = rng.normal(size=(80, 4)) + 3 * labels[:, None]
-    labels[:3] = 1 - labels[:3]
-    logits = rng.normal(size=(80, 2))
-    given = np.column_stack([rng.random(80) < 0.5, labels == 1])
+    labels = np.arange(18) % 2  # of so few, no mutant is fitted without any
+    embeddings = rng.normal(size=(18, 4)) + 3 * labels[:, None]
+    labels[:2] = 1 - labels[:2]
+    logits = rng.normal(size=(18, 2))
+    given = np.column_stack([rng.random(18) < 0.5, labels == 1])
     scores = multilabel.score(embeddings, given, logits=logits, settings=SETTINGS)
     two = np.column_stack([-logits[:, 1] / 2, logits[:, 1] / 2])
     alone = dfaulo.score(embeddings, labels, logits=two, settings=SETTINGS)
@@ -80,8 +65,19 @@ def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
     assert (scores.hard[:, 1] == alone.reasons[:, 2]).all()
 
 
+def test_the_highest_losses_of_each_answer_are_left_out() -> None:
+    answers = np.array([0] * 20 + [1] * 10)
+    likelihood = np.linspace(0.9, 0.1, 30)  # of the answer: the last ones lose most
+    pairs = np.column_stack([likelihood, 1 - likelihood])
+    pairs[answers == 1] = pairs[answers == 1, ::-1]
+    subset = multilabel.high_loss(np.log(pairs), answers, 0.1)
+    assert np.flatnonzero(subset).tolist() == [18, 19, 29]
+    few = multilabel.high_loss(np.log(pairs[:29]), answers[:29], 0.1)
+    assert np.flatnonzero(few).tolist() == [18, 19]
+
+
 def test_tags_are_ranked_as_well_as_by_cross_validation() -> None:
-    pixels, given, wrong = pairs()
+    pixels, given, wrong = draw_pairs(400, 40)
     flat = pixels[..., 0].reshape(len(pixels), -1).astype(np.float32)
     scores = multilabel.score(flat, given, settings=SETTINGS)
     model = LogisticRegression(C=1e-4, max_iter=1000)
@@ -102,9 +98,21 @@ def test_tags_that_all_samples_have_are_not_judged_and_noted() -> None:
     scores = multilabel.score(rng.normal(size=(30, 3)), given, settings=SETTINGS)
     assert (scores.tags[:, 0] == 0).all()
     assert (scores.tags[:, 1] > 0).any()
-    assert len(scores.notes) == 2
-    assert "only one sample has: 1" in scores.notes[0]
-    assert "all samples have: 1" in scores.notes[1]
+    assert len(scores.notes) == 3
+    assert "only one sample has: 1" in scores.notes[1]
+    assert "all samples have: 1" in scores.notes[2]
+
+
+def test_a_note_counts_what_looks_wrong_and_missing() -> None:
+    labels = np.arange(60) % 2
+    embeddings = np.column_stack([labels, labels]) * 8.0
+    embeddings += np.random.default_rng(51).normal(size=embeddings.shape)
+    given = np.column_stack([labels == 0, labels == 1])
+    given[[0, 2], 0] = False  # and given[1] gets a tag too many
+    given[1, 0] = True
+    scores = multilabel.score(embeddings, given, settings=SETTINGS)
+    note = "Given tags that look wrong: 1. Tags that look missing: 2."
+    assert scores.notes == (note,)
 
 
 def test_progress_goes_from_tag_to_tag() -> None:
@@ -121,7 +129,7 @@ def test_progress_goes_from_tag_to_tag() -> None:
 
 
 def test_a_network_learns_several_tags_at_once_and_finds_the_wrong_ones() -> None:
-    pixels, given, wrong = pairs(600, 60)
+    pixels, given, wrong = draw_pairs(600, 60)
     network = training.train_network(pixels, given, 10, settings=SETTINGS)
     embeddings, logits = network.outputs(pixels, views=True)
     assert logits.shape == (600, 10)
