@@ -34,12 +34,8 @@ if TYPE_CHECKING:
 
 Route = Callable[[Task], "tuple[Usable, TagScores]"]
 
-_NOT_OF_TAGS = {
-    "predictions": "predictions of one class a sample",
-    "classes": "names for logits, which are not used for tags",
-    "out_of_sample": "a vote of logits, which are not used for tags",
-}
-"""Setting to what it would be, which scoring tags has no use for."""
+NOT_OF_TAGS = ("method", "depth", "predictions", "classes", "out_of_sample")
+"""Settings that have to be the usual ones where samples have several tags."""
 
 
 def check_tag_settings(place: Place, settings: Settings) -> None:
@@ -48,22 +44,13 @@ def check_tag_settings(place: Place, settings: Settings) -> None:
     Raises:
         InputError: if a setting is for labels of one class each.
     """
-    if place.tags_path is None:
-        return
-    field = f"{place.label_field!r} holds several tags a sample"
-    for name, what in _NOT_OF_TAGS.items():
-        value = getattr(settings, name)
-        if value:
-            raise InputError(
-                f"{name}={value!r} means {what}, and {field}; leave {name} out"
-            )
     usual = Settings()
-    for name in ("method", "depth"):
-        value, known = getattr(settings, name), getattr(usual, name)
-        if value != known:
+    for name in NOT_OF_TAGS if place.tags_path else ():
+        value = getattr(settings, name)
+        if value != getattr(usual, name):
             raise InputError(
-                f"{name}={value!r} works on one class a sample, and {field}; leave "
-                f"{name} out, or pass {known!r}"
+                f"{name}={value!r} is for samples of one class each, and "
+                f"{place.label_field!r} holds several tags a sample; leave {name} out"
             )
 
 

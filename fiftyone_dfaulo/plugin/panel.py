@@ -165,7 +165,7 @@ class ReviewPanel(foo.Panel):
     def on_pair(self, ctx: Any) -> None:
         """A row of the table."""
         pair = ctx.panel.state.facts["pairs"][int(ctx.params["row"])]
-        self._filter(ctx, {"given": pair["given"], "looks_like": pair["looks_like"]})
+        self._filter(ctx, {n: value for n, value in pair.items() if n != "count"})
 
     @guarded
     def on_reason(self, ctx: Any) -> None:
@@ -183,7 +183,7 @@ class ReviewPanel(foo.Panel):
         key, samples = run_key(ctx), filtered(ctx.dataset, run_key(ctx), chosen)
         ctx.panel.state.filter = chosen
         # a row counts the unchecked samples; bars and reasons count all
-        unreviewed = "given" in (chosen or {})
+        unreviewed = "looks_like" in (chosen or {})
         ctx.ops.set_view(suspicious_view(samples, key, unreviewed=unreviewed))
         ctx.ops.set_active_fields(shown_fields(ctx, key))
 
