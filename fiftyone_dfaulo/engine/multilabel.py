@@ -6,6 +6,8 @@
    that was given is wrong.
 2. The mutants are fitted without the highest losses of each answer. Those of a rare
    tag are the highest of all, and half of its samples would be left out otherwise.
+   For the same reason wrong tags and missing ones are held for equally many
+   beforehand, not for equally likely: of a rare tag, none would be missing.
 3. Of a tag that was given, this is the probability that it is wrong; of one that was
    not, that it is missing.
 4. A sample is as suspicious as its most suspicious answer.
@@ -138,7 +140,7 @@ def score(
         part = _part(report, position, len(judged))
         heads = _fit_heads(features, answers, settings.seed, part)
         poll = dfaulo.Poll(heads, original, True, np.zeros(len(given)))
-        scores = dfaulo.judge(answers, poll)
+        scores = dfaulo.judge(answers, poll, even=True)
         tags[:, tag] = scores.suspiciousness
         hard[:, tag] = scores.reasons[:, _HARD]
     return TagScores(given, tags, hard, _notes(given, tags))

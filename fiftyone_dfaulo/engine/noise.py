@@ -27,12 +27,17 @@ LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
 STEPS = 40
 
 
-def transition_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def transition_matrix(
+    probabilities: np.ndarray, labels: np.ndarray, *, even: bool = False
+) -> np.ndarray:
     """Probabilities of the labels that samples of each class are given.
 
     Args:
         probabilities: float (N, K) of the classes, each above 0, out-of-sample.
         labels: int64 (N,), in 0..K-1, K at least 2.
+        even: whether the prior holds all mistakes for equally many, rather than for
+            equally likely. It then counts as much as each class's own samples. Where
+            one class is far larger, equally likely ones would all be among its samples.
 
     Returns:
         float64 (K, K), true class by given label; above 0, rows add up to 1.
@@ -49,6 +54,8 @@ def transition_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
         mistakes = 1 - np.trace(expected) / total
         mistakes = float(np.clip(mistakes, LEAST_MISTAKES, MOST_MISTAKES))
         prior = PRIOR_WEIGHT * total / count * _uniform(count, mistakes)
+        if even:
+            prior = PRIOR_WEIGHT * _even(expected.sum(1), mistakes)
         transitions = expected + prior
         transitions /= transitions.sum(1, keepdims=True)
     return transitions
@@ -58,6 +65,18 @@ def _uniform(count: int, mistakes: float) -> np.ndarray:
     """The transition matrix (K, K) where all mistakes are equally likely."""
     matrix = np.full((count, count), mistakes / (count - 1))
     np.fill_diagonal(matrix, 1 - mistakes)
+    return matrix
+
+
+def _even(sizes: np.ndarray, mistakes: float) -> np.ndarray:
+    """Numbers (K, K) of samples where all mistakes are equally many.
+
+    A class keeps at least as many samples as it loses to one other.
+    """
+    count = len(sizes)
+    each = mistakes * sizes.sum() / (count * (count - 1))
+    matrix = np.full((count, count), each)
+    np.fill_diagonal(matrix, np.maximum(sizes - (count - 1) * each, each))
     return matrix
 
 

@@ -60,7 +60,8 @@ def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
     given = np.column_stack([rng.random(18) < 0.5, labels == 1])
     scores = multilabel.score(embeddings, given, logits=logits, settings=SETTINGS)
     two = np.column_stack([-logits[:, 1] / 2, logits[:, 1] / 2])
-    alone = dfaulo.score(embeddings, labels, logits=two, settings=SETTINGS)
+    poll = dfaulo.poll(embeddings, labels, logits=two, settings=SETTINGS)
+    alone = dfaulo.judge(labels, poll, even=True)
     np.testing.assert_allclose(scores.tags[:, 1], alone.suspiciousness, atol=1e-9)
     assert (scores.hard[:, 1] == alone.reasons[:, 2]).all()
 
@@ -74,6 +75,17 @@ def test_the_highest_losses_of_each_answer_are_left_out() -> None:
     assert np.flatnonzero(subset).tolist() == [18, 19, 29]
     few = multilabel.high_loss(np.log(pairs[:29]), answers[:29], 0.1)
     assert np.flatnonzero(few).tolist() == [18, 19]
+
+
+def test_missing_ones_of_a_rare_tag_are_found() -> None:
+    rng = np.random.default_rng(51)
+    truth = rng.random((2000, 4)) < 0.04
+    embeddings = truth @ rng.normal(size=(4, 16)) * 2 + rng.normal(size=(2000, 16))
+    missing = truth & (rng.random(truth.shape) < 0.2)
+    scores = multilabel.score(embeddings, truth & ~missing, settings=SETTINGS)
+    likely = scores.tags >= multilabel.LIKELY
+    assert (likely & missing).sum() >= 0.25 * missing.sum()
+    assert (likely & missing).sum() >= 0.8 * likely.sum()
 
 
 def test_tags_are_ranked_as_well_as_by_cross_validation() -> None:
