@@ -15,7 +15,7 @@ from pymongo import UpdateOne
 from fiftyone_dfaulo.adapter.places import LABEL_PARTS, Item
 from fiftyone_dfaulo.adapter.relabelling import TAG, Relabelling, mark
 from fiftyone_dfaulo.adapter.reviewing import Review, load_results
-from fiftyone_dfaulo.adapter.tag_results import TagResults
+from fiftyone_dfaulo.adapter.tag_results import Change, TagResults
 
 _LIST = "classifications"
 
@@ -33,7 +33,7 @@ class ListsOfTags(Relabelling):
         self, one: Any, tags: Sequence[Item]
     ) -> tuple[list[Item], list[dict[str, Any]]]:
         """Of these tags, those that stay; and the new ones."""
-        change = self.changes[str(one)]
+        change = self.changes.get(str(one), Change())  # none for a copied sample
         there = {tag.get("label") for tag in tags}
         stay = [tag for tag in tags if tag.get("label") not in change.remove]
         new = [

@@ -147,7 +147,8 @@ def _add_fields(dataset: Any, place: Place, key: str, token: str | None) -> None
     # A process that died while FiftyOne renamed fields can leave values in the
     # database that no schema names; they would show up again with these fields.
     # Attributes are never left so, see adapter.runs, and check_key has looked.
-    dataset.clear_sample_fields([place.top] if place.top else list(names))
+    missing = [path for path in tag_paths(key, place) if "." not in path]
+    dataset.clear_sample_fields([place.top] if place.top else [*names, *missing])
 
 
 def _write_batch(

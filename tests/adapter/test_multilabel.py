@@ -337,6 +337,14 @@ class TestReview:
         assert done.skipped == {sample.id: "its tags are as suggested already"}
         assert review_status(dataset)["stale_ids"] == [sample.id]
 
+    def test_a_copy_of_a_corrected_sample_is_left_alone(self, dataset: Any) -> None:
+        one = dataset.first().id
+        apply_suggestions(dataset, ids=one)
+        copied = dataset.add_sample(dataset[one].copy())
+        assert review_status(dataset)["corrected"] == 2
+        undone = revert_suggestions(dataset)
+        assert (undone.reverted, undone.edited) == (1, [copied])
+
     def test_the_order_of_tags_is_no_edit(self, dataset: Any) -> None:
         sample = dataset.skip(3).first()
         assert labels(sample) == ["a", "b"]
@@ -426,6 +434,12 @@ class TestRun:
         clone.delete_brain_run("dfaulo")
         assert own_paths(clone, "dfaulo") == set()
         clone.delete()
+
+    def test_values_that_a_dead_process_left_do_not_come_back(self, plain: Any) -> None:
+        left = {"_cls": "Classifications", "classifications": []}
+        plain._sample_collection.update_many({}, {"$set": {"dfaulo_missing": left}})
+        compute_suspiciousness(plain.limit(30), "gt", embeddings="emb", progress=False)
+        assert plain.skip(30).values("dfaulo_missing") == [None] * (COUNT - 29)
 
     def test_an_interrupted_write_leaves_nothing(
         self, plain: Any, unchanged: Any, monkeypatch: pytest.MonkeyPatch
