@@ -13,8 +13,10 @@ import pytest
 import yaml
 
 from fiftyone_dfaulo.adapter.runs import field_names, review_names
+from fiftyone_dfaulo.engine import multilabel
 from fiftyone_dfaulo.engine.reasons import REASONS
 from tests.objects import paste_digits
+from tests.tagged import build_pairs, draw_pairs
 from tests.videos import build_videos
 
 ROOT = Path(__file__).parents[1]
@@ -49,10 +51,12 @@ def test_every_snippet_runs(
     vectors = np.random.default_rng(0).normal(size=(60, 4))
     dataset.set_values("my_embeddings", list(vectors))
     detections = paste_digits(tmp_path / "canvases", 80)
+    tagged = build_pairs(tmp_path / "pairs", draw_pairs(80, 8))
     videos = build_videos(tmp_path)
     datasets = {
         "my-dataset": dataset,
         "my-detections": detections,
+        "my-tags": tagged,
         "my-videos": videos,
     }
     monkeypatch.setattr(fo, "load_dataset", datasets.__getitem__)
@@ -80,6 +84,9 @@ def test_every_snippet_runs(
         None: 10,
     }
     videos.delete()
+    assert tagged.list_brain_runs() == ["tags"]
+    assert names["first"].tags_suggestion is not None
+    tagged.delete()
 
 
 def test_every_command_is_run_by_a_test() -> None:
@@ -95,7 +102,7 @@ def test_fields_and_reasons_are_those_of_the_code() -> None:
         *field_names("dfaulo"),
         *review_names("dfaulo"),
     ]
-    for reason in REASONS:
+    for reason in (*REASONS, *multilabel.REASONS):
         assert f"`{reason}`" in README
 
 

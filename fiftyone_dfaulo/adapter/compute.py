@@ -19,6 +19,11 @@ from fiftyone_dfaulo.adapter.predictions import check_predictions
 from fiftyone_dfaulo.adapter.reading import read_labels
 from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
 from fiftyone_dfaulo.adapter.scoring import pick_route
+from fiftyone_dfaulo.adapter.tag_scoring import (
+    check_tag_settings,
+    make_tag_results,
+    pick_tag_route,
+)
 from fiftyone_dfaulo.adapter.tasks import Task, Usable
 from fiftyone_dfaulo.adapter.writing import STAGE as WRITING
 from fiftyone_dfaulo.adapter.writing import write_run
@@ -77,6 +82,12 @@ def compute_suspiciousness(
     suggestion is the class alone, and the samples' field ``<key>_suspiciousness`` is
     the maximum of their objects'.
 
+    If the field holds Classifications, several tags a sample, both wrong and missing
+    tags are looked for. The four fields are the samples': the suspiciousness is the
+    maximum over all tags, the suggestion says which to remove and which to add. Each
+    given tag has its own suspiciousness and reasons, and the field ``<key>_missing``
+    holds the tags that look missing, Classifications with a confidence of 0.5 or more.
+
     What has no label, and images that cannot be read, get no score; nor do objects
     whose box has no area or lies outside the image. They are counted and named in the
     results. Either all of the run is written or nothing.
@@ -86,7 +97,8 @@ def compute_suspiciousness(
             or a view of the frames of videos, as by ``to_frames(sample_frames=True)``,
             or of patches of it, whose run and fields are then those of the videos.
         label_field: the Classification, Detections or Polylines field with the labels,
-            of two classes or more.
+            of two classes or more; or the Classifications field with the tags, one at
+            least that not all samples have. An empty list says that a sample has none.
         brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
             Two runs must not write under one key at the same time.
         embeddings: where to take embeddings from, rather than training a network on
@@ -103,7 +115,9 @@ def compute_suspiciousness(
             confidences serve as the original model.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
             Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by
-            step; that one takes no ``embeddings``, ``model`` or ``predictions``.
+            step; that one takes no ``embeddings``, ``model`` or ``predictions``. Of
+            several tags a sample, only ``"dfaulo"``, without ``predictions``,
+            ``classes``, ``out_of_sample`` and ``depth="full"``.
         seed: non-negative integer that all randomness comes from. Same inputs, seed
             and machine give the same scores to the bit.
         progress: whether to show a progress bar (True/False), FiftyOne's default
@@ -217,6 +231,7 @@ def check(
     dataset, place = samples._root_dataset, find_place(samples, label_field)
     dataset.reload()  # runs may have been made by another process
     check_key(dataset, brain_key, place=place, overwrite=overwrite)
+    check_tag_settings(place, settings)
     if embeddings is not None:
         for name in ("model", "predictions", "method", "depth"):
             value = getattr(settings, name)
@@ -290,11 +305,12 @@ def _run(
     overwrite: bool,
     report: Report,
 ) -> DFauLoResults:
-    score, weights = pick_route(embeddings, settings)
+    place = find_place(samples, label_field)
+    pick: Any = pick_tag_route if place.tags_path else pick_route
+    score, weights = pick(embeddings, settings)
     stages = Stages({READING: 1, **weights, WRITING: 10}, report)
     with stages.stage(READING):
         labelled = read_labels(samples, label_field)
-    place = find_place(samples, label_field)
     task = Task(samples, place, labelled, embeddings, settings, stages, model)
     usable, scores = score(task)
     config = DFauLoConfig(
@@ -304,8 +320,10 @@ def _run(
         versions=_versions(),
         list_path=place.list_path,
         frames=place.frames,
+        tags_path=place.tags_path,
     )
-    results = _results(samples, config, brain_key, usable, scores)
+    make: Any = make_tag_results if place.tags_path else _results
+    results = make(samples, config, brain_key, usable, scores)
     results.seconds = dict(stages.seconds)
     written = False
     try:

@@ -29,7 +29,11 @@ def check_pairs(samples: Any, pairs: Any) -> None:
         return
     if isinstance(pairs, str):
         if _is_run(samples, pairs):
-            load_config(samples, pairs)
+            if load_config(samples, pairs).tags_path:
+                raise InputError(
+                    f"brain run {pairs!r} has scored several tags a sample, which says "
+                    "of no class what it is taken for; pass another run, or pairs"
+                )
         else:
             check_embeddings(samples, pairs)
         return

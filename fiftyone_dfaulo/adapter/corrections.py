@@ -21,6 +21,7 @@ from fiftyone_dfaulo.adapter.reviewing import (
     refresh_samples,
     scope,
 )
+from fiftyone_dfaulo.adapter.tags import label_text
 from fiftyone_dfaulo.adapter.verdicts import VERDICTS
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -88,7 +89,9 @@ def apply_suggestions(
     The original label is kept whole in ``<key>_original_label``, and the new one has
     the tag ``"corrected"``. Label and original are written in one step a sample, and
     only where the label is still the one that was read. Of an object, the class and the
-    tags change and a confidence is emptied; its box and all else stay.
+    tags change and a confidence is emptied; its box and all else stay. Of a sample's
+    several tags, those that should go do, those that are missing are added with that
+    tag, and the others stay as they are.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are taken by
@@ -96,7 +99,8 @@ def apply_suggestions(
         brain_key: the key of the run.
         ids: the samples to correct, whatever their verdict: ids, or a view.
         verdict: where no ids are given, the samples that have this verdict.
-        label: the class to set, rather than the suggestions; only with ``ids``.
+        label: the class to set, rather than the suggestions; only with ``ids``, and
+            not where samples have several tags.
 
     Returns:
         how many labels were replaced, and why others were not: there is no suggestion,
@@ -110,13 +114,19 @@ def apply_suggestions(
     """
     _check(ids, verdict, label)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion", "verdict")
+    if label is not None and review.place.tags_path:
+        raise InputError(
+            f"label={label!r} is one class, and {review.config.label_field!r} holds "
+            "several tags a sample; leave it out to remove and add what is suggested, "
+            "or edit the tags by hand. Nothing was changed"
+        )
     wanted = None if ids is None else item_ids(review, ids)
     check_writable(review)
     documents = _candidates(review, samples, wanted, verdict)
     skipped, updates, how = {}, {}, relabelling(review)
     for one, document in documents.items():
         new = label or suggested(document.get(review.fields.suggestion))
-        reason = _obstacle(review, document, new)
+        reason = _obstacle(review, document, new) or how.obstacle(document, str(new))
         if reason:
             skipped[one] = reason
         else:
@@ -164,8 +174,8 @@ def check_writable(review: Review) -> None:
 
 
 def _label_path(review: Review) -> str:
-    at = review.place.list_path or review.config.label_field
-    return f"{at}.label"
+    at = review.place.list_path
+    return f"{at}.label" if at else review.place.label_path
 
 
 def suggested(value: Any) -> str | None:
@@ -190,15 +200,13 @@ def _candidates(
 
 def _obstacle(review: Review, document: Mapping[str, Any], new: Any) -> str | None:
     """Why the label of a sample cannot be replaced, or None."""
-    label = (document.get(review.config.label_field) or {}).get("label")
+    label = label_text(document.get(review.config.label_field))
     if document.get(review.own.original_label) is not None:
         return "it is corrected already; revert that first"
     if label is None:
         return "it has no label any more"
     if not new:
         return "it has no suggestion"
-    if label == new:
-        return f"its label is {new!r} already"
     return None
 
 

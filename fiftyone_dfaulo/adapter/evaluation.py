@@ -110,12 +110,14 @@ def evaluate_ranking(
 
     Raises:
         InputError: if the field does not exist, is of another type, or all ranked
-            samples are faults, or none is; or if the run has scored objects.
+            samples are faults, or none is; if the run has scored objects; or if it has
+            scored several tags a sample and the field is not boolean.
         RunError: if there is no such run, or a field of it was deleted.
     """
     review = open_review(samples, brain_key, "suspiciousness")
     check_of_samples(review)
     check_fault_field(review.storage, fault_field)
+    _check_tags(review, fault_field)
     score = review.fields.suspiciousness
     truth = _read_truth(review, samples, fault_field)
     ranked = [one for one in truth if one.score is not None]
@@ -163,6 +165,16 @@ def check_fault_field(storage: Storage, fault_field: Any) -> None:
         f"fault_field={fault_field!r} {what}; expected a boolean field, or one of true "
         f"labels. Such fields here: {', '.join(list_fault_fields(storage)) or 'none'}"
     )
+
+
+def _check_tags(review: Review, fault_field: str) -> None:
+    kind = _kind(review.dataset.get_field(fault_field))
+    if review.place.tags_path and kind is not fo.BooleanField:
+        raise InputError(
+            f"fault_field={fault_field!r} holds one label a sample, and brain run "
+            f"{review.key!r} has scored several tags each; pass a boolean field that "
+            "says whether any tag is wrong or missing"
+        )
 
 
 def _kind(field: Any) -> type:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from fiftyone_dfaulo.adapter.corrections import suggested
 from fiftyone_dfaulo.adapter.reviewing import Review, find, open_review, scope
+from fiftyone_dfaulo.adapter.tags import label_text
 from fiftyone_dfaulo.errors import InputError
 
 COLUMNS = (
@@ -30,9 +31,9 @@ def export_review(
     """Writes the samples, or objects, with a verdict to a file, most suspicious first.
 
     A row holds ``id``, ``filepath``, ``label`` (as it is now), ``suggestion``,
-    ``score``, ``reasons`` and ``verdict``. In CSV the reasons are joined by ``"; "``;
-    in JSON, a list of objects, they are a list. A file of that name is replaced, once
-    all is written.
+    ``score``, ``reasons`` and ``verdict``. Several tags are joined by ``", "``. In CSV
+    the reasons are joined by ``"; "``; in JSON, a list of objects, they are a list. A
+    file of that name is replaced, once all is written.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are written.
@@ -74,7 +75,7 @@ def _rows(review: Review, samples: Any) -> list[dict[str, Any]]:
         {
             "id": str(document["_id"]),
             "filepath": document["filepath"],
-            "label": (document.get(label) or {}).get("label"),
+            "label": label_text(document.get(label)),
             "suggestion": suggested(document.get(fields.suggestion)),
             "score": document.get(fields.suspiciousness),
             "reasons": document.get(fields.reasons) or [],

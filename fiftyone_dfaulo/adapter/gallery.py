@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fiftyone_dfaulo.adapter.reviewing import check_of_samples, open_review
+from fiftyone_dfaulo.adapter.tags import tag_text
 from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -47,8 +48,9 @@ def save_gallery(
     _check_top(top)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
     check_of_samples(review)
-    names, label = review.fields, review.config.label_field
-    paths = ("filepath", f"{label}.label", f"{names.suggestion}.label", names[0])
+    names = review.fields
+    label = review.place.label_path
+    paths = ("filepath", label, f"{names.suggestion}.label", names[0])
     view = suspicious_view(samples, brain_key, limit=top)
     rows = list(zip(*view.values(list(paths))))
     if not rows:
@@ -59,7 +61,7 @@ def save_gallery(
     from fiftyone_dfaulo.engine.contact_sheet import Tile, draw_sheet
 
     tiles = [
-        Tile(file, (f"{given}", f"{seen}", f"{score:.3f}"))
+        Tile(file, (_text(given), _text(seen), f"{score:.3f}"))
         for file, given, seen, score in rows
     ]
     title = (
@@ -68,6 +70,10 @@ def save_gallery(
     )
     _save(draw_sheet(title, tiles), target)
     return target
+
+
+def _text(label: Any) -> str:
+    return tag_text(label) if isinstance(label, list) else str(label)
 
 
 def _check_path(path: Any) -> Path:

@@ -18,9 +18,9 @@ from fiftyone_dfaulo.errors import InputError
 def list_label_fields(samples: Any) -> dict[str, int]:
     """The fields that can be scored, of the samples themselves.
 
-    These are Classification, Detections and Polylines fields. What earlier DFauLo runs
-    wrote, and the true labels of planted faults, are not among them. Of a view of
-    patches, it is the field of the patches.
+    These are Classification, Classifications, Detections and Polylines fields. What
+    earlier DFauLo runs wrote, and the true labels of planted faults, are not among
+    them. Of a view of patches, it is the field of the patches.
 
     Args:
         samples: a dataset or view.
@@ -37,7 +37,10 @@ def list_label_fields(samples: Any) -> dict[str, int]:
         place = _place(name, getattr(field, "document_type", None))
         if place and name not in owned:
             places[name] = place
-    paths = [f"{place.list_path or name}.label" for name, place in places.items()]
+    paths = [
+        f"{place.list_path}.label" if place.list_path else place.label_path
+        for place in places.values()
+    ]
     counts = samples.aggregate([fo.Count(path) for path in paths])
     return dict(zip(places, counts))
 
@@ -48,6 +51,8 @@ def _place(name: str, kind: Any, frames: bool = False) -> Place | None:
         return None
     if issubclass(kind, fo.Classification):
         return Place(name, frames=frames)
+    if issubclass(kind, fo.Classifications):
+        return Place(name, frames=frames, tags_path=f"{name}.classifications")
     lists = [part for type_, part in LISTS.items() if issubclass(kind, type_)]
     return Place(name, f"{name}.{lists[0]}", frames=frames) if lists else None
 
@@ -88,7 +93,7 @@ def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) 
         samples: a dataset or view.
         label_field: the field.
         objects: whether the labels may be those of objects, Detections and Polylines,
-            as well as Classifications of whole samples.
+            or tags, Classifications, as well as one Classification a sample.
 
     Raises:
         InputError: if there is no such field, it is of another type, the view leaves
@@ -112,8 +117,9 @@ def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) 
         )
     kind = getattr(field, "document_type", type(field))
     place = _place(label_field, kind)
-    if place is None or (place.list_path and not objects):
-        expected = ", Detections or Polylines" if objects else ""
+    several = place and (place.list_path or place.tags_path)
+    if place is None or (several and not objects):
+        expected = ", Classifications, Detections or Polylines" if objects else ""
         raise InputError(
             f"label_field={label_field!r} is a {kind.__name__} field; expected a "
             f"Classification{expected} field. {label_choices(samples)}"

@@ -34,25 +34,28 @@ NO_OWN_LOSS = (
 
 def score_model(task: Task) -> tuple[Usable, Scores]:
     """Scores by the heads on a frozen model's embeddings."""
-    with task.stages.stage(EMBEDDING) as report:
-        if models.kind_of(task.model) in (models.ZOO, models.FIFTYONE):
-            embedded, match = _embed_with_fiftyone(task, report)
-            notes: tuple[str, ...] = ()
-        else:
-            from fiftyone_dfaulo.engine.embedding import embed_images
-
-            embedder, match = _prepare(task)
-            notes = embedder.notes
-            embedded = embed_images(
-                task.labelled.paths,
-                embedder,
-                settings=task.settings,
-                columns=match.columns,
-                report=report,
-            )
+    embedded, match, notes = embed(task)
     usable = usable_samples(task.labelled, embedded.index, embedded.unreadable)
     scores = _score(task, usable, embedded.embeddings, embedded.logits)
     return usable, _with_notes(scores, *notes, match.note)
+
+
+def embed(task: Task) -> tuple[Embedded, Match, tuple[str, ...]]:
+    """What a frozen model says of the images, and notes on what was assumed."""
+    with task.stages.stage(EMBEDDING) as report:
+        if models.kind_of(task.model) in (models.ZOO, models.FIFTYONE):
+            return *_embed_with_fiftyone(task, report), ()
+        from fiftyone_dfaulo.engine.embedding import embed_images
+
+        embedder, match = _prepare(task)
+        embedded = embed_images(
+            task.labelled.paths,
+            embedder,
+            settings=task.settings,
+            columns=match.columns,
+            report=report,
+        )
+    return embedded, match, embedder.notes
 
 
 def score_full(task: Task) -> tuple[Usable, Scores]:

@@ -4,7 +4,7 @@ An *item* is what has one label: a sample, or an object in a sample's list of ob
 Where it is frames of videos that a run scores, read "frame" for "sample" below.
 A run writes its values beside the label: to fields of the sample, or to attributes of
 the object. Everything that reads or writes items does so by the names of these values,
-as if an item were a document of its own:
+as if an item were a document of its own (a sample's tags, together, are its label):
 
 - ``_id``: the item's id; ``_sample``: the id of its sample, the same for samples;
 - the run's values, such as ``dfaulo_verdict``, and the sample's ``filepath``;
@@ -48,6 +48,8 @@ class Place:
             None if each sample is an item, or the field was deleted.
         score: name of the items' suspiciousness, of which ``top`` is the maximum.
         frames: whether the samples are the frames of a dataset's videos.
+        tags_path: where in a sample the list of its tags lies, such as
+            ``"ground_truth.classifications"``; None if an item has one class.
     """
 
     label_field: str
@@ -55,6 +57,7 @@ class Place:
     top: str | None = None
     score: str | None = None
     frames: bool = False
+    tags_path: str | None = None
 
     @property
     def noun(self) -> str:
@@ -76,6 +79,11 @@ class Place:
     def path(self, name: str) -> str:
         """Where FiftyOne finds a value of the items in a dataset."""
         return f"{self.list_path}.{name}" if self.list_path else name
+
+    @property
+    def label_path(self) -> str:
+        """Name of the item's value that holds its class; of tags, their classes."""
+        return f"{self.tags_path or self.label_field}.label"
 
     def ref(self, name: str) -> str:
         """How an expression of :meth:`change` names a value of the item."""
@@ -226,6 +234,19 @@ class Place:
         if self.top and self.score:
             stages.append({"$set": {self.top: {"$max": f"${at}.{self.score}"}}})
         return stages
+
+
+def drop_attributes(collection: Any, list_path: str, names: Sequence[str]) -> None:
+    """Takes attributes out of all objects, or tags: one atomic update a sample.
+
+    Args:
+        collection: the samples in the database.
+        list_path: where in a sample the list of these lies.
+        names: the attributes.
+    """
+    there = [{f"{list_path}.{name}": {"$exists": True}} for name in names]
+    gone = {f"{list_path}.$[].{name}": "" for name in names}
+    collection.update_many({"$or": there}, {"$unset": gone})
 
 
 def move_attributes(collection: Any, list_path: str, moves: Mapping[str, str]) -> None:

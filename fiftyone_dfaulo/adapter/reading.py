@@ -15,6 +15,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.label_fields import find_place, label_choices
 from fiftyone_dfaulo.adapter.objects import read_objects
 from fiftyone_dfaulo.adapter.places import Place
+from fiftyone_dfaulo.adapter.tags import number_sets, tag_matrix, tell_apart
 from fiftyone_dfaulo.engine.decoding import Crop, Source
 from fiftyone_dfaulo.errors import InputError
 
@@ -27,10 +28,12 @@ class Labelled(NamedTuple):
     Attributes:
         ids: ids of the N labelled items, each once.
         paths: their images, or parts of images.
-        labels: int64 (N,), index into ``classes``.
+        labels: int64 (N,), index into ``classes``; of tags, it is equal for equal sets.
         classes: names of the classes that occur, sorted.
         unlabeled: ids of the items without a label.
         unreadable: id of each item that has no place in its image to the reason.
+        given: bool (N, K), which of the ``classes`` are a sample's tags; None where an
+            item has one class.
     """
 
     ids: list[str]
@@ -39,6 +42,7 @@ class Labelled(NamedTuple):
     classes: list[str]
     unlabeled: list[str]
     unreadable: Mapping[str, str] = MappingProxyType({})
+    given: np.ndarray | None = None
 
     @property
     def files(self) -> list[str]:
@@ -57,12 +61,14 @@ def read_labels(samples: Any, label_field: str) -> Labelled:
         label_field: a field that :func:`.label_fields.check_label_field` accepts.
 
     Raises:
-        InputError: if nothing has a label, or all have the same; or if two objects
-            have the same id.
+        InputError: if nothing has a label, or all have the same, or the same tags; or
+            if two objects have the same id.
     """
     place = find_place(samples, label_field)
     unreadable: dict[str, str] = {}
     rows: Sequence[tuple[str, Source, str | None]]
+    if place.tags_path:
+        return _read_tags(samples, place)
     if place.list_path is None:
         rows = [*zip(*samples.values(["id", "filepath", f"{label_field}.label"]))]
         rows = [*{row[0]: row for row in sorted(rows, key=itemgetter(0))}.values()]
@@ -86,6 +92,30 @@ def read_labels(samples: Any, label_field: str) -> Labelled:
         classes=classes,
         unlabeled=[one for one, _, label in rows if label is None],
         unreadable=unreadable,
+    )
+
+
+def _read_tags(samples: Any, place: Place) -> Labelled:
+    """The tags of samples, of which some tag has to be one that only some have."""
+    found = zip(*samples.values(["id", "filepath", place.label_path]))
+    rows = [*{row[0]: row for row in sorted(found, key=itemgetter(0))}.values()]
+    tagged = [row for row in rows if row[2] is not None]
+    if not tagged:
+        raise InputError(_none_labelled(samples, place, len(rows), {}))
+    given, classes = tag_matrix([tags for _, _, tags in tagged])
+    if not tell_apart(given):
+        raise InputError(
+            f"all {len(tagged)} samples have the same tags in {place.label_field!r}: "
+            f"{', '.join(classes) or 'none'}; expected at least one tag that some "
+            "samples have and others do not"
+        )
+    return Labelled(
+        ids=[one for one, _, _ in tagged],
+        paths=[path for _, path, _ in tagged],
+        labels=number_sets(given),
+        classes=classes,
+        unlabeled=[one for one, _, tags in rows if tags is None],
+        given=given,
     )
 
 

@@ -1,4 +1,4 @@
-"""How a label is replaced and brought back, of a sample or of an object.
+"""How a label is replaced and brought back: of a sample, of an object, or several tags.
 
 The label of a sample is replaced whole, and the original kept whole. Of an object only
 the class, the tags and the confidence are: its id, box, mask and other attributes stay
@@ -20,6 +20,7 @@ from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.places import Item
 from fiftyone_dfaulo.adapter.reviewing import Review
+from fiftyone_dfaulo.adapter.tags import label_text
 
 TAG = "corrected"
 """The tag on labels that were corrected."""
@@ -27,6 +28,10 @@ TAG = "corrected"
 
 def relabelling(review: Review) -> Relabelling:
     """How labels of this run are replaced."""
+    if review.place.tags_path:
+        from fiftyone_dfaulo.adapter.retagging import ListsOfTags  # it imports us
+
+        return ListsOfTags(review)
     whole = review.place.list_path is None
     return (_WholeLabels if whole else _PartsOfObjects)(review)
 
@@ -46,9 +51,14 @@ class Relabelling(ABC):
     def is_as_applied(self, item: Item) -> bool:
         """Whether the label of a corrected item is still what was applied."""
         label = item.get(self.label)
-        if not label or not label.get("label"):
+        if not label or label_text(label) is None:
             return False
         return self._same(item["_id"], item[self.original], label)
+
+    def obstacle(self, item: Item, new: str) -> str | None:
+        """Why :meth:`applying` would change nothing, or None."""
+        same = label_text(item[self.label]) == new
+        return f"its label is {new!r} already" if same else None
 
     @abstractmethod
     def _same(self, one: Any, original: Item, label: Item) -> bool: ...
@@ -66,7 +76,8 @@ def _tagged(original: Item) -> list[str]:
     return [*(tag for tag in original.get("tags") or [] if tag != TAG), TAG]
 
 
-def _mark(one: Any, original_id: Any, *facts: str) -> ObjectId:
+def mark(one: Any, original_id: Any, *facts: str) -> ObjectId:
+    """The id of a label that was applied, by which it is known again."""
     text = "/".join((str(one), str(original_id), *facts))
     return ObjectId(hashlib.sha256(text.encode()).digest()[:12])
 
@@ -76,7 +87,7 @@ class _WholeLabels(Relabelling):
 
     def _new(self, one: Any, original: Item, new: str) -> dict[str, Any]:
         return {
-            "_id": _mark(one, original.get("_id"), new),
+            "_id": mark(one, original.get("_id"), new),
             "_cls": "Classification",
             "tags": _tagged(original),
             "label": new,
@@ -117,9 +128,8 @@ class _PartsOfObjects(Relabelling):
         return {part: label.get(part) for part in _Parts._fields}
 
     def _same(self, one: Any, original: Item, label: Item) -> bool:
-        mark = _mark(one, one, original["label"], label["label"])
         return (
-            original.get("_id") == mark
+            original.get("_id") == mark(one, one, original["label"], label["label"])
             and label.get("tags") == _tagged(original)
             and label.get("confidence") is None
         )
@@ -127,9 +137,12 @@ class _PartsOfObjects(Relabelling):
     def applying(self, item: Item, new: str) -> UpdateOne:
         old = item[self.label]
         kept = {part: self.place.ref(part) for part in _Parts._fields if part in old}
-        mark = _mark(item["_id"], item["_id"], old["label"], new)
         values = {
-            self.original: {"_id": mark, "_cls": "Classification", **kept},
+            self.original: {
+                "_id": mark(item["_id"], item["_id"], old["label"], new),
+                "_cls": "Classification",
+                **kept,
+            },
             "label": {"$literal": new},
             "tags": {"$literal": _tagged(old)},
         }

@@ -66,6 +66,8 @@ class DFauLoResults(fob.BrainResults):
         seconds: name of a stage to the seconds that it took.
     """
 
+    _arrays: tuple[str, ...] = _ARRAYS
+
     def __init__(
         self,
         samples: Any,
@@ -119,9 +121,17 @@ class DFauLoResults(fob.BrainResults):
             return
         self.vanished += [i for i in self.ids if i not in present]
         self.ids = [i for i in self.ids if i in present]
-        for name in _ARRAYS:
+        for name in self._arrays:
             setattr(self, name, getattr(self, name)[keep])
         self.estimated_faults = min(self.estimated_faults, len(self.ids))
+
+    def label_texts(self) -> np.ndarray:
+        """Object (N,): the given labels, as strings."""
+        return np.array(self.classes, object)[self.labels]
+
+    def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the suggestions, as strings; None for none."""
+        return np.array(self.classes, object)[self.suggestions[rows]]
 
     def most_confused(self) -> tuple[str, str, int] | None:
         """The commonest disagreement: given class, suggested class, and how often.
@@ -180,7 +190,7 @@ class DFauLoResults(fob.BrainResults):
     def serialize(self, reflective: bool = False) -> dict[str, Any]:
         """These results as JSON, the arrays compressed."""
         data: dict[str, Any] = {"cls": self.cls}
-        for name in _ARRAYS:
+        for name in self._arrays:
             data[name] = fou.serialize_numpy_array(getattr(self, name), ascii=True)
         for name in _ID_LISTS:
             data[name] = _pack_ids(getattr(self, name))
@@ -192,7 +202,7 @@ class DFauLoResults(fob.BrainResults):
         cls, d: dict[str, Any], samples: Any, config: DFauLoConfig, key: str
     ) -> DFauLoResults:
         values = {name: d[name] for name in _PLAIN}
-        for name in _ARRAYS:
+        for name in cls._arrays:
             values[name] = fou.deserialize_numpy_array(d[name], ascii=True)
         for name in _ID_LISTS:
             values[name] = _unpack_ids(d[name])

@@ -140,7 +140,8 @@ def add_review_field(review: Review, part: str) -> None:
         run.save_fields(dataset, review.key, [*run.config.fields, *paths])
     path = review.place.path(getattr(review.own, part))
     if not storage.has_field(path):
-        add_field(storage, path, part, review.config.token)
+        tags = bool(review.place.tags_path)
+        add_field(storage, path, part, review.config.token, tags=tags)
 
 
 def item_ids(review: Review, ids: Any, name: str = "ids") -> list[str]:

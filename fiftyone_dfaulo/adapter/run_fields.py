@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.schema import TOKEN
+from fiftyone_dfaulo.adapter.tags import MISSING, tag_paths
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.adapter.runs import DFauLoConfig
@@ -41,12 +42,12 @@ def all_names(brain_key: str, place: Place) -> list[str]:
     """Paths of all fields that a run under this key, and its review, may make."""
     names = (*field_names(brain_key), *review_names(brain_key))
     top = [names[0]] if place.list_path else []
-    return [*map(place.path, names), *top]
+    return [*map(place.path, names), *top, *tag_paths(brain_key, place)]
 
 
 def part_of(name: str) -> str:
     """Which of the run's fields this is: its name without the key."""
-    parts = (*RunFields._fields, *ReviewFields._fields)
+    parts = (*RunFields._fields, *ReviewFields._fields, MISSING)
     return next(part for part in parts if name.endswith(f"_{part}"))
 
 

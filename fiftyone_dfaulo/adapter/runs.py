@@ -12,7 +12,7 @@ from typing import Any
 import fiftyone.core.brain as fob
 
 from fiftyone_dfaulo.adapter.frames import path_in, show
-from fiftyone_dfaulo.adapter.places import Place, move_attributes
+from fiftyone_dfaulo.adapter.places import Place, drop_attributes, move_attributes
 from fiftyone_dfaulo.adapter.results import DFauLoResults
 from fiftyone_dfaulo.adapter.run_fields import (
     ReviewFields,
@@ -26,6 +26,7 @@ from fiftyone_dfaulo.adapter.run_fields import (
 )
 from fiftyone_dfaulo.adapter.schema import TOKEN, add_field
 from fiftyone_dfaulo.adapter.storage import Storage
+from fiftyone_dfaulo.adapter.tags import MISSING, kept_lists
 from fiftyone_dfaulo.errors import InputError, RunError
 
 __all__ = [
@@ -103,7 +104,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
     """What a run was asked to do, and with what.
 
     Args:
-        label_field: the Classification field whose labels were scored.
+        label_field: the field whose labels were scored.
         settings: :meth:`fiftyone_dfaulo.config.Settings.to_dict`.
         embeddings: name of the field or key of the brain run that the embeddings
             came from, ``"array"`` where they were passed in, or None.
@@ -112,13 +113,16 @@ class DFauLoConfig(fob.BrainMethodConfig):
             :class:`RunFields`, and once the review needs one of them those of
             :class:`ReviewFields`; while they are being renamed, the old names followed
             by the new ones. If objects were scored, these are attributes of theirs,
-            and the sample's maximum is among them.
+            and the sample's maximum is among them; if tags were, so are those of
+            :func:`.tags.tag_paths`.
         complete: whether all results are written.
         token: random string that tells apart two runs under one key.
         list_path: where in a sample the list of the objects that were scored lies,
             such as ``"ground_truth.detections"``; None if samples were scored.
         frames: whether the samples that were scored are the frames of videos; all
             fields above are then fields of the frames.
+        tags_path: where in a sample the list of the tags that were scored lies, such
+            as ``"ground_truth.classifications"``; None if an item has one class.
         **kwargs: anything that a later version of this package stores.
     """
 
@@ -133,6 +137,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         token: str | None = None,
         list_path: str | None = None,
         frames: bool = False,
+        tags_path: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.label_field = label_field
@@ -144,6 +149,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self.token = token
         self.list_path = list_path
         self.frames = frames
+        self.tags_path = tags_path
         super().__init__(**kwargs)
 
     @property
@@ -175,10 +181,15 @@ class DFauLoConfig(fob.BrainMethodConfig):
         return ReviewFields(*(names[part] for part in ReviewFields._fields))
 
     @property
+    def missing_field(self) -> str | None:
+        """Name of the field with the tags that look missing; None without tags."""
+        return self._names().get(MISSING)
+
+    @property
     def place(self) -> Place:
         """Where the items that were scored lie, and the run's values beside them."""
         if self.list_path is None:
-            return Place(self.label_field, frames=self.frames)
+            return Place(self.label_field, frames=self.frames, tags_path=self.tags_path)
         top = next((name for name in self.fields if "." not in name), None)
         score = self._names().get("suspiciousness")
         return Place(self.label_field, self.list_path, top, score, self.frames)
@@ -248,8 +259,11 @@ class DFauLo(fob.BrainMethod):
         for old, new in attributes.items():
             if not storage.has_field(new):  # a crash may have left both
                 add_field(storage, new, part_of(old), self.config.token)
-        names = {o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in moves.items()}
-        move_attributes(storage.collection, self.config.list_path, names)
+        names = {
+            o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in attributes.items()
+        }
+        for path in self._lists(storage.dataset):
+            move_attributes(storage.collection, path, names)
         storage.undeclare(list(attributes))
         storage.reload()
 
@@ -258,8 +272,27 @@ class DFauLo(fob.BrainMethod):
         dataset = samples._root_dataset
         own = own_fields(dataset, self.config)
         if own:
-            self.config.place.storage(dataset).delete_fields(own)
+            storage = self.config.place.storage(dataset)
+            storage.delete_fields(own)
+            names = [name.rpartition(".")[2] for name in own if "." in name]
+            if names and self.config.tags_path:
+                for path in self._lists(dataset):
+                    drop_attributes(storage.collection, path, names)
         show(samples, self.config.label_field)
+
+    def _lists(self, dataset: Any) -> list[str]:
+        """Where the objects, or the tags, with attributes of the run lie.
+
+        Tags that a correction of any run has removed are kept, with all that is on
+        them, until it is reverted.
+        """
+        config = self.config
+        if config.list_path:
+            return [config.list_path]
+        runs = dataset.list_brain_runs(type=config.type)
+        others = [config, *(dataset.get_brain_info(key).config for key in runs)]
+        same = [one for one in others if one.tags_path == config.tags_path]
+        return kept_lists(config.tags_path, [n for one in same for n in one.fields])
 
     def save_fields(self, dataset: Any, brain_key: str, names: Sequence[str]) -> None:
         """Stores which sample fields belong to the run; see :class:`DFauLoConfig`."""

@@ -28,6 +28,12 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "subfield": fo.StringField,
         "description": "Why the sample is suspicious (DFauLo)",
     },
+    "missing": {
+        "ftype": fo.EmbeddedDocumentField,
+        "embedded_doc_type": fo.Classifications,
+        "description": "The tags that look missing; their confidence is how likely "
+        "they are (DFauLo)",
+    },
     "verdict": {
         "ftype": fo.StringField,
         "description": "What a person said: faulty, correct, or nothing so far "
@@ -56,10 +62,26 @@ _OF_OBJECTS: dict[str, dict[str, Any]] = {
 }
 """Where an attribute of an object is not what the field of a sample is."""
 
+_OF_TAGS: dict[str, dict[str, Any]] = {
+    "suggestion": {
+        **_FIELDS["suggestion"],
+        "description": "Which tags to remove or to add, and how likely the likeliest "
+        "of these changes is right (DFauLo)",
+    },
+    "original_label": {
+        **_FIELDS["original_label"],
+        "embedded_doc_type": fo.Classifications,
+        "description": "The tags before they were corrected (DFauLo)",
+    },
+}
+"""Where a field is another one if a sample has several tags."""
+
 _MAXIMUM = "The highest suspiciousness of the sample's objects (DFauLo)"
 
 
-def add_field(storage: Storage, path: str, part: str, token: str | None) -> None:
+def add_field(
+    storage: Storage, path: str, part: str, token: str | None, *, tags: bool = False
+) -> None:
     """Adds a field of a run to the schema, marked as the run's own.
 
     Args:
@@ -67,8 +89,9 @@ def add_field(storage: Storage, path: str, part: str, token: str | None) -> None
         path: where it lies: a field of the samples, or an attribute of the objects.
         part: which part of the run it is.
         token: the run's token.
+        tags: whether the run has scored tags.
     """
-    how = _FIELDS[part]
+    how = _OF_TAGS.get(part, _FIELDS[part]) if tags else _FIELDS[part]
     if "." in path:
         how = _OF_OBJECTS.get(part, how)
     storage.add_field(path, info={TOKEN: token}, **how)

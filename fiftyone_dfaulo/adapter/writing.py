@@ -36,11 +36,13 @@ from fiftyone_dfaulo.adapter.places import Item, Place
 from fiftyone_dfaulo.adapter.runs import (
     DFauLoConfig,
     DFauLoResults,
-    RunFields,
     field_names,
 )
 from fiftyone_dfaulo.adapter.schema import add_field, add_maximum
 from fiftyone_dfaulo.adapter.storage import Storage
+from fiftyone_dfaulo.adapter.tag_results import TagResults
+from fiftyone_dfaulo.adapter.tag_writing import add_tag_fields, write_tags
+from fiftyone_dfaulo.adapter.tags import tag_paths
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
 
@@ -103,7 +105,7 @@ def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     storage = place.storage(dataset)
     config.token, config.complete = uuid.uuid4().hex, False
     backend.register_run(samples, key, overwrite=False)
-    _add_fields(storage, place, names, config.token)
+    _add_fields(storage, place, key, config.token)
     items = _existing(storage, place, results.ids)
     results.drop_vanished(items.keys())
     for begin in range(0, len(results.ids), _BATCH):
@@ -122,7 +124,8 @@ def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     backend.save_run_results(samples, key, results)
     config.complete = True
     backend.update_run_config(samples, key, config)
-    if place.list_path:  # saving one that is in memory would write its old list back
+    if place.list_path or place.tags_path:
+        # saving one that is in memory would write its old list back
         storage.reload()
 
 
@@ -132,20 +135,22 @@ def _own(config: DFauLoConfig, key: str) -> Place:
     config.fields = [*map(config.place.path, names)]
     if config.list_path:
         config.fields.append(names.suspiciousness)
+    config.fields += tag_paths(key, config.place)
     return config.place
 
 
-def _add_fields(
-    storage: Storage, place: Place, names: RunFields, token: str | None
-) -> None:
+def _add_fields(storage: Storage, place: Place, key: str, token: str | None) -> None:
+    names = field_names(key)
     for part, name in zip(names._fields, names):
-        add_field(storage, place.path(name), part, token)
+        add_field(storage, place.path(name), part, token, tags=bool(place.tags_path))
     if place.top:
         add_maximum(storage, place.top, token)
+    add_tag_fields(storage, key, place, token)
     # A process that died while FiftyOne renamed fields can leave values in the
     # database that no schema names; they would show up again with these fields.
     # Attributes are never left so, see adapter.runs, and check_key has looked.
-    storage.clear_fields([place.top] if place.top else list(names))
+    missing = [path for path in tag_paths(key, place) if "." not in path]
+    storage.clear_fields([place.top] if place.top else [*names, *missing])
 
 
 def _write_batch(
@@ -179,15 +184,16 @@ def _write_batch(
         for one, score, suggestion, reasons in columns
     )
     storage.collection.bulk_write(updates, ordered=False)
+    if isinstance(results, TagResults):
+        write_tags(storage, items, results, rows)
 
 
 def _suggestions(results: DFauLoResults, place: Place, rows: slice) -> Iterator[Any]:
     """Suggestions as FiftyOne stores them."""
     form = fo.Classification(label="", confidence=0.0).to_dict()
-    pairs = zip(results.suggestions[rows].tolist(), results.confidence[rows].tolist())
-    for index, confidence in pairs:
-        label = results.classes[index]
-        if place.list_path:
+    pairs = zip(results.suggestion_texts(rows), results.confidence[rows].tolist())
+    for label, confidence in pairs:
+        if place.list_path or label is None:
             yield label
             continue
         yield {**form, "_id": ObjectId(), "label": label, "confidence": confidence}

@@ -164,17 +164,18 @@ def poll(
     )
 
 
-def judge(labels: np.ndarray, *polls: Poll) -> Scores:
+def judge(labels: np.ndarray, *polls: Poll, even: bool = False) -> Scores:
     """Steps 4 and 5: the scores by the polls of one or more networks together.
 
     Args:
         labels: int64 (N,).
         polls: of the original network, then of its full mutants.
+        even: as of :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
     first = polls[0]
     vote = _mean([voter for each in polls for voter in each.voters])
     counting = _mean([mutant for each in polls for mutant in each.mutants])
-    wrong = wrong_label(vote, counting, labels, first.foreign < FOREIGN)
+    wrong = wrong_label(vote, counting, labels, first.foreign < FOREIGN, even=even)
     suspiciousness = 1 - (1 - first.foreign) * (1 - wrong)
     probabilities = signals.softmax(SHARPNESS * vote)
     columns = _signals(polls, vote, labels)
@@ -236,7 +237,12 @@ def _part(report: StageReport, position: int) -> StageReport:
 
 
 def wrong_label(
-    vote: np.ndarray, counting: np.ndarray, labels: np.ndarray, trusted: np.ndarray
+    vote: np.ndarray,
+    counting: np.ndarray,
+    labels: np.ndarray,
+    trusted: np.ndarray,
+    *,
+    even: bool = False,
 ) -> np.ndarray:
     """Probabilities float64 (N,) that the labels are wrong.
 
@@ -249,12 +255,12 @@ def wrong_label(
         labels: int64 (N,).
         trusted: bool (N,), samples whose content is not foreign; the others say nothing
             about which class is mistaken for which.
+        even: as of :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
-    counted = expit(
-        _log_odds(COUNTING_SHARPNESS * counting, labels, trusted, COUNTING_PRIOR)
-    )[trusted]
-    mistakes = float(counted.mean())
-    order = _log_odds(SHARPNESS * vote, labels, trusted, PRIOR, mistakes)
+    how = (labels, trusted, even)
+    counted = expit(_log_odds(COUNTING_SHARPNESS * counting, *how, COUNTING_PRIOR))
+    counted = counted[trusted]
+    order = _log_odds(SHARPNESS * vote, *how, PRIOR, float(counted.mean()))
     shift = _shift_to_sum(order[trusted], counted.sum())
     return expit(order + shift)
 
@@ -263,6 +269,7 @@ def _log_odds(
     logits: np.ndarray,
     labels: np.ndarray,
     trusted: np.ndarray,
+    even: bool,
     prior: float,
     mistakes: float | None = None,
 ) -> np.ndarray:
@@ -271,12 +278,17 @@ def _log_odds(
     Args:
         logits: log-probabilities (N, K), but for a constant of each row.
         labels, trusted: as of :func:`wrong_label`.
-        prior, mistakes: as of :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
+        prior, mistakes, even: as of
+            :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
     least = np.finfo(np.float32).tiny
     probabilities = np.maximum(signals.softmax(logits), least).astype(np.float32)
     matrix = noise.transition_matrix(
-        probabilities[trusted], labels[trusted], prior=prior, mistakes=mistakes
+        probabilities[trusted],
+        labels[trusted],
+        prior=prior,
+        mistakes=mistakes,
+        even=even,
     )
     return noise.log_odds_of_mistake(probabilities, labels, matrix)
 

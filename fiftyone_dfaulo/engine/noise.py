@@ -32,6 +32,7 @@ def transition_matrix(
     *,
     prior: float,
     mistakes: float | None = None,
+    even: bool = False,
 ) -> np.ndarray:
     """Probabilities of the labels that samples of each class are given.
 
@@ -41,6 +42,9 @@ def transition_matrix(
         prior: what the prior counts, above 0: as much as mistakes in this share of an
             average class's samples.
         mistakes: the share of labels that are wrong; None estimates it as well.
+        even: whether the prior holds all mistakes for equally many, rather than for
+            equally likely. Where one class is far larger, equally likely ones would all
+            be among its samples.
 
     Returns:
         float64 (K, K), true class by given label; above 0, rows add up to 1.
@@ -57,8 +61,10 @@ def transition_matrix(
             expected[:, given] = joint.sum(0, dtype=np.float64)
         if mistakes is None:
             share = _bounded(1 - np.trace(expected) / total)
-        weight = prior / share * total / count
-        transitions = expected + weight * _uniform(count, share)
+        believed = total / count * _uniform(count, share)
+        if even:
+            believed = _even(expected.sum(1), share)
+        transitions = expected + prior / share * believed
         transitions /= transitions.sum(1, keepdims=True)
     return transitions
 
@@ -71,6 +77,18 @@ def _uniform(count: int, mistakes: float) -> np.ndarray:
     """The transition matrix (K, K) where all mistakes are equally likely."""
     matrix = np.full((count, count), mistakes / (count - 1))
     np.fill_diagonal(matrix, 1 - mistakes)
+    return matrix
+
+
+def _even(sizes: np.ndarray, mistakes: float) -> np.ndarray:
+    """Numbers (K, K) of samples where all mistakes are equally many.
+
+    A class keeps at least as many samples as it loses to one other.
+    """
+    count = len(sizes)
+    each = mistakes * sizes.sum() / (count * (count - 1))
+    matrix = np.full((count, count), each)
+    np.fill_diagonal(matrix, np.maximum(sizes - (count - 1) * each, each))
     return matrix
 
 

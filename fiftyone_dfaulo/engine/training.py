@@ -125,7 +125,8 @@ def train_network(
 
     Args:
         pixels: uint8 (N, S, S, 3), S from 8 to 64; may be a memmap.
-        labels: int64 (N,), in 0..K-1.
+        labels: int64 (N,), in 0..K-1; or bool (N, K), which tags each sample has. The
+            logits are then the log-odds of each tag, whatever the others.
         num_classes: K.
         settings: seed, device, and ``max_epochs``, the cap on steps 1 to 3 together.
         report: told the fraction of the cap done.
@@ -198,7 +199,7 @@ class _Trainer:
             self.optimizer.step()
 
     def loss(self, positions: np.ndarray) -> float:
-        """Mean cross-entropy on samples as they are, without shifts."""
+        """Mean loss on samples as they are, without shifts."""
         self.network.module.eval()
         total = 0.0
         with torch.inference_mode():
@@ -212,7 +213,13 @@ class _Trainer:
     def _loss(self, images: Tensor, chunk: np.ndarray) -> Tensor:
         with autocast(self.network.device):
             logits = self.network.module(images)
-        return F.cross_entropy(logits.float(), self.labels[torch.from_numpy(chunk)])
+        labels = self.labels[torch.from_numpy(chunk)]
+        if labels.ndim == 2:  # tags, each a question of its own
+            each = F.binary_cross_entropy_with_logits(
+                logits.float(), labels.float(), reduction="none"
+            )
+            return each.sum(1).mean()
+        return F.cross_entropy(logits.float(), labels)
 
 
 def _stalled(losses: list[float]) -> bool:

@@ -161,6 +161,8 @@ def embeddings(ctx: Any) -> Any:
 def prediction_fields(ctx: Any) -> dict[str, str]:
     """The fields that can serve as the original model, and what each holds."""
     field = label_field(ctx)
+    if place(ctx).tags_path:
+        return {}
     return remember(
         ctx,
         ("predictions", field),

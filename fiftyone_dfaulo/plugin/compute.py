@@ -72,8 +72,8 @@ class ComputeSuspiciousness(foo.Operator):
 
         Args:
             samples: a dataset or view.
-            label_field: the Classification, Detections or Polylines field with the
-                labels.
+            label_field: the Classification, Classifications, Detections or Polylines
+                field with the labels.
             delegate: whether to leave the run to ``fiftyone delegated launch``.
             **params: ``brain_key``, ``embeddings``, ``model``, ``predictions``,
                 ``method``, ``depth``, ``layer``, ``classes``, ``factory``,

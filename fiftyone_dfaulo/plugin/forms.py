@@ -78,7 +78,10 @@ def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
     problem = said(check_label_field, samples, answers.label_field(ctx), objects=True)
-    todo = "Load labels into a Classification, Detections or Polylines field first"
+    todo = (
+        "Load labels into a Classification, Classifications, Detections or Polylines "
+        "field first"
+    )
     add_problem(inputs, "No labels to check", f"{problem}. {todo}")
 
 
@@ -105,7 +108,7 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
 
     def look() -> str:
         place = answers.place(ctx)
-        if place.list_path:
+        if place.list_path or place.tags_path:
             return said(read_labels, samples, field)
         labels = samples.exists(f"{field}.label")
         for first in labels.limit(1).values(f"{field}.label"):
@@ -172,7 +175,8 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
         return
     choices = types.Dropdown()
     choices.add_choice("dfaulo", label="dfaulo: cross-fitted head mutants (default)")
-    choices.add_choice("paper", label="paper: Yin et al. 2023, step by step")
+    if not answers.place(ctx).tags_path:
+        choices.add_choice("paper", label="paper: Yin et al. 2023, step by step")
     method = inputs.enum(
         "method", choices.values(), default="dfaulo", label="Method", view=choices
     )

@@ -101,10 +101,11 @@ class ApplySuggestions(ReviewOperator):
             chosen = {"selected": f"The selection ({len(ids):,})"}
             choices = {**chosen, **choices}
         add_choice(inputs, "which", "Samples", choices)
-        if self._takes_selection(ctx, key):
+        one_class = self._takes_selection(ctx, key) and not config.tags_path
+        if one_class:
             labels = {"suggestion": "What each looks like", "class": "One class"}
             add_choice(inputs, "set_to", "New label", labels)
-        if ctx.params.get("set_to") == "class" and self._takes_selection(ctx, key):
+        if ctx.params.get("set_to") == "class" and one_class:
             classes = types.AutocompleteView()
             at = config.list_path or config.label_field
             for name in samples.distinct(path_in(samples, place, f"{at}.label")):

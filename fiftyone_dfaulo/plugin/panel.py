@@ -168,7 +168,7 @@ class ReviewPanel(foo.Panel):
     def on_pair(self, ctx: Any) -> None:
         """A row of the table."""
         pair = ctx.panel.state.facts["pairs"][int(ctx.params["row"])]
-        self._filter(ctx, {"given": pair["given"], "looks_like": pair["looks_like"]})
+        self._filter(ctx, {n: value for n, value in pair.items() if n != "count"})
 
     @guarded
     def on_reason(self, ctx: Any) -> None:
@@ -187,7 +187,7 @@ class ReviewPanel(foo.Panel):
         samples = filtered(showable(ctx, key), key, chosen)
         ctx.panel.state.filter = chosen
         # a row counts the unchecked samples; bars and reasons count all
-        unreviewed = "given" in (chosen or {})
+        unreviewed = "looks_like" in (chosen or {})
         ctx.ops.set_view(suspicious_view(samples, key, unreviewed=unreviewed))
         ctx.ops.set_active_fields(shown_fields(ctx, key))
 

@@ -213,10 +213,13 @@ def _add_pairs(out: types.Object, panel: Any, pairs: list[dict[str, Any]]) -> No
     # as wide as the panel: without this it is wider, and the panel with it
     narrow = {"table": {"sx": {"minWidth": 0}}}
     table = types.TableView(on_click_row=panel.on_pair, componentsProps=narrow)
-    table.add_column("given", label="Labelled as")
-    table.add_column("looks_like", label="Looks like")
+    what, looks_like = "Tags to change", "Change"
+    if "given" in pairs[0]:
+        table.add_column("given", label="Labelled as")
+        what, looks_like = "Confused classes", "Looks like"
+    table.add_column("looks_like", label=looks_like)
     table.add_column("count", label="Unchecked")
-    label = "Confused classes (click a row to see its samples)"
+    label = f"{what} (click a row to see its samples)"
     out.list("pairs", types.Object(), default=pairs, label=label, view=table)
 
 

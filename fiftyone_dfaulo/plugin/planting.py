@@ -56,9 +56,11 @@ def read_injection(ctx: Any, **more: Any) -> Injection:
 def add_kind(inputs: types.Object, ctx: Any) -> None:
     """Asks for kind and rate, and where the kind needs it for confusable classes."""
     request = read_injection(ctx)
-    if answers.place(ctx).list_path:  # else the label field's own check has looked
+    place = answers.place(ctx)
+    if place.list_path or place.tags_path:  # else the field's own check has looked
         problem = said(check_label_field, ctx.target_view(), request.label_field)
-        add_problem(inputs, "Faults are planted in labels of whole images", problem)
+        label = "Faults are planted in labels of whole images, one each"
+        add_problem(inputs, label, problem)
         return
     choices = types.Dropdown()
     for name, (label, description) in KINDS.items():

@@ -15,6 +15,7 @@ from fiftyone_dfaulo.adapter.learning import describe_state
 from fiftyone_dfaulo.adapter.review_state import ReviewState, read_state
 from fiftyone_dfaulo.adapter.reviewing import load_results, open_review
 from fiftyone_dfaulo.adapter.runs import DFauLoResults, load_config
+from fiftyone_dfaulo.adapter.tag_results import TagResults
 from fiftyone_dfaulo.adapter.views import item_value, narrow
 
 BINS = 20
@@ -63,8 +64,14 @@ def count_scores(state: ReviewState) -> dict[str, list[int]]:
 
 
 def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, Any]]:
-    """The commonest disagreements among unchecked samples, commonest first."""
-    looks_like = np.array(results.classes, object)[results.suggestions]
+    """The commonest disagreements among unchecked samples, commonest first.
+
+    Each is ``given``, ``looks_like`` and ``count``; where samples have several tags,
+    ``looks_like`` says which to remove and to add, and there is no ``given``.
+    """
+    looks_like = results.suggestion_texts()
+    if isinstance(results, TagResults):
+        return _count_changes(looks_like, state)
     labelled = np.asarray(state.labels != None, bool)  # noqa: E711  element by element
     differ = labelled & np.asarray(state.labels != looks_like, bool)
     some = np.flatnonzero(state.present & (state.verdicts < 0) & differ)
@@ -74,6 +81,13 @@ def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, An
         {"given": given, "looks_like": looks, "count": count}
         for (given, looks), count in first
     ]
+
+
+def _count_changes(suggestions: np.ndarray, state: ReviewState) -> list[dict[str, Any]]:
+    some = suggestions[state.present & (state.verdicts < 0)]
+    found = Counter(text for text in some if text is not None)
+    first = sorted(found.items(), key=lambda one: (-one[1], one[0]))[:_PAIRS]
+    return [{"looks_like": text, "count": count} for text, count in first]
 
 
 def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
@@ -126,17 +140,17 @@ def filtered(samples: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any
     Args:
         samples: the dataset, or of a run on frames a view of these.
         brain_key: the key of the run.
-        chosen: None; or ``given`` and ``looks_like``; or ``reason``; or ``low`` and
-            ``high``, bounds of the suspiciousness.
+        chosen: None; or ``looks_like``, and ``given`` unless samples have several
+            tags; or ``reason``; or ``low`` and ``high``, bounds of the suspiciousness.
     """
     config = load_config(samples, brain_key)
     expression = None
     if chosen and "reason" in chosen:
         expression = item_value(config, "reasons").contains([chosen["reason"]])
-    elif chosen and "given" in chosen:
-        given = item_value(config, "label") == chosen["given"]
-        looks_like = item_value(config, "suggestion") == chosen["looks_like"]
-        expression = given & looks_like
+    elif chosen and "looks_like" in chosen:
+        expression = item_value(config, "suggestion") == chosen["looks_like"]
+        if "given" in chosen:
+            expression &= item_value(config, "label") == chosen["given"]
     elif chosen:
         score = item_value(config, "suspiciousness")
         expression = (score >= chosen["low"]) & (score < chosen["high"])
@@ -149,4 +163,6 @@ def describe(chosen: dict[str, Any]) -> str:
         return str(chosen["reason"])
     if "given" in chosen:
         return f"labelled {chosen['given']}, looks like {chosen['looks_like']}"
+    if "looks_like" in chosen:
+        return f"tags to change: {chosen['looks_like']}"
     return f"suspiciousness {chosen['low']:.2f} to {min(chosen['high'], 1):.2f}"

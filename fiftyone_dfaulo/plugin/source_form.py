@@ -12,6 +12,7 @@ import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter import compute, embeddings, models
 from fiftyone_dfaulo.adapter.predictions import check_predictions
+from fiftyone_dfaulo.adapter.tag_scoring import NOT_OF_TAGS, check_tag_settings
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin import answers
 from fiftyone_dfaulo.plugin.answers import (
@@ -84,6 +85,10 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
     )
     if answers.method(ctx) == "paper" and chosen != NETWORK:
         mark(prop, said(lambda: compute.check(**answers.read_request(ctx)._asdict())))
+    place = answers.place(ctx)
+    if place.tags_path:
+        request = answers.read_request
+        mark(prop, said(lambda: check_tag_settings(place, request(ctx).settings)))
     parts = {
         EMBEDDINGS: _add_embeddings,
         PREDICTIONS: _add_predictions,
@@ -121,10 +126,12 @@ def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
     )
     field = answers.label_field(ctx)
     mark(prop, said(check_predictions, samples, asked or "", field))
-    _add_out_of_sample(inputs)
+    _add_out_of_sample(inputs, ctx)
 
 
-def _add_out_of_sample(inputs: types.Object) -> None:
+def _add_out_of_sample(inputs: types.Object, ctx: Any) -> None:
+    if answers.place(ctx).tags_path:
+        return
     inputs.bool(
         "out_of_sample",
         default=False,
@@ -167,7 +174,7 @@ def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     mark(prop, _model_problem(ctx))
-    _add_out_of_sample(inputs)
+    _add_out_of_sample(inputs, ctx)
 
 
 def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
@@ -185,7 +192,7 @@ def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
         description="For weights: package.module:function that builds the network. It "
         "is imported and called, as is",
     )
-    _add_out_of_sample(inputs)
+    _add_out_of_sample(inputs, ctx)
 
 
 def model_problems(ctx: Any) -> dict[str, str]:
@@ -202,6 +209,8 @@ def add_model_settings(
 ) -> None:
     """Asks for what few need to say of a model."""
     asked = answers.model_settings(ctx)
+    if answers.place(ctx).tags_path:
+        asked = {n: value for n, value in asked.items() if n not in NOT_OF_TAGS}
     if "depth" in asked:
         choices = types.Dropdown()
         choices.add_choice("head", label="head: the network stays as it is (default)")

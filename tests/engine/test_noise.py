@@ -74,3 +74,15 @@ def test_a_sample_that_resembles_the_leaking_class_is_more_suspicious():
     seen_as_0_or_2 = np.array([[0.4, 0.6, 0.0], [0.0, 0.6, 0.4]]) + 1e-6
     odds = noise.log_odds_of_mistake(seen_as_0_or_2, np.array([1, 1]), matrix)
     assert odds[0] > odds[1] + 1
+
+
+def test_mistakes_may_be_held_for_equally_many_in_each_direction() -> None:
+    truth = np.array([0] * 15 + [1] * 5)
+    labels = truth.copy()
+    labels[-1] = 0  # one of the five that are in truth of class 1
+    probabilities = np.where(np.eye(2)[truth] > 0, 1.0, 1e-15)
+    matrix = noise.transition_matrix(probabilities, labels, prior=0.05, even=True)
+    # counted: 15, 0; 1, 4. One mistake in 20, so half a one in each direction:
+    # 14.5, 0.5; 0.5, 4.5
+    expected = [[29.5 / 30, 0.5 / 30], [1.5 / 10, 8.5 / 10]]
+    np.testing.assert_allclose(matrix, expected, atol=1e-9)

@@ -76,7 +76,8 @@ def test_dataset_without_a_classification_field_is_told_what_to_do(
     said = problems(dataset)["problem"]
     assert said.startswith("there is no label_field='ground_truth'")
     assert said.endswith(
-        "Load labels into a Classification, Detections or Polylines field first"
+        "Load labels into a Classification, Classifications, Detections or Polylines "
+        "field first"
     )
 
 
