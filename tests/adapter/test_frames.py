@@ -586,3 +586,34 @@ class TestOtherViews:
 
 def _by_id(document: dict[str, Any]) -> Any:
     return document["_id"]
+
+
+class TestTags:
+    def test_tags_of_frames_are_scored_corrected_and_reverted(
+        self, videos: Any
+    ) -> None:
+        for video in videos:
+            for frame in video.frames.values():
+                tag = fo.Classification(label=frame.label.label)
+                frame["tags_"] = fo.Classifications(classifications=[tag])
+            video.save()
+        frames = videos.to_frames(sample_frames=True)
+        before = contents(videos)
+        dfaulo.compute_suspiciousness(frames, "tags_", embeddings="emb", progress=False)
+        top = dfaulo.suspicious_view(frames, limit=3)
+        assert set(top.values("id")) == fault_ids(videos)
+        assert set(shown(frames, "dfaulo_suspiciousness")) == set(
+            stored(videos, "dfaulo_suspiciousness")
+        )
+        scored = stored(videos, "tags_.classifications.dfaulo_suspiciousness")
+        assert all(0 <= one <= 1 for some in scored.values() for one in some)
+
+        dfaulo.apply_suggestions(frames, ids=top)
+        tags = stored(videos, "tags_.classifications.label")
+        given = stored(videos, "label.label")
+        for one in fault_ids(videos):
+            assert given[one] not in tags[one]
+            assert shown(frames, "tags_.classifications.label")[one] == tags[one]
+        dfaulo.revert_suggestions(frames)
+        frames.delete_brain_run("dfaulo")
+        assert contents(videos) == before
