@@ -45,17 +45,14 @@ HIGH_LOSS = 0.10  # share of the samples left out for a high loss
 HIGH_MUTANT_LOSS = 0.05  # share left out for a high loss under the first mutant
 HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
 
-SHARPNESS = 1.5
-"""The heads are regularised, hence less sure than they are right: the vote's
-log-probabilities are multiplied by this for the order of the samples."""
+SHARPNESS = 1.65
+"""The heads are regularised, hence less sure than they are right: where their
+log-probabilities are to count, they are multiplied by this. The order is better without
+it: where no class is likely, the label is the more suspicious."""
 
-COUNTING_SHARPNESS = 1.65
-"""Likewise, for the vote of the mutants alone, which counts the faults: it is surer
-that they are faults, but less good at their order."""
-
-PRIOR, COUNTING_PRIOR = 0.05, 0.02
-"""How much evidence it takes that one class is mistaken for another, for the order and
-for the number: see :func:`fiftyone_dfaulo.engine.noise.transition_matrix`."""
+PRIOR = 0.02
+"""How much evidence it takes that one class is mistaken for another: see
+:func:`fiftyone_dfaulo.engine.noise.transition_matrix`."""
 
 FOREIGN = 0.5  # a probability from which on no model should learn from a sample
 
@@ -257,10 +254,8 @@ def wrong_label(
             about which class is mistaken for which.
         even: as of :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
-    how = (labels, trusted, even)
-    counted = expit(_log_odds(COUNTING_SHARPNESS * counting, *how, COUNTING_PRIOR))
-    counted = counted[trusted]
-    order = _log_odds(SHARPNESS * vote, *how, PRIOR, float(counted.mean()))
+    counted = expit(_log_odds(SHARPNESS * counting, labels, trusted, even))[trusted]
+    order = _log_odds(vote, labels, trusted, even, float(counted.mean()))
     shift = _shift_to_sum(order[trusted], counted.sum())
     return expit(order + shift)
 
@@ -270,7 +265,6 @@ def _log_odds(
     labels: np.ndarray,
     trusted: np.ndarray,
     even: bool,
-    prior: float,
     mistakes: float | None = None,
 ) -> np.ndarray:
     """Log-odds (N,) of a wrong label, the noise learned from the trusted samples.
@@ -278,7 +272,7 @@ def _log_odds(
     Args:
         logits: log-probabilities (N, K), but for a constant of each row.
         labels, trusted: as of :func:`wrong_label`.
-        prior, mistakes, even: as of
+        mistakes, even: as of
             :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
     least = np.finfo(np.float32).tiny
@@ -286,7 +280,7 @@ def _log_odds(
     matrix = noise.transition_matrix(
         probabilities[trusted],
         labels[trusted],
-        prior=prior,
+        prior=PRIOR,
         mistakes=mistakes,
         even=even,
     )

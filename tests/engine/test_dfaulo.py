@@ -67,7 +67,7 @@ def oracle(embeddings, labels, seed):
     second = heads(worst(losses(first), int(n * 0.10)))
     third = heads(worst(losses(second), int(n * 0.05)))
 
-    def odds(tables, power, weight, known=None):
+    def odds(tables, power, known=None):
         """By expectation-maximisation, sample by sample and class by class."""
         vote = np.exp(sum(tables) / len(tables))
         seen = [[v**power / sum(row**power) for v in row] for row in vote]
@@ -82,7 +82,7 @@ def oracle(embeddings, labels, seed):
             if known is None:
                 found = 1 - sum(counts[c][c] for c in range(k)) / n
                 mistakes = min(max(found, 0.001), 0.6)
-            counts += weight / mistakes * n / k * uniform(mistakes)
+            counts += 0.02 / mistakes * n / k * uniform(mistakes)
             matrix = [
                 [counts[c][g] / sum(counts[c]) for g in range(k)] for c in range(k)
             ]
@@ -101,9 +101,9 @@ def oracle(embeddings, labels, seed):
             ]
         )
 
-    counting = odds([second, third], 1.65, 0.02)
+    counting = odds([second, third], 1.65)
     total = (counting / (1 + counting)).sum()
-    order = odds([first, third], 1.5, 0.05, known=total / n)
+    order = odds([first, third], 1.0, known=total / n)
     low, high = -60.0, 60.0
     for _ in range(200):
         middle = (low + high) / 2
