@@ -168,7 +168,7 @@ def check_fault_field(storage: Storage, fault_field: Any) -> None:
 
 
 def _check_tags(review: Review, fault_field: str) -> None:
-    kind = _kind(review.dataset.get_field(fault_field))
+    kind = _kind(review.storage.get_field(fault_field))
     if review.place.tags_path and kind is not fo.BooleanField:
         raise InputError(
             f"fault_field={fault_field!r} holds one label a sample, and brain run "
