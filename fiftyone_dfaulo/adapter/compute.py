@@ -230,6 +230,7 @@ def check(
     check_label_field(samples, label_field, objects=True)
     dataset, place = samples._root_dataset, find_place(samples, label_field)
     dataset.reload()  # runs may have been made by another process
+    _check_writable(dataset, place)
     check_key(dataset, brain_key, place=place, overwrite=overwrite)
     check_tag_settings(place, settings)
     if embeddings is not None:
@@ -249,6 +250,16 @@ def check(
         from fiftyone_dfaulo.engine.device import pick_device
 
         pick_device(settings.device)
+
+
+def _check_writable(dataset: Any, place: Place) -> None:
+    at = place.list_path or place.tags_path
+    if at and place.storage(dataset).is_read_only(at):
+        raise InputError(
+            f"label_field={place.label_field!r} is read-only, and what is found is "
+            "written to its labels, one by one; set its read_only to False and save it "
+            "first"
+        )
 
 
 def _check_whole(place: Place, predictions: str) -> None:

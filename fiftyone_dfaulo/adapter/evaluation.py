@@ -9,6 +9,7 @@ import fiftyone as fo
 import numpy as np
 
 from fiftyone_dfaulo.adapter.fault_records import find_record
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
     check_of_samples,
@@ -17,7 +18,6 @@ from fiftyone_dfaulo.adapter.reviewing import (
     open_review,
     scope,
 )
-from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.engine.metrics import AT_FAULTS, curves, evaluate, order
 from fiftyone_dfaulo.errors import InputError
 
@@ -116,8 +116,7 @@ def evaluate_ranking(
     """
     review = open_review(samples, brain_key, "suspiciousness")
     check_of_samples(review)
-    check_fault_field(review.storage, fault_field)
-    _check_tags(review, fault_field)
+    check_fault_field(review.dataset, review.place, fault_field)
     score = review.fields.suspiciousness
     truth = _read_truth(review, samples, fault_field)
     ranked = [one for one in truth if one.score is not None]
@@ -138,41 +137,45 @@ def evaluate_ranking(
     return Evaluation(figures, curves(faults[order(scores)]))
 
 
-def list_fault_fields(storage: Storage) -> list[str]:
-    """The fields that may say what is a fault; that of planted faults comes first."""
-    record = None if storage.frames else find_record(storage.dataset)
+def list_fault_fields(dataset: Any, place: Place) -> list[str]:
+    """The fields that may say what is a fault; that of planted faults comes first.
+
+    Args:
+        dataset: the dataset.
+        place: where the items that a run has scored lie; of tags, a field of labels
+            cannot say it.
+    """
+    record = None if place.frames else find_record(dataset)
     first = [] if record is None else [record.fields.fault]
+    kinds = (fo.BooleanField,) if place.tags_path else _KINDS
     names = [
         name
-        for name, field in storage.schema().items()
-        if _kind(field) in _KINDS and name != "filepath"
+        for name, field in place.storage(dataset).schema().items()
+        if _kind(field) in kinds and name != "filepath"
     ]
     return list(dict.fromkeys([n for n in first if n in names] + names))
 
 
-def check_fault_field(storage: Storage, fault_field: Any) -> None:
+def check_fault_field(dataset: Any, place: Place, fault_field: Any) -> None:
     """Makes sure that a field exists and is of a type that can hold the truth.
 
     Raises:
         InputError: if it does not.
     """
+    storage = place.storage(dataset)
     known = isinstance(fault_field, str) and storage.has_field(fault_field)
     field = storage.get_field(fault_field) if known else None
-    if field is not None and _kind(field) in _KINDS and "." not in fault_field:
-        return
-    what = f"is a {_kind(field).__name__}" if field is not None else "does not exist"
-    raise InputError(
-        f"fault_field={fault_field!r} {what}; expected a boolean field, or one of true "
-        f"labels. Such fields here: {', '.join(list_fault_fields(storage)) or 'none'}"
-    )
-
-
-def _check_tags(review: Review, fault_field: str) -> None:
-    kind = _kind(review.dataset.get_field(fault_field))
-    if review.place.tags_path and kind is not fo.BooleanField:
+    if field is None or _kind(field) not in _KINDS or "." in fault_field:
+        what = f"is a {_kind(field).__name__}" if known else "does not exist"
         raise InputError(
-            f"fault_field={fault_field!r} holds one label a sample, and brain run "
-            f"{review.key!r} has scored several tags each; pass a boolean field that "
+            f"fault_field={fault_field!r} {what}; expected a boolean field, or one of "
+            "true labels. Such fields here: "
+            f"{', '.join(list_fault_fields(dataset, place)) or 'none'}"
+        )
+    if place.tags_path and _kind(field) is not fo.BooleanField:
+        raise InputError(
+            f"fault_field={fault_field!r} holds one label a sample, and "
+            f"{place.label_field!r} holds several tags each; pass a boolean field that "
             "says whether any tag is wrong or missing"
         )
 

@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from fiftyone_dfaulo.adapter.reviewing import check_of_samples, open_review
+from fiftyone_dfaulo.adapter.reviewing import Review, check_of_samples, open_review
+from fiftyone_dfaulo.adapter.runs import check_run_field
 from fiftyone_dfaulo.adapter.tags import tag_text
 from fiftyone_dfaulo.adapter.views import suspicious_view
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -40,15 +41,17 @@ def save_gallery(
 
     Raises:
         InputError: if ``top`` is out of range, the name ends otherwise, its folder does
-            not exist, or the run has scored objects.
-        RunError: if there is no such run, a field of it was deleted, or none of the
-            samples has a score.
+            not exist, the view leaves out a field that is needed, or the run has scored
+            objects.
+        RunError: if there is no such run, a field of it or its label field was deleted,
+            or none of the samples has a score.
     """
     target = _check_path(path)
     _check_top(top)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
     check_of_samples(review)
     names = review.fields
+    _check_labels(samples, review)
     label = review.place.label_path
     paths = ("filepath", label, f"{names.suggestion}.label", names[0])
     view = suspicious_view(samples, brain_key, limit=top)
@@ -70,6 +73,16 @@ def save_gallery(
     )
     _save(draw_sheet(title, tiles), target)
     return target
+
+
+def _check_labels(samples: Any, review: Review) -> None:
+    name = review.config.label_field
+    if not review.storage.has_field(name):
+        raise RunError(
+            f"the label field {name!r} of brain run {review.key!r} was deleted or "
+            "renamed; run compute_suspiciousness again"
+        )
+    check_run_field(samples, review.key, review.place, name)
 
 
 def _text(label: Any) -> str:

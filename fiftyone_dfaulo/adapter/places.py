@@ -72,9 +72,9 @@ class Place:
 
     @property
     def tags(self) -> str:
-        """Name of the items' tags; those of a frame's label, as frames have none."""
+        """Name of the items' tags; those of a frame's labels, as frames have none."""
         whole_frame = self.frames and self.list_path is None
-        return f"{self.label_field}.tags" if whole_frame else "tags"
+        return f"{self.tags_path or self.label_field}.tags" if whole_frame else "tags"
 
     def path(self, name: str) -> str:
         """Where FiftyOne finds a value of the items in a dataset."""

@@ -27,13 +27,21 @@ class ListsOfTags(Relabelling):
         super().__init__(review)
         results = load_results(review)
         assert isinstance(results, TagResults)
-        self.changes = dict(zip(results.ids, results.changes()))
+        self.results = results
+        self.rows = {one: row for row, one in enumerate(results.ids)}
+
+    def _change(self, one: Any) -> Change:
+        """What is suggested for a sample: nothing for one that was not scored."""
+        row = self.rows.get(str(one))  # None for a copied sample
+        if row is None:
+            return Change()
+        return self.results.changes(slice(row, row + 1))[0]
 
     def _split(
         self, one: Any, tags: Sequence[Item]
     ) -> tuple[list[Item], list[dict[str, Any]]]:
         """Of these tags, those that stay; and the new ones."""
-        change = self.changes.get(str(one), Change())  # none for a copied sample
+        change = self._change(one)
         there = {tag.get("label") for tag in tags}
         stay = [tag for tag in tags if tag.get("label") not in change.remove]
         new = [

@@ -55,10 +55,11 @@ class TagResults(DFauLoResults):
 
         given = self.given[rows]
         wrong = changes(given, self.signals[rows])
-        return [
-            Change(self._named(gone), self._named(come))
-            for gone, come in zip(wrong & given, wrong & ~given)
-        ]
+        found = [Change()] * len(wrong)
+        for n in np.flatnonzero(wrong.any(1)):  # of most samples, none is
+            gone, come = wrong[n] & given[n], wrong[n] & ~given[n]
+            found[n] = Change(self._named(gone), self._named(come))
+        return found
 
     def missing(self, row: int) -> dict[str, float]:
         """The classes that look missing on a sample, and how likely they are."""

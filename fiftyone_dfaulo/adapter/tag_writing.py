@@ -14,7 +14,7 @@ import numpy as np
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.places import Item, Place
-from fiftyone_dfaulo.adapter.schema import add_field
+from fiftyone_dfaulo.adapter.schema import add_field, label_maker
 from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.adapter.tag_results import TagResults
 from fiftyone_dfaulo.adapter.tags import tag_paths
@@ -47,6 +47,7 @@ def _updates(
     """One a sample. Tags that were taken away meanwhile are passed over."""
     config = results.config
     at, names = config.tags_path, config.run_fields
+    make, empty = label_maker(), fo.Classifications().to_dict()
     now = {"last_modified_at": datetime.now(timezone.utc)}
     for row in range(*rows.indices(len(results.ids))):
         given = np.flatnonzero(results.given[row]).tolist()
@@ -58,13 +59,15 @@ def _updates(
             }
             for k in given
         ]
+        found = [make(*one) for one in results.missing(row).items()]
+        missing = {**empty, "classifications": found} if found else None
         yield UpdateOne(
             {"_id": items[results.ids[row]]["_id"], at: {"$type": "array"}},
             [
                 {
                     "$set": {
                         at: _merged(at, classes, values),
-                        config.missing_field: {"$literal": _missing(results, row)},
+                        config.missing_field: {"$literal": missing},
                         **now,
                     }
                 }
@@ -80,13 +83,3 @@ def _merged(at: str, classes: list[str], values: list[dict[str, Any]]) -> Any:
     told = {"$cond": [{"$gte": ["$$place", 0]}, told, "$$tag"]}
     each = {"$let": {"vars": {"place": place}, "in": told}}
     return {"$map": {"input": f"${at}", "as": "tag", "in": each}}
-
-
-def _missing(results: TagResults, row: int) -> dict[str, Any] | None:
-    """The tags that look missing, as FiftyOne stores them; None if none does."""
-    found = results.missing(row)
-    if not found:
-        return None
-    tags = [fo.Classification(label=name, confidence=x) for name, x in found.items()]
-    stored: dict[str, Any] = fo.Classifications(classifications=tags).to_dict()
-    return stored

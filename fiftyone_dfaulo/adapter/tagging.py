@@ -36,7 +36,8 @@ def tag_suspicious(
     Exactly one of ``top``, ``fraction``, ``min_suspiciousness`` and ``verdict`` picks
     them. By rank or score, samples marked correct are passed over. Where a run has
     scored objects, it is objects that are picked, and their labels that get the tag; of
-    frames, it is their labels too.
+    frames, it is their labels too, all of them where a frame has several, and frames
+    without any are not picked.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are tagged.
@@ -128,9 +129,10 @@ def _pick(
     verdict: str | None,
 ) -> Sequence[Item]:
     score, said = review.fields.suspiciousness, review.fields.verdict
-    query = {score: {"$ne": None}}
+    query: dict[str, Any] = {score: {"$ne": None}}
     if review.place.tags != "tags":  # they are a label's, so there has to be one
-        query[f"{review.config.label_field}.label"] = {"$ne": None}
+        several = bool(review.place.tags_path)
+        query[review.place.label_path] = {"$exists": True} if several else {"$ne": None}
     found = list(find(review, scope(review, samples), query, score, said))
     if verdict is not None:
         return [d for d in found if d.get(said) == verdict]
@@ -144,11 +146,23 @@ def _pick(
 
 
 def _tag(review: Review, items: Sequence[Item], tag: str) -> None:
-    name = review.place.tags
-    tags = {"$ifNull": [review.place.ref(name), []]}
-    values = {name: {"$concatArrays": [tags, [{"$literal": tag}]]}}
-    untagged = {name: {"$ne": tag}}
+    place, name = review.place, review.place.tags
+    values = {name: _with(tag, place.ref(name))}
+    untagged: dict[str, Any] = {name: {"$ne": tag}}
+    if place.tags_path and name != "tags":  # each label of a frame has tags
+        labels = {"input": place.ref(place.tags_path), "as": "one"}
+        told = {"$mergeObjects": ["$$one", {"tags": _with(tag, "$$one.tags")}]}
+        values = {place.tags_path: {"$map": {**labels, "in": told}}}
+        untagged = {place.tags_path: {"$elemMatch": {"tags": {"$ne": tag}}}}
     for part in batches(items):
-        updates = [review.place.change(item, untagged, values) for item in part]
+        updates = [place.change(item, untagged, values) for item in part]
         review.collection.bulk_write(updates, ordered=False)
     refresh_samples(review, items)
+
+
+def _with(tag: str, tags: str) -> dict[str, Any]:
+    """The expression of these tags and another one, if it is not among them."""
+    there = {"$ifNull": [tags, []]}
+    new = {"$literal": tag}
+    added = {"$concatArrays": [there, [new]]}
+    return {"$cond": [{"$in": [new, there]}, there, added]}

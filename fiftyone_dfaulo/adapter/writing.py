@@ -22,9 +22,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import fiftyone as fo
 import numpy as np
-from bson import ObjectId
 
 from fiftyone_dfaulo.adapter.frames import show
 from fiftyone_dfaulo.adapter.keys import (
@@ -38,7 +36,7 @@ from fiftyone_dfaulo.adapter.runs import (
     DFauLoResults,
     field_names,
 )
-from fiftyone_dfaulo.adapter.schema import add_field, add_maximum
+from fiftyone_dfaulo.adapter.schema import add_field, add_maximum, label_maker
 from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.adapter.tag_results import TagResults
 from fiftyone_dfaulo.adapter.tag_writing import add_tag_fields, write_tags
@@ -190,13 +188,11 @@ def _write_batch(
 
 def _suggestions(results: DFauLoResults, place: Place, rows: slice) -> Iterator[Any]:
     """Suggestions as FiftyOne stores them."""
-    form = fo.Classification(label="", confidence=0.0).to_dict()
+    make = label_maker()
     pairs = zip(results.suggestion_texts(rows), results.confidence[rows].tolist())
     for label, confidence in pairs:
-        if place.list_path or label is None:
-            yield label
-            continue
-        yield {**form, "_id": ObjectId(), "label": label, "confidence": confidence}
+        whole = place.list_path is None and label is not None
+        yield make(label, confidence) if whole else label
 
 
 def _existing(storage: Storage, place: Place, ids: Sequence[str]) -> dict[str, Item]:

@@ -17,8 +17,8 @@ from fiftyone_dfaulo.adapter.evaluation import (
 )
 from fiftyone_dfaulo.adapter.fault_records import Record, find_record
 from fiftyone_dfaulo.adapter.injection import Injection
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.runs import load_config
-from fiftyone_dfaulo.adapter.storage import Storage
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.current_run import current_run
@@ -211,8 +211,8 @@ class EvaluateRanking(ReviewOperator):
 
     def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
         """Asks for the field with the truth."""
-        storage = _storage(ctx, key)
-        fields = list_fault_fields(storage)
+        place = load_config(ctx.dataset, key).place
+        fields = list_fault_fields(ctx.dataset, place)
         choices = types.Dropdown()
         for name in fields:
             choices.add_choice(name, label=name)
@@ -225,7 +225,8 @@ class EvaluateRanking(ReviewOperator):
             description="A boolean field, true for a fault; or a field of true labels",
             view=choices,
         )
-        mark(prop, said(check_fault_field, storage, _fault_field(ctx, key)))
+        asked = _fault_field(ctx, place)
+        mark(prop, said(check_fault_field, ctx.dataset, place, asked))
 
     def execute(self, ctx: Any) -> Generator[Any, None, None]:
         """Evaluates, and shows a plot and a table."""
@@ -233,7 +234,7 @@ class EvaluateRanking(ReviewOperator):
             key = current_run(ctx)
             if key is None:
                 raise InputError(NO_RUN)
-            field = _fault_field(ctx, key)
+            field = _fault_field(ctx, load_config(ctx.dataset, key).place)
             found = evaluate_ranking(ctx.dataset, key, fault_field=field)
         except DFauLoError as error:
             yield ctx.ops.notify(str(error), variant="error")
@@ -243,11 +244,6 @@ class EvaluateRanking(ReviewOperator):
         yield ctx.ops.show_output(show_evaluation(facts).to_json(), {})
 
 
-def _storage(ctx: Any, key: str) -> Storage:
-    """The samples, or frames, that a run has scored."""
-    return load_config(ctx.dataset, key).place.storage(ctx.dataset)
-
-
-def _fault_field(ctx: Any, key: str) -> Any:
-    fields = list_fault_fields(_storage(ctx, key))
+def _fault_field(ctx: Any, place: Place) -> Any:
+    fields = list_fault_fields(ctx.dataset, place)
     return ctx.params.get("fault_field") or next(iter(fields), "")

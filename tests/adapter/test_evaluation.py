@@ -20,7 +20,7 @@ from fiftyone_dfaulo import (
     inject_faults,
 )
 from fiftyone_dfaulo.adapter.evaluation import list_fault_fields
-from fiftyone_dfaulo.adapter.storage import Storage
+from fiftyone_dfaulo.adapter.places import Place
 from fiftyone_dfaulo.adapter.writing import write_run
 
 LABELS: list[str | None] = ["a", "b", "a", "b", "a", "b", "a", "b", "a", None]
@@ -91,7 +91,7 @@ def test_planted_faults_are_found_and_the_plot_shows_it(shared_clusters: Any) ->
         compute_suspiciousness(copy, embeddings="emb", progress=False)
         found = evaluate_ranking(copy, fault_field="injected_fault")
         assert found == evaluate_ranking(copy, fault_field="injected_true_label")
-        assert list_fault_fields(Storage(copy))[0] == "injected_fault"
+        assert list_fault_fields(copy, Place("ground_truth"))[0] == "injected_fault"
     finally:
         copy.delete()
     assert found["faults"] == 6

@@ -589,15 +589,48 @@ def _by_id(document: dict[str, Any]) -> Any:
 
 
 class TestTags:
-    def test_tags_of_frames_are_scored_corrected_and_reverted(
-        self, videos: Any
-    ) -> None:
+    @pytest.fixture
+    def frames(self, videos: Any) -> Any:
+        """The frames, their label the only tag of each in ``tags_``."""
         for video in videos:
             for frame in video.frames.values():
                 tag = fo.Classification(label=frame.label.label)
                 frame["tags_"] = fo.Classifications(classifications=[tag])
             video.save()
-        frames = videos.to_frames(sample_frames=True)
+        return videos.to_frames(sample_frames=True)
+
+    def test_frames_are_compared_with_a_boolean_field(
+        self, videos: Any, frames: Any
+    ) -> None:
+        dfaulo.compute_suspiciousness(frames, "tags_", embeddings="emb", progress=False)
+        faults = fault_ids(videos)
+        frames.set_values("fault", [one in faults for one in frames.values("id")])
+        frames.save(["fault"])
+        assert dfaulo.evaluate_ranking(frames, fault_field="fault")["AP"] == 1
+
+    def test_labels_of_frames_get_a_tag_each_once(
+        self, videos: Any, frames: Any
+    ) -> None:
+        path = "tags_.classifications"
+        dfaulo.compute_suspiciousness(frames, "tags_", embeddings="emb", progress=False)
+        ids = dfaulo.suspicious_view(frames).values("id")
+        empty, two = frames[ids[0]], frames[ids[1]]
+        empty.tags_.classifications = []
+        known = fo.Classification(label="x", tags=["relabel", "mine"])
+        two.tags_.classifications.append(known)
+        empty.save()
+        two.save()
+        assert dfaulo.tag_suspicious(frames, top=2, save_view="relabel") == 2
+        tags = stored(videos, f"{path}.tags")
+        assert {one for one, some in tags.items() if some and any(some)} == {*ids[1:3]}
+        assert tags[ids[1]] == [["relabel"], ["relabel", "mine"]]
+        saved = videos.load_saved_view("relabel")
+        assert saved.count(f"frames.{path}") == 3
+        assert shown(frames, f"{path}.tags")[ids[1]] == tags[ids[1]]
+
+    def test_tags_of_frames_are_scored_corrected_and_reverted(
+        self, videos: Any, frames: Any
+    ) -> None:
         before = contents(videos)
         dfaulo.compute_suspiciousness(frames, "tags_", embeddings="emb", progress=False)
         top = dfaulo.suspicious_view(frames, limit=3)

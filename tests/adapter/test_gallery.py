@@ -73,6 +73,16 @@ def test_an_image_that_has_gone_does_not_spoil_the_picture(
     assert save_gallery(scored, path=str(tmp_path / "g.PNG"), top=3).is_file()
 
 
+def test_labels_that_have_gone_are_named(scored: Any, tmp_path: Path) -> None:
+    path = tmp_path / "g.png"
+    with pytest.raises(InputError, match="'ground_truth' .* is left out of this view"):
+        save_gallery(scored.exclude_fields("ground_truth"), path=path)
+    scored.rename_sample_field("ground_truth", "other")
+    with pytest.raises(RunError, match="label field 'ground_truth' .* was deleted or"):
+        save_gallery(scored, path=path)
+    assert not path.exists()
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"path": "g.jpg"}, "does not end in .png"),
     ({"path": "no/such/folder/g.png"}, "folder no/such/folder does not exist"),

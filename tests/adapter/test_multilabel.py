@@ -254,6 +254,18 @@ class TestRefused:
         with pytest.raises(InputError, match="none of the 91 samples has a label"):
             compute_suspiciousness(plain, "gt", embeddings="emb", progress=False)
 
+    @pytest.mark.parametrize("path", ["gt", "gt.classifications"])
+    def test_a_field_that_cannot_be_written(
+        self, plain: Any, unchanged: Any, path: str
+    ) -> None:
+        field = plain.get_field(path)
+        field.read_only = True
+        field.save()
+        check = unchanged(plain)
+        with pytest.raises(InputError, match="label_field='gt' is read-only"):
+            compute_suspiciousness(plain, "gt", embeddings="emb", progress=False)
+        check()
+
     def test_planting_faults(self, plain: Any, unchanged: Any) -> None:
         check = unchanged(plain)
         for act in (inject_faults, estimate_quality):

@@ -16,6 +16,7 @@ from fiftyone_dfaulo import (
     suspicious_view,
 )
 from fiftyone_dfaulo.plugin.answers import of_run
+from fiftyone_dfaulo.plugin.fault_operators import EvaluateRanking
 from fiftyone_dfaulo.plugin.leaving_operators import ApplySuggestions
 from fiftyone_dfaulo.plugin.planting import add_kind
 from fiftyone_dfaulo.plugin.review_facts import describe, filtered, read_facts
@@ -146,6 +147,15 @@ def test_correcting_offers_the_suggestions_only(tagged: Any) -> None:
     tagged.reload()
     assert tagged[worst.id].dfaulo_original_label is not None
     assert tagged[worst.id].digits != worst.digits
+
+
+def test_evaluating_offers_boolean_fields_only(tagged: Any) -> None:
+    tagged.set_values("truth", ["3"] * COUNT)
+    shown = EvaluateRanking().resolve_input(context(tagged, brain_key="dfaulo"))
+    assert set(labels_of(shown.type.properties["fault_field"])) == {"fault"}
+    ctx = context(tagged, brain_key="dfaulo", fault_field="truth")
+    asked = EvaluateRanking().resolve_input(ctx).type.properties["fault_field"]
+    assert "pass a boolean field" in asked.error_message
 
 
 def test_running_again_asks_for_the_same(tagged: Any) -> None:
