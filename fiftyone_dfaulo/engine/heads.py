@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.subsets import rank_in_class
@@ -94,17 +97,28 @@ def out_of_sample(
     single = np.bincount(labels)[labels] == 1
     used = np.ones(len(labels), bool) if left_out is None else ~left_out
     result = np.empty((len(labels), int(labels.max()) + 1), np.float32)
-    for fold in range(FOLDS):
+
+    def fit(fold: int) -> None:
         held_out = folds == fold
         training = (used & ~held_out) | single
         if held_out.any():
             head = LogisticRegression(
                 C=INVERSE_REGULARIZATION / training.sum(), tol=1e-3, max_iter=200
             )
-            with warnings.catch_warnings():
-                # labels are classes, however many: they are never a regression target
-                warnings.filterwarnings("ignore", "The number of unique classes")
-                head.fit(features[training], labels[training])
+            head.fit(features[training], labels[training])
             result[held_out] = head.predict_proba(features[held_out])
-        report((fold + 1) / FOLDS)
+
+    # A fold a thread: the threads of one fold would wait for one another at each of
+    # many small products, for long where the machine does anything else.
+    with (
+        warnings.catch_warnings(),
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool,
+    ):
+        # labels are classes, however many: they are never a regression target
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        heads = [pool.submit(fit, fold) for fold in range(FOLDS)]
+        for done, head in enumerate(as_completed(heads), 1):
+            head.result()
+            report(done / FOLDS)
     return np.log(np.clip(result, LEAST_PROBABILITY, 1.0))

@@ -18,7 +18,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import dfaulo, reasons, signals
@@ -139,9 +138,7 @@ def score(
             original = signals.log_softmax(both)
         answers = given[:, tag].astype(np.int64)
         part = _part(report, position, len(judged))
-        # a head of two classes is so small that threads would mostly wait for another
-        with threadpool_limits(1, user_api="blas"):
-            heads = _fit_heads(features, answers, settings.seed, part)
+        heads = _fit_heads(features, answers, settings.seed, part)
         poll = dfaulo.Poll(heads, original, True, np.zeros(len(given)))
         scores = dfaulo.judge(answers, poll, even=True)
         tags[:, tag] = scores.suspiciousness

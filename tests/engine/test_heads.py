@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from fiftyone_dfaulo.engine.heads import (
     FOLDS,
@@ -132,3 +133,13 @@ def test_heads_report_up_to_the_end():
     out_of_sample(features, labels, folds, report=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
+
+
+def test_heads_are_the_same_to_the_bit_whatever_the_number_of_threads():
+    features, labels = blobs([700] * 4, dim=256)
+    folds = assign_folds(labels, np.random.default_rng(0))
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(out_of_sample(features, labels, folds))
+    np.testing.assert_array_equal(*found)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import dfaulo, multilabel, training
@@ -155,26 +152,3 @@ def test_a_network_learns_several_tags_at_once_and_finds_the_wrong_ones() -> Non
     scores = multilabel.score(embeddings, given, logits=logits, settings=SETTINGS)
     assert average_precision_score(wrong.ravel(), scores.tags.ravel()) > 0.9
     assert 30 <= scores.estimated_faults <= 90
-
-
-def test_heads_are_fitted_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    def threads() -> set[int]:
-        used = (one for one in threadpool_info() if one["user_api"] == "blas")
-        return {one["num_threads"] for one in used}
-
-    fit, seen = multilabel.out_of_sample, set()
-
-    def watched(*args: Any) -> np.ndarray:
-        seen.update(threads())
-        return fit(*args)
-
-    monkeypatch.setattr(multilabel, "out_of_sample", watched)
-    rng = np.random.default_rng(51)
-    with threadpool_limits(2, user_api="blas"):
-        if threads() == {1}:
-            pytest.skip("this machine has one core")
-        multilabel.score(
-            rng.normal(size=(40, 4)), rng.random((40, 2)) < 0.5, settings=SETTINGS
-        )
-        assert threads() == {2}
-    assert seen == {1}
