@@ -46,9 +46,10 @@ HIGH_MUTANT_LOSS = 0.05  # share left out for a high loss under the first mutant
 HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
 
 SHARPNESS = 1.65
-"""The heads are regularised, hence less sure than they are right: where their
-log-probabilities are to count, they are multiplied by this. The order is better without
-it: where no class is likely, the label is the more suspicious."""
+"""The heads are regularised, hence less sure than they are right: the log-probabilities
+of the mutants, which count, are multiplied by this. So are, for the order, the log-odds
+that come of the vote, rather than the vote: samples that look like no class come last
+otherwise."""
 
 PRIOR = 0.02
 """How much evidence it takes that one class is mistaken for another: see
@@ -255,7 +256,8 @@ def wrong_label(
         even: as of :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
     counted = expit(_log_odds(SHARPNESS * counting, labels, trusted, even))[trusted]
-    order = _log_odds(vote, labels, trusted, even, float(counted.mean()))
+    mistakes = float(counted.mean())
+    order = SHARPNESS * _log_odds(vote, labels, trusted, even, mistakes)
     shift = _shift_to_sum(order[trusted], counted.sum())
     return expit(order + shift)
 

@@ -103,7 +103,7 @@ def oracle(embeddings, labels, seed):
 
     counting = odds([second, third], 1.65)
     total = (counting / (1 + counting)).sum()
-    order = odds([first, third], 1.0, known=total / n)
+    order = odds([first, third], 1.0, known=total / n) ** 1.65
     low, high = -60.0, 60.0
     for _ in range(200):
         middle = (low + high) / 2
