@@ -18,7 +18,7 @@ import fiftyone as fo
 import fiftyone.core.utils as fou
 import numpy as np
 
-from fiftyone_dfaulo.adapter import compute, faults, injection
+from fiftyone_dfaulo.adapter import checking, compute, faults, injection
 from fiftyone_dfaulo.adapter.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.evaluation import Evaluation, evaluate_ranking
 from fiftyone_dfaulo.adapter.injection import Injection
@@ -99,7 +99,7 @@ def check(
     """
     injection.check(samples, request)
     check_seen(request, embeddings, settings)
-    compute.check(
+    checking.check(
         samples,
         request.label_field,
         brain_key=_KEY,

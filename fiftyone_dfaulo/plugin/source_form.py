@@ -10,7 +10,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
-from fiftyone_dfaulo.adapter import compute, embeddings, models
+from fiftyone_dfaulo.adapter import checking, embeddings, models
 from fiftyone_dfaulo.adapter.predictions import check_predictions
 from fiftyone_dfaulo.adapter.tag_scoring import NOT_OF_TAGS, check_tag_settings
 from fiftyone_dfaulo.config import Settings
@@ -84,7 +84,7 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
         "source", choices.values(), default=NETWORK, label="How to score", view=choices
     )
     if answers.method(ctx) == "paper" and chosen != NETWORK:
-        mark(prop, said(lambda: compute.check(**answers.read_request(ctx)._asdict())))
+        mark(prop, said(lambda: checking.check(**answers.read_request(ctx)._asdict())))
     place = answers.place(ctx)
     if place.tags_path:
         request = answers.read_request

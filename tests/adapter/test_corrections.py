@@ -10,7 +10,7 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
 from fiftyone_dfaulo.adapter import corrections
-from fiftyone_dfaulo.adapter.compute import check
+from fiftyone_dfaulo.adapter.checking import check
 from fiftyone_dfaulo.adapter.corrections import apply_suggestions, revert_suggestions
 from fiftyone_dfaulo.adapter.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.writing import write_run
