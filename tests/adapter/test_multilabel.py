@@ -65,7 +65,7 @@ def plain(make_dataset: Any) -> Any:
     rng = np.random.default_rng(51)
     vectors = rng.normal(size=(COUNT + 1, 12))
     vectors[:COUNT] += [
-        [5.0 * (tag in some) for tag in "aaaabbbbcccc"] for some in truth
+        [8.0 * (tag in some) for tag in "aaaabbbbcccc"] for some in truth
     ]
     dataset.set_values("emb", list(vectors))
     return dataset
