@@ -5,7 +5,8 @@ the class, the tags and the confidence are: its id, box, mask and other attribut
 as they are, and as they are edited. Either way the new label has the tag :data:`TAG`,
 and an id is computed from the item, the original label and the new class. So whether a
 label is still the one that was applied can be told from the dataset alone, and an edit
-by hand is never undone.
+by hand is never undone. Tags that were added since are no edit: they stay on the label
+that is brought back.
 """
 
 from __future__ import annotations
@@ -76,6 +77,12 @@ def _tagged(original: Item) -> list[str]:
     return [*(tag for tag in original.get("tags") or [] if tag != TAG), TAG]
 
 
+def _added(original: Item, label: Item) -> list[str]:
+    """Tags that a corrected label has got since."""
+    ours = _tagged(original)
+    return [tag for tag in label.get("tags") or [] if tag not in ours]
+
+
 def mark(one: Any, original_id: Any, *facts: str) -> ObjectId:
     """The id of a label that was applied, by which it is known again."""
     text = "/".join((str(one), str(original_id), *facts))
@@ -96,7 +103,8 @@ class _WholeLabels(Relabelling):
     def _same(self, one: Any, original: Item, label: Item) -> bool:
         # FiftyOne may add empty attributes to a label when it saves the sample.
         filled = {name: value for name, value in label.items() if value is not None}
-        return filled == self._new(one, original, label["label"])
+        new = self._new(one, original, label["label"])
+        return filled == {**new, "tags": [*new["tags"], *_added(original, label)]}
 
     def applying(self, item: Item, new: str) -> UpdateOne:
         old = item[self.label]
@@ -109,8 +117,12 @@ class _WholeLabels(Relabelling):
 
     def reverting(self, item: Item) -> UpdateOne:
         condition = {self.label: item[self.label], self.original: {"$ne": None}}
-        values = {self.label: self.place.ref(self.original)}
-        return self.place.change(item, condition, values, [self.original])
+        back: Any = self.place.ref(self.original)
+        original = item[self.original]
+        if added := _added(original, item[self.label]):
+            tags = [*(original.get("tags") or []), *added]
+            back = {"$mergeObjects": [back, {"tags": {"$literal": tags}}]}
+        return self.place.change(item, condition, {self.label: back}, [self.original])
 
 
 class _Parts(NamedTuple):
@@ -130,7 +142,7 @@ class _PartsOfObjects(Relabelling):
     def _same(self, one: Any, original: Item, label: Item) -> bool:
         return (
             original.get("_id") == mark(one, one, original["label"], label["label"])
-            and label.get("tags") == _tagged(original)
+            and label.get("tags") == [*_tagged(original), *_added(original, label)]
             and label.get("confidence") is None
         )
 
@@ -154,7 +166,13 @@ class _PartsOfObjects(Relabelling):
     def reverting(self, item: Item) -> UpdateOne:
         original: Mapping[str, Any] = item[self.original]
         back = [part for part in _Parts._fields if part in original]
-        values = {part: self.place.ref(f"{self.original}.{part}") for part in back}
-        gone = [] if "tags" in original else ["tags"]
+        values: dict[str, Any] = {
+            part: self.place.ref(f"{self.original}.{part}") for part in back
+        }
+        added = _added(original, item[self.label])
+        if added:
+            tags = [*(original.get("tags") or []), *added]
+            values["tags"] = {"$literal": tags}
+        gone = [] if "tags" in original or added else ["tags"]
         condition = {**self._condition(item[self.label]), self.original: {"$ne": None}}
         return self.place.change(item, condition, values, [self.original, *gone])

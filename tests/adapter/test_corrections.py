@@ -12,6 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from fiftyone_dfaulo.adapter import corrections
 from fiftyone_dfaulo.adapter.checking import check
 from fiftyone_dfaulo.adapter.corrections import apply_suggestions, revert_suggestions
+from fiftyone_dfaulo.adapter.learning import review_status
 from fiftyone_dfaulo.adapter.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.writing import write_run
 from fiftyone_dfaulo.config import Settings
@@ -109,6 +110,19 @@ def test_a_label_edited_since_is_left_alone_and_named(dataset: Any, name: str) -
     assert (undone.reverted, undone.edited) == (1, [ids[0]])
     assert raw_labels(dataset)[0] == edited
     assert sample.dfaulo_original_label.label == "a"
+
+
+def test_a_tag_that_was_added_since_is_no_edit_and_stays(dataset: Any) -> None:
+    apply_suggestions(dataset)
+    dataset.limit(2).tag_labels("mine", label_fields="ground_truth")
+    assert review_status(dataset)["stale"] == 0
+
+    undone = revert_suggestions(dataset)
+
+    assert (undone.reverted, undone.edited) == (2, [])
+    first, second = dataset.values("ground_truth")[:2]
+    assert (first.label, first.tags, first.note) == ("a", ["gold", "mine"], "x")
+    assert (second.label, second.tags) == ("b", ["mine"])
 
 
 def test_a_label_removed_since_is_left_alone(dataset: Any) -> None:

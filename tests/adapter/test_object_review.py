@@ -240,6 +240,19 @@ class TestCorrections:
         assert back.label == "a"
         assert back.bounding_box == [0.1, 0.1, 0.1, 0.1]
 
+    def test_a_tag_that_was_added_since_is_no_edit_and_stays(
+        self, dataset: Any
+    ) -> None:
+        record_verdicts(dataset, faulty=ids(dataset)[0])
+        apply_suggestions(dataset)
+        assert tag_suspicious(dataset, verdict="faulty") == 1
+
+        undone = revert_suggestions(dataset)
+
+        assert (undone.reverted, undone.edited) == (1, [])
+        back = dataset.first().boxes.detections[0]
+        assert (back.label, back.tags) == ("a", ["gold", "relabel"])
+
     @pytest.mark.parametrize(
         "edit", [{"label": "z"}, {"tags": ["corrected"]}, {"confidence": 0.5}]
     )
