@@ -92,6 +92,34 @@ def make_dataset(tmp_path: Path) -> Iterator[DatasetFactory]:
     yield from _factory(tmp_path)
 
 
+@pytest.fixture
+def make_videos(tmp_path: Path) -> Iterator[DatasetFactory]:
+    """:func:`tests.videos.build_videos` without the folder; deleted after the test."""
+    from tests.videos import build_videos
+
+    made: list[Any] = []
+
+    def make(**how: Any) -> Any:
+        made.append(build_videos(tmp_path, **how))
+        return made[-1]
+
+    yield make
+    for dataset in made:
+        dataset.delete()
+
+
+@pytest.fixture
+def videos(make_videos: DatasetFactory) -> Any:
+    """The videos with a label for each whole frame."""
+    return make_videos()
+
+
+@pytest.fixture
+def frames(videos: Any) -> Any:
+    """All frames as FiftyOne samples them; their images lie there already."""
+    return videos.to_frames(sample_frames=True)
+
+
 def _factory(folder: Path) -> Iterator[DatasetFactory]:
     import fiftyone as fo
 

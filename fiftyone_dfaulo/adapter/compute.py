@@ -285,20 +285,11 @@ def _results(
         samples,
         config,
         key,
-        ids=usable.ids,
-        labels=usable.labels,
-        classes=usable.classes,
-        suspiciousness=scores.suspiciousness,
-        suggestions=scores.suggestion,
         confidence=scores.confidence,
-        reasons=scores.reasons,
         reason_names=REASONS,
         signals=scores.signals,
         signal_names=scores.signal_names,
-        unlabeled=usable.unlabeled,
-        unreadable=usable.unreadable,
-        estimated_faults=scores.estimated_faults,
-        notes=scores.notes,
+        **usable.scored(scores),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from fiftyone_dfaulo.adapter.reading import Labelled
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Stages
 from fiftyone_dfaulo.errors import InputError
+
+if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.multilabel import TagScores
+    from fiftyone_dfaulo.engine.result import Scores
 
 VECTORS = "Reading embeddings"
 PREDICTIONS = "Reading predictions"
@@ -47,6 +51,21 @@ class Usable:
     classes: list[str]
     unlabeled: list[str]
     unreadable: dict[str, str]
+
+    def scored(self, scores: Scores | TagScores) -> dict[str, Any]:
+        """What results of any kind are made of, by the names of their arguments."""
+        return {
+            "ids": self.ids,
+            "labels": self.labels,
+            "classes": self.classes,
+            "suspiciousness": scores.suspiciousness,
+            "suggestions": scores.suggestion,
+            "reasons": scores.reasons,
+            "unlabeled": self.unlabeled,
+            "unreadable": self.unreadable,
+            "estimated_faults": scores.estimated_faults,
+            "notes": scores.notes,
+        }
 
 
 def usable_samples(

@@ -15,32 +15,7 @@ from fiftyone import ViewField as F
 import fiftyone_dfaulo as dfaulo
 from fiftyone_dfaulo.adapter.label_fields import list_label_fields
 from fiftyone_dfaulo.errors import InputError
-from tests.videos import LENGTH, VIDEOS, build_videos, fault_ids
-
-
-@pytest.fixture
-def make_videos(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """:func:`build_videos` without the folder; deleted after the test."""
-    made = []
-
-    def make(**how: Any) -> Any:
-        made.append(build_videos(tmp_path, **how))
-        return made[-1]
-
-    yield make
-    for dataset in made:
-        dataset.delete()
-
-
-@pytest.fixture
-def videos(make_videos: Callable[..., Any]) -> Any:
-    return make_videos()
-
-
-@pytest.fixture
-def frames(videos: Any) -> Any:
-    """All frames as FiftyOne samples them; their images lie there already."""
-    return videos.to_frames(sample_frames=True)
+from tests.videos import LENGTH, VIDEOS, fault_ids
 
 
 def compute(samples: Any, key: str = "dfaulo", **more: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +19,11 @@ from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
 from fiftyone_dfaulo.plugin.marking import batch_of
 from tests.plugin.plugin_tools import URI, context, snapshot
 from tests.plugin.test_panel import Opened
-from tests.videos import LENGTH, VIDEOS, build_videos, fault_ids
+from tests.videos import LENGTH, VIDEOS, fault_ids
 
 COUNT = VIDEOS * LENGTH
 OPERATOR = {cls().config.name: cls for cls in OPERATORS}
 WITH_EMB = {"label_field": "label", "source": "embeddings", "embeddings": "emb"}
-
-
-@pytest.fixture
-def make_videos(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    made = []
-
-    def make(**how: Any) -> Any:
-        made.append(build_videos(tmp_path, **how))
-        return made[-1]
-
-    yield make
-    for dataset in made:
-        dataset.delete()
-
-
-@pytest.fixture
-def videos(make_videos: Callable[..., Any]) -> Any:
-    return make_videos()
-
-
-@pytest.fixture
-def frames(videos: Any) -> Any:
-    return videos.to_frames(sample_frames=True)
 
 
 @pytest.fixture
