@@ -83,6 +83,12 @@ def _added(original: Item, label: Item) -> list[str]:
     return [tag for tag in label.get("tags") or [] if tag not in ours]
 
 
+def _brought_back(original: Item, label: Item) -> list[str] | None:
+    """The original's tags and those added since; None where none was added."""
+    added = _added(original, label)
+    return [*(original.get("tags") or []), *added] if added else None
+
+
 def mark(one: Any, original_id: Any, *facts: str) -> ObjectId:
     """The id of a label that was applied, by which it is known again."""
     text = "/".join((str(one), str(original_id), *facts))
@@ -118,9 +124,7 @@ class _WholeLabels(Relabelling):
     def reverting(self, item: Item) -> UpdateOne:
         condition = {self.label: item[self.label], self.original: {"$ne": None}}
         back: Any = self.place.ref(self.original)
-        original = item[self.original]
-        if added := _added(original, item[self.label]):
-            tags = [*(original.get("tags") or []), *added]
+        if tags := _brought_back(item[self.original], item[self.label]):
             back = {"$mergeObjects": [back, {"tags": {"$literal": tags}}]}
         return self.place.change(item, condition, {self.label: back}, [self.original])
 
@@ -169,10 +173,8 @@ class _PartsOfObjects(Relabelling):
         values: dict[str, Any] = {
             part: self.place.ref(f"{self.original}.{part}") for part in back
         }
-        added = _added(original, item[self.label])
-        if added:
-            tags = [*(original.get("tags") or []), *added]
+        if tags := _brought_back(original, item[self.label]):
             values["tags"] = {"$literal": tags}
-        gone = [] if "tags" in original or added else ["tags"]
+        gone = [] if "tags" in values else ["tags"]
         condition = {**self._condition(item[self.label]), self.original: {"$ne": None}}
         return self.place.change(item, condition, values, [self.original, *gone])
