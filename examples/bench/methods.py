@@ -19,7 +19,7 @@ from sklearn.neighbors import NearestNeighbors
 from bench.cases import Case
 from bench.outputs import Outputs, prepare
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import dfaulo, full, heads, paper, signals, training
+from fiftyone_dfaulo.engine import dfaulo, duplicates, full, heads, paper, signals, training
 from fiftyone_dfaulo.engine.result import Scores
 
 NEIGHBOURS = 10
@@ -52,6 +52,7 @@ def our_poll(subject: Subject) -> dfaulo.Poll:
         subject.labels,
         logits=subject.outputs.views_logits,
         appearance=subject.outputs.appearance,
+        points=duplicates.thumbnails(prepare(subject.case.images)),
         settings=Settings(seed=subject.seed),
     )
 

@@ -36,7 +36,8 @@ def score_model(task: Task) -> tuple[Usable, Scores]:
     """Scores by the heads on a frozen model's embeddings."""
     embedded, match, notes = embed(task)
     usable = usable_samples(task.labelled, embedded.index, embedded.unreadable)
-    scores = _score(task, usable, embedded.embeddings, embedded.logits)
+    vectors = embedded.embeddings
+    scores = _score(task, usable, vectors, embedded.logits, points=vectors)
     return usable, _with_notes(scores, *notes, match.note)
 
 
@@ -60,7 +61,7 @@ def embed(task: Task) -> tuple[Embedded, Match, tuple[str, ...]]:
 
 def score_full(task: Task) -> tuple[Usable, Scores]:
     """:func:`score_model`, and the vote of a copy that is trained on, together."""
-    from fiftyone_dfaulo.engine import dfaulo, full
+    from fiftyone_dfaulo.engine import dfaulo, duplicates, full
     from fiftyone_dfaulo.engine.model_output import check_finite
 
     embedder, match = _prepare(task)
@@ -73,7 +74,7 @@ def score_full(task: Task) -> tuple[Usable, Scores]:
         )
     if logits is not None:
         logits = None if match.columns is None else logits[:, match.columns]
-    first = _poll(task, usable, vectors, logits)
+    first = _poll(task, usable, vectors, logits, duplicates.thumbnails(pixels))
     with task.stages.stage(RETRAINING) as report:
         vectors, logits = full.retrain_model(
             embedder,
@@ -113,7 +114,8 @@ def score_predictions(task: Task) -> tuple[Usable, Scores]:
     usable = usable_samples(task.labelled, found.index, found.missing)
     columns = found.match.columns
     own = None if columns is None else found.log_probabilities[:, columns]
-    scores = _score(task, usable, found.log_probabilities, own)
+    # log-probabilities are no points: all that is clearly one class is near together
+    scores = _score(task, usable, found.log_probabilities, own, points=None)
     return usable, _with_notes(scores, found.note, found.match.note)
 
 
@@ -149,17 +151,25 @@ def _embed_with_fiftyone(task: Task, report: object) -> tuple[Embedded, Match]:
 
 
 def _score(
-    task: Task, usable: Usable, vectors: np.ndarray, logits: np.ndarray | None
+    task: Task,
+    usable: Usable,
+    vectors: np.ndarray,
+    logits: np.ndarray | None,
+    points: np.ndarray | None,
 ) -> Scores:
     from fiftyone_dfaulo.engine import dfaulo
 
-    polled = _poll(task, usable, vectors, logits)
+    polled = _poll(task, usable, vectors, logits, points)
     scores = dfaulo.judge(usable.labels, polled)
     return _with_notes(scores, *_own_notes(task, polled))
 
 
 def _poll(
-    task: Task, usable: Usable, vectors: np.ndarray, logits: np.ndarray | None
+    task: Task,
+    usable: Usable,
+    vectors: np.ndarray,
+    logits: np.ndarray | None,
+    points: np.ndarray | None,
 ) -> Poll:
     """Polls the heads on embeddings; logits are in the order of all labelled classes.
 
@@ -177,6 +187,7 @@ def _poll(
             usable.labels,
             logits=own,
             logits_vote=task.settings.out_of_sample,
+            points=points,
             settings=task.settings,
             report=report,
         )

@@ -66,6 +66,7 @@ def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
         scores = dfaulo.score(
             vectors,
             usable.labels,
+            points=vectors,
             settings=task.settings,
             report=report,
         )
@@ -73,7 +74,7 @@ def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
 
 
 def _score_trained(task: Task) -> tuple[Usable, Scores]:
-    from fiftyone_dfaulo.engine import dfaulo
+    from fiftyone_dfaulo.engine import dfaulo, duplicates
 
     usable, pixels, network = _train(task)
     with task.stages.stage(EMBEDDING) as report:
@@ -88,6 +89,7 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
             usable.labels,
             logits=logits,
             appearance=appearance,
+            points=duplicates.thumbnails(pixels),
             settings=task.settings,
             report=report,
         )

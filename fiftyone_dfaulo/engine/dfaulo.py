@@ -10,7 +10,8 @@
 4. The mean log-probabilities of the heads on all samples, of the last mutant and of the
    original model are the *vote*. What it says of the true class, and which classes the
    labels show to be mistaken for which (:mod:`fiftyone_dfaulo.engine.noise`), give the
-   probability that a label is wrong. The mutants alone say how many are.
+   probability that a label is wrong. The mutants alone say how many are. Near
+   duplicates (:mod:`fiftyone_dfaulo.engine.duplicates`) share a vote and a true class.
 5. Suspiciousness is the probability that label or content is wrong. Its sum is the
    estimated number of faults; the likeliest class of the vote is the suggestion.
 
@@ -31,7 +32,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import noise, novelty, reasons, signals
+from fiftyone_dfaulo.engine import duplicates, noise, novelty, reasons, signals
 from fiftyone_dfaulo.engine.heads import (
     assign_folds,
     leave_out,
@@ -67,12 +68,15 @@ class Poll(NamedTuple):
         original: log-probabilities (N, K) of the network itself, or None.
         original_votes: whether these count in the vote.
         foreign: float64 (N,), probabilities of foreign content.
+        twins: int64 (N,), positions of near duplicates that have another label; -1
+            where there is none.
     """
 
     heads: dict[str, np.ndarray]
     original: np.ndarray | None
     original_votes: bool
     foreign: np.ndarray
+    twins: np.ndarray
 
     @property
     def mutants(self) -> list[np.ndarray]:
@@ -95,6 +99,7 @@ def score(
     logits: np.ndarray | None = None,
     logits_vote: bool = True,
     appearance: np.ndarray | None = None,
+    points: np.ndarray | None = None,
     settings: Settings,
     report: StageReport = silent_stage,
 ) -> Scores:
@@ -109,6 +114,9 @@ def score(
         appearance: float (N, A), finite, what the images look like whatever they show,
             as :meth:`fiftyone_dfaulo.engine.training.Network.appearance` gives it; None
             does not look for foreign content.
+        points: float (N, P), finite, in which near duplicates lie close: thumbnails of
+            the images, or embeddings of a model that was not taught the labels; None
+            does not look for near duplicates.
         settings: only the seed is used.
         report: told the fraction of heads fitted.
     """
@@ -120,6 +128,7 @@ def score(
             logits=logits,
             logits_vote=logits_vote,
             appearance=appearance,
+            points=points,
             settings=settings,
             report=report,
         ),
@@ -134,14 +143,15 @@ def poll(
     logits_vote: bool = True,
     appearance: np.ndarray | None = None,
     foreign: np.ndarray | None = None,
+    points: np.ndarray | None = None,
     settings: Settings,
     report: StageReport = silent_stage,
 ) -> Poll:
-    """Steps 1 to 3 for one network.
+    """Steps 1 to 3 for one network, and the near duplicates.
 
     Args:
-        embeddings, labels, logits, logits_vote, appearance, settings, report: as of
-            :func:`score`.
+        embeddings, labels, logits, logits_vote, appearance, points, settings, report:
+            as of :func:`score`.
         foreign: float64 (N,), probabilities of foreign content where they are known
             already; not with an appearance.
     """
@@ -154,11 +164,16 @@ def poll(
         contradicted = everything.argmax(1) != labels
         foreign = novelty.foreign_content(appearance, labels, folds, contradicted)
     mutants = fit_mutants(features, labels, folds, everything, foreign, report)
+    twins = np.full(len(labels), -1)
+    if points is not None:
+        loss = signals.loss(everything, labels)
+        twins = duplicates.conflicting(points, labels, loss)
     return Poll(
         heads=dict(zip(HEADS, [everything, *mutants], strict=True)),
         original=None if logits is None else signals.log_softmax(logits),
         original_votes=logits_vote,
         foreign=foreign,
+        twins=twins,
     )
 
 
@@ -173,7 +188,15 @@ def judge(labels: np.ndarray, *polls: Poll, even: bool = False) -> Scores:
     first = polls[0]
     vote = _mean([voter for each in polls for voter in each.voters])
     counting = _mean([mutant for each in polls for mutant in each.mutants])
-    wrong = wrong_label(vote, counting, labels, first.foreign < FOREIGN, even=even)
+    vote, counting = _shared(vote, first.twins), _shared(counting, first.twins)
+    wrong = wrong_label(
+        vote,
+        counting,
+        labels,
+        first.foreign < FOREIGN,
+        twin_labels=np.where(first.twins < 0, -1, labels[first.twins]),
+        even=even,
+    )
     suspiciousness = 1 - (1 - first.foreign) * (1 - wrong)
     probabilities = signals.softmax(SHARPNESS * vote)
     columns = _signals(polls, vote, labels)
@@ -186,6 +209,7 @@ def judge(labels: np.ndarray, *polls: Poll, even: bool = False) -> Scores:
             labels,
             suspiciousness,
             first.foreign >= FOREIGN,
+            first.twins >= 0,
             first.original,
         ),
         signals=np.column_stack(list(columns.values())).astype(np.float32),
@@ -199,6 +223,16 @@ def _mean(log_probabilities: list[np.ndarray]) -> np.ndarray:
     """Log-probabilities of the geometric mean; np.mean would copy them all."""
     total = sum(log_probabilities[1:], log_probabilities[0])
     return signals.log_softmax(total / len(log_probabilities))
+
+
+def _shared(log_probabilities: np.ndarray, twins: np.ndarray) -> np.ndarray:
+    """Log-probabilities (N, K), those of samples with a twin averaged with the twin's."""
+    paired = np.flatnonzero(twins >= 0)
+    if not len(paired):
+        return log_probabilities
+    shared = log_probabilities.copy()
+    shared[paired] = _mean([log_probabilities[paired], log_probabilities[twins[paired]]])
+    return shared
 
 
 def fit_mutants(
@@ -240,6 +274,7 @@ def wrong_label(
     labels: np.ndarray,
     trusted: np.ndarray,
     *,
+    twin_labels: np.ndarray | None = None,
     even: bool = False,
 ) -> np.ndarray:
     """Probabilities float64 (N,) that the labels are wrong.
@@ -253,11 +288,15 @@ def wrong_label(
         labels: int64 (N,).
         trusted: bool (N,), samples whose content is not foreign; the others say nothing
             about which class is mistaken for which.
+        twin_labels: as of :func:`fiftyone_dfaulo.engine.noise.log_odds_of_mistake`.
         even: as of :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
-    counted = expit(_log_odds(SHARPNESS * counting, labels, trusted, even))[trusted]
-    mistakes = float(counted.mean())
-    order = SHARPNESS * _log_odds(vote, labels, trusted, even, mistakes)
+
+    def log_odds(logits: np.ndarray, mistakes: float | None) -> np.ndarray:
+        return _log_odds(logits, labels, trusted, twin_labels, even, mistakes)
+
+    counted = expit(log_odds(SHARPNESS * counting, None))[trusted]
+    order = SHARPNESS * log_odds(vote, float(counted.mean()))
     shift = _shift_to_sum(order[trusted], counted.sum())
     return expit(order + shift)
 
@@ -266,14 +305,15 @@ def _log_odds(
     logits: np.ndarray,
     labels: np.ndarray,
     trusted: np.ndarray,
+    twin_labels: np.ndarray | None,
     even: bool,
-    mistakes: float | None = None,
+    mistakes: float | None,
 ) -> np.ndarray:
     """Log-odds (N,) of a wrong label, the noise learned from the trusted samples.
 
     Args:
         logits: log-probabilities (N, K), but for a constant of each row.
-        labels, trusted: as of :func:`wrong_label`.
+        labels, trusted, twin_labels: as of :func:`wrong_label`.
         mistakes, even: as of
             :func:`fiftyone_dfaulo.engine.noise.transition_matrix`.
     """
@@ -286,7 +326,7 @@ def _log_odds(
         mistakes=mistakes,
         even=even,
     )
-    return noise.log_odds_of_mistake(probabilities, labels, matrix)
+    return noise.log_odds_of_mistake(probabilities, labels, matrix, twin_labels)
 
 
 def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:

@@ -139,7 +139,8 @@ def score(
         answers = given[:, tag].astype(np.int64)
         part = _part(report, position, len(judged))
         heads = _fit_heads(features, answers, settings.seed, part)
-        poll = dfaulo.Poll(heads, original, True, np.zeros(len(given)))
+        nothing, no_twins = np.zeros(len(given)), np.full(len(given), -1)
+        poll = dfaulo.Poll(heads, original, True, nothing, no_twins)
         scores = dfaulo.judge(answers, poll, even=True)
         tags[:, tag] = scores.suspiciousness
         hard[:, tag] = scores.reasons[:, _HARD]

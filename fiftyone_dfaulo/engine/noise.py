@@ -8,7 +8,8 @@
    that look alike contradict some labels in any dataset, which is noticeable where real
    mistakes are rare, and little where they are common.
 3. By Bayes' rule, the true class of a sample with label i is j with a probability
-   proportional to p_j T[j, i].
+   proportional to p_j T[j, i]. If a near duplicate has another label i', the two have
+   one true class: p_j T[j, i] T[j, i'].
 
 Where one class leaks into another, T shows it, and a sample of the second that looks
 like the first becomes more suspicious than one that looks like any third class.
@@ -93,7 +94,10 @@ def _even(sizes: np.ndarray, mistakes: float) -> np.ndarray:
 
 
 def log_odds_of_mistake(
-    probabilities: np.ndarray, labels: np.ndarray, transitions: np.ndarray
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    transitions: np.ndarray,
+    twin_labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Log-odds float64 (N,) that the true class is another than the label.
 
@@ -101,9 +105,15 @@ def log_odds_of_mistake(
         probabilities: float (N, K), as of :func:`transition_matrix`.
         labels: int64 (N,).
         transitions: float64 (K, K), from :func:`transition_matrix`.
+        twin_labels: int64 (N,), another label that was given to the same thing; -1
+            where there is none.
     """
     rows = np.arange(len(labels))
-    joint = probabilities * transitions.T.astype(probabilities.dtype)[labels]
+    of_label = transitions.T.astype(probabilities.dtype)
+    joint = probabilities * of_label[labels]
+    if twin_labels is not None:
+        paired = twin_labels >= 0
+        joint[paired] *= of_label[twin_labels[paired]]
     own = joint[rows, labels].astype(np.float64)
     joint[rows, labels] = 0.0
     return np.log(joint.sum(1, dtype=np.float64)) - np.log(own)

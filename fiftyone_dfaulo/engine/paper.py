@@ -303,8 +303,9 @@ def _scores(
     suggestion = seen.argmax(axis=1)
     suspicious = suspiciousness > 0.5
     input_flag, _, loss_flag = flags.T
-    # In the order of REASONS.
-    reasons = np.stack([suggestion != labels, input_flag, loss_flag], axis=1)
+    # In the order of REASONS; the paper does not look for duplicates.
+    no_twin = np.zeros(len(labels), bool)
+    reasons = np.stack([suggestion != labels, input_flag, loss_flag, no_twin], axis=1)
     return Scores(
         suspiciousness=suspiciousness,
         suggestion=suggestion,

@@ -6,15 +6,21 @@ import numpy as np
 
 from fiftyone_dfaulo.engine import signals
 
-REASONS = ("looks like another class", "fits no class", "hard to learn")
+REASONS = (
+    "looks like another class",
+    "fits no class",
+    "hard to learn",
+    "near duplicate has another label",
+)
 """In the order of the columns of ``Scores.reasons``:
 
 - *looks like another class*: the vote gives another class more than a half;
 - *fits no class*: the image looks like none of the others, or no class has a half;
-- *hard to learn*: the original model has seen the label and still finds it unlikely.
+- *hard to learn*: the original model has seen the label and still finds it unlikely;
+- *near duplicate has another label*: almost the same image has another label.
 
-The paper's method knows them as: its mutants suggest another class; the image is an
-input outlier; the sample is one of high loss.
+The paper's method knows the first three as: its mutants suggest another class; the
+image is an input outlier; the sample is one of high loss.
 """
 
 LEAST = 0.2
@@ -26,6 +32,7 @@ def find(
     labels: np.ndarray,
     suspiciousness: np.ndarray,
     foreign: np.ndarray,
+    paired: np.ndarray,
     original: np.ndarray | None = None,
 ) -> np.ndarray:
     """Which reasons apply to the samples that are suspicious enough to need one.
@@ -35,17 +42,20 @@ def find(
         labels: int64 (N,).
         suspiciousness: float (N,), in [0, 1].
         foreign: bool (N,), whether the content is foreign to the dataset.
+        paired: bool (N,), whether a near duplicate has another label. Such content is
+            known to the dataset, however unusual the image.
         original: log-probabilities (N, K) of the original model, if there is one.
 
     Returns:
-        bool (N, 3), columns as in :data:`REASONS`; none is True where suspiciousness is
+        bool (N, 4), columns as in :data:`REASONS`; none is True where suspiciousness is
         below :data:`LEAST`.
     """
     enough = suspiciousness >= LEAST
     clear = probabilities.max(1) >= 0.5
+    foreign = foreign & ~paired
     another = enough & clear & (probabilities.argmax(1) != labels) & ~foreign
     neither = enough & (foreign | ~clear)
     hard = np.zeros(len(labels), bool)
     if original is not None:
         hard = enough & (np.exp(-signals.loss(original, labels)) < 0.5)
-    return np.column_stack([another, neither, hard])
+    return np.column_stack([another, neither, hard, enough & paired])

@@ -114,6 +114,22 @@ def oracle(embeddings, labels, seed):
     return shifted / (1 + shifted)
 
 
+def test_of_near_duplicates_with_different_labels_one_is_wrong():
+    embeddings, labels, *_ = faulty_blobs([60] * 4, rate=0.0, dim=12)
+    copies = [0, 70, 140]
+    embeddings = np.vstack([embeddings, embeddings[copies]])
+    labels = np.append(labels, (labels[copies] + 1) % 4)
+    scores = dfaulo.score(embeddings, labels, points=embeddings, settings=Settings())
+    chances = scores.suspiciousness
+    wrong = chances[-3:] > 0.9
+    np.testing.assert_allclose(chances[-3:] + chances[copies], 1.0, atol=0.05)
+    assert wrong.all()
+    assert scores.suggestion[-3:].tolist() == labels[copies].tolist()
+    reason = scores.reasons[:, REASONS.index("near duplicate has another label")]
+    assert np.flatnonzero(reason).tolist() == [240, 241, 242]
+    assert scores.estimated_faults == 3
+
+
 @pytest.mark.parametrize("counts", [[40, 40, 40], [60, 15, 2, 1], [50, 30]])
 def test_suspiciousness_agrees_with_a_slow_recomputation(counts):
     embeddings, labels, *_ = faulty_blobs(counts)

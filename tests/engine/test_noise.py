@@ -68,6 +68,17 @@ def test_the_odds_of_a_mistake_follow_bayes():
     np.testing.assert_allclose(found, [np.log(0.08 / 0.18)])
 
 
+def test_near_duplicates_share_a_true_class_and_have_two_labels():
+    probabilities = np.array([[0.6, 0.3, 0.1]] * 3)
+    matrix = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.2, 0.2, 0.6]])
+    found = noise.log_odds_of_mistake(
+        probabilities, np.array([1, 0, 1]), matrix, np.array([0, 1, -1])
+    )
+    # by true class: .6 * .1 * .8 = .048, .3 * .6 * .3 = .054, .1 * .2 * .2 = .004
+    expected = np.log([(0.048 + 0.004) / 0.054, (0.054 + 0.004) / 0.048, 0.08 / 0.18])
+    np.testing.assert_allclose(found, expected)
+
+
 def test_a_sample_that_resembles_the_leaking_class_is_more_suspicious():
     probabilities, labels = leaking()
     matrix = noise.transition_matrix(probabilities, labels, prior=0.05)

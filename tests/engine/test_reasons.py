@@ -7,7 +7,7 @@ from fiftyone_dfaulo.engine import reasons
 OWN, OTHER, NONE = [0.9, 0.05, 0.05], [0.1, 0.8, 0.1], [0.34, 0.33, 0.33]
 
 
-def find(rows, suspiciousness, foreign, original=None):
+def find(rows, suspiciousness, foreign, original=None, paired=None):
     if original is not None:
         original = np.log(original)
     return reasons.find(
@@ -15,6 +15,7 @@ def find(rows, suspiciousness, foreign, original=None):
         np.zeros(len(rows), int),
         np.array(suspiciousness),
         np.array(foreign),
+        np.zeros(len(rows), bool) if paired is None else np.array(paired),
         original,
     ).tolist()
 
@@ -23,8 +24,8 @@ def test_each_reason_says_what_its_name_says():
     rows = [OWN, OTHER, NONE, OWN, OTHER]
     foreign = [False, False, False, True, True]
     original = [OWN, OWN, [0.2, 0.4, 0.4], OWN, OWN]
-    another, none, hard = np.eye(3, dtype=bool)
-    expected = np.array([~(another | none | hard), another, none | hard, none, none])
+    another, none, hard, _ = np.eye(4, dtype=bool)
+    expected = np.array([another & none, another, none | hard, none, none])
     assert find(rows, [0.9] * 5, foreign, original) == expected.tolist()
 
 
@@ -34,4 +35,11 @@ def test_samples_that_are_not_suspicious_need_no_reason():
 
 
 def test_without_an_original_model_nothing_is_hard_to_learn():
-    assert find([OTHER], [0.9], [False]) == [[True, False, False]]
+    assert find([OTHER], [0.9], [False]) == [[True, False, False, False]]
+
+
+def test_a_near_duplicate_is_known_content_however_unusual_the_image():
+    another, none, hard, twin = np.eye(4, dtype=bool)
+    found = find([OTHER, OTHER, NONE], [0.9] * 3, [True, False, True], None, [True] * 3)
+    assert found == np.array([another | twin, another | twin, none | twin]).tolist()
+    assert not np.any(find([OTHER], [0.1], [False], None, [True]))

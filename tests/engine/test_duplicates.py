@@ -1,0 +1,126 @@
+"""Near duplicates with different labels: found where they are, and only there."""
+
+import numpy as np
+import pytest
+
+from fiftyone_dfaulo.engine import duplicates
+
+NONE = -1
+
+
+def scattered(count=600, dimension=12, seed=0):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(count, dimension)).astype(np.float32)
+    return points, rng.integers(0, 5, count), rng
+
+
+def with_twins(pairs, distance=0.01, **kwargs):
+    """Points of which each second of a pair lies beside the first."""
+    points, labels, rng = scattered(**kwargs)
+    for first, second in pairs:
+        points[second] = points[first] + distance * rng.normal(size=points.shape[1])
+        labels[second] = (labels[first] + 1) % 5
+    return points, labels
+
+
+def find(points, labels):
+    return duplicates.conflicting(points, labels, np.zeros(len(labels)))
+
+
+def test_of_each_pair_both_are_found_and_nothing_else() -> None:
+    points, labels = with_twins([(3, 100), (500, 7)])
+    twins = find(points, labels)
+    expected = np.full(len(labels), NONE)
+    expected[[3, 100, 500, 7]] = [100, 3, 7, 500]
+    assert twins.dtype == np.int64
+    assert twins.tolist() == expected.tolist()
+
+
+def test_near_duplicates_with_the_same_label_are_no_conflict() -> None:
+    points, labels = with_twins([(3, 100)])
+    labels[100] = labels[3]
+    assert set(find(points, labels)) == {NONE}
+
+
+def test_the_nearest_one_with_another_label_is_meant() -> None:
+    points, labels = with_twins([(3, 100), (3, 200)])
+    points[200] = points[3] + 0.05
+    points[300], labels[300] = points[3], labels[3]
+    twins = find(points, labels)
+    assert [twins[3], twins[300]] == [100, 100]
+    assert {twins[100], twins[200]} <= {3, 300, 100, 200}
+    assert NONE not in twins[[100, 200]]
+
+
+def test_it_agrees_with_plain_loops() -> None:
+    points, labels = with_twins([(n, 300 + n) for n in range(40)], 0.07, dimension=6)
+    apart = np.linalg.norm(points[:, None].astype(float) - points[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    near = np.sort(apart, 1)[:, :10]
+    logs = [np.mean([np.log(row[9] / d) for d in row[:9]]) for row in near]
+    share = min((1e-4 / 9) ** np.median(logs), 0.3)
+    expected = []
+    for i in range(len(labels)):
+        found = [
+            (apart[i, j], j)
+            for j in range(len(labels))
+            if labels[j] != labels[i]
+            and apart[i, j] < share * min(near[i, 9], near[j, 9])
+        ]
+        expected.append(min(found)[1] if found else NONE)
+    assert 4 < sum(j != NONE for j in expected) < 80  # some are too far apart
+    assert find(points, labels).tolist() == expected
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3, 6, 20])
+def test_chance_makes_next_to_none_in_any_dimension(dimension: int) -> None:
+    points, labels, _ = scattered(4000, dimension)
+    assert (find(points, labels) != NONE).sum() <= 4  # expected: below 1e-4 * 4000
+
+
+def test_scale_and_place_do_not_matter() -> None:
+    points, labels = with_twins([(3, 100)])
+    moved = 1000 * points.astype(np.float64) + 5000
+    assert find(moved, labels).tolist() == find(points, labels).tolist()
+
+
+@pytest.mark.parametrize("count", [2, 9, 10, 11, 12])
+def test_few_samples_are_no_error(count: int) -> None:
+    points, labels, _ = scattered(count)
+    assert set(find(points, labels)) == {NONE}
+
+
+def test_many_samples_at_one_place_are_not_near_duplicates() -> None:
+    points, labels, _ = scattered()
+    points[:50] = points[0]
+    assert set(find(points, labels)) == {NONE}
+    assert set(find(np.zeros_like(points), labels)) == {NONE}
+
+
+def test_one_of_two_needs_to_have_a_high_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "SEARCHED", 300)
+    points, labels = with_twins([(3, 500), (4, 501)])
+    loss = np.arange(len(labels), dtype=float)
+    loss[501] = 0.0  # neither 4 nor 501 is among the 300 with the highest
+    twins = duplicates.conflicting(points, labels, loss)
+    assert np.flatnonzero(twins != NONE).tolist() == [3, 500]
+
+
+def test_thumbnails_are_the_mean_colours_of_fields() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), np.uint8)
+    found = duplicates.thumbnails(pixels)
+    assert (found.shape, found.dtype) == ((300, 192), np.float32)
+    fields = pixels.reshape(300, 8, 2, 8, 2, 3).mean((2, 4))  # row, column, colour
+    expected = fields.transpose(0, 3, 1, 2).reshape(300, 192)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [8, 13, 64])
+def test_noise_leaves_an_image_a_near_duplicate(size: int) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (200, size, size, 3), np.uint8)
+    pixels[7] = np.clip(pixels[120] + rng.normal(scale=8, size=pixels[7].shape), 0, 255)
+    labels = np.arange(200) % 4
+    labels[120] = labels[7] + 1
+    twins = find(duplicates.thumbnails(pixels), labels)
+    assert np.flatnonzero(twins != NONE).tolist() == [7, 120]
