@@ -168,7 +168,7 @@ def measure_images(source: Case, options: argparse.Namespace, seed: int) -> floa
             results = dfaulo.compute_suspiciousness(
                 dataset,
                 method=options.method,
-                max_epochs=options.max_epochs,
+                epochs=options.epochs,
                 seed=seed,
                 progress=False,
             )
@@ -201,7 +201,7 @@ def run_ways(options: argparse.Namespace) -> None:
         dataset = build_dataset(data, folder)
         try:
             brought = ways_in.bring(
-                dataset, data.images, folder, max_epochs=options.max_epochs
+                dataset, data.images, folder, epochs=options.epochs
             )
             for way, door, precision in ways_in.find(
                 dataset, brought, folder, data.faults
@@ -289,15 +289,15 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     images.add_argument("--rate", type=float, default=0.05, help="share of faults")
     images.add_argument("--method", default="dfaulo", choices=["dfaulo", "paper"])
-    images.add_argument("--max-epochs", type=int, default=30)
+    images.add_argument("--epochs", type=int, default=10)
     objects = commands.add_parser(
         "objects", parents=[sources], help="the whole run, on objects in images"
     )
     objects.add_argument("--rate", type=float, default=0.05, help="share of faults")
-    objects.add_argument("--max-epochs", type=int, default=30)
+    objects.add_argument("--epochs", type=int, default=10)
     ways = commands.add_parser("ways", parents=[sources], help="every way in")
     ways.add_argument("--rate", type=float, default=0.05, help="share of faults")
-    ways.add_argument("--max-epochs", type=int, default=30)
+    ways.add_argument("--epochs", type=int, default=10)
     embeddings = commands.add_parser("embeddings", help="score synthetic embeddings")
     embeddings.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     embeddings.add_argument("--width", type=int, default=512)
@@ -334,7 +334,7 @@ def measure_objects(source: Case, options: argparse.Namespace, seed: int) -> Non
             results = dfaulo.compute_suspiciousness(
                 dataset,
                 canvases.FIELD,
-                max_epochs=options.max_epochs,
+                epochs=options.epochs,
                 seed=seed,
                 progress=False,
             )

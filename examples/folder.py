@@ -51,10 +51,10 @@ def read_folder(folder: Path) -> Any:
     )
 
 
-def find_suspicious(folder: Path, gallery: Path, max_epochs: int) -> None:
+def find_suspicious(folder: Path, gallery: Path, epochs: int) -> None:
     """Scores the labels, prints the top of the ranking, and saves the picture."""
     dataset = read_folder(folder)
-    print(dfaulo.compute_suspiciousness(dataset, max_epochs=max_epochs))
+    print(dfaulo.compute_suspiciousness(dataset, epochs=epochs))
     print(f"\nThe {SHOWN} most suspicious:")
     for sample in dfaulo.suspicious_view(dataset, limit=SHOWN):
         score, given = sample.dfaulo_suspiciousness, sample.ground_truth.label
@@ -68,14 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, help="train/<class>/*.png")
     parser.add_argument("--gallery", type=Path, default=Path("gallery.png"))
-    parser.add_argument("--max-epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args(arguments)
     if options.folder is not None:
-        find_suspicious(options.folder, options.gallery, options.max_epochs)
+        find_suspicious(options.folder, options.gallery, options.epochs)
         return
     with tempfile.TemporaryDirectory() as made:
         write_digits(Path(made))
-        find_suspicious(Path(made), options.gallery, options.max_epochs)
+        find_suspicious(Path(made), options.gallery, options.epochs)
 
 
 if __name__ == "__main__":

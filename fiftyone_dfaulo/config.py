@@ -129,7 +129,7 @@ class Settings:
             these samples' labels, so that it votes beside the heads.
         image_size: side in pixels, 8 to 64, that images are resized to for the
             network trained here; None picks it from the images.
-        max_epochs: the most epochs the network is trained for, at least 1.
+        epochs: how often training goes through the images, at least 1.
         batch_size: images per forward pass outside training. It does not change the
             scores beyond rounding.
         num_workers: threads that decode images; None is one per core, at most 8. It
@@ -155,7 +155,7 @@ class Settings:
     predictions: str | None = None
     out_of_sample: bool = False
     image_size: int | None = None
-    max_epochs: int = 30
+    epochs: int = 10
     batch_size: int = 256
     num_workers: int | None = None
     memory_budget: int = 2 * GIB
@@ -168,7 +168,7 @@ class Settings:
             )
         self._check_int("seed", 0, 2**32 - 1)
         self._check_int("image_size", 8, 64, optional=True)
-        self._check_int("max_epochs", 1, 1000)
+        self._check_int("epochs", 1, 1000)
         self._check_int("batch_size", 1, 65536)
         self._check_int("num_workers", 1, 256, optional=True)
         self._check_int("memory_budget", 1, 2**50)

@@ -19,7 +19,7 @@ def run(*arguments: str) -> str:
 
 
 def test_images_are_measured_by_seed_and_in_the_mean() -> None:
-    output = run("images", "--seeds", "1", "--max-epochs", "3")
+    output = run("images", "--seeds", "1", "--epochs", "3")
     (seed, mean) = re.findall(r"AP (\d\.\d+)", output)
     assert seed == mean
     assert float(mean) > 0.5
@@ -29,7 +29,7 @@ def test_images_are_measured_by_seed_and_in_the_mean() -> None:
 
 def test_objects_are_measured_by_seed() -> None:
     output = run(
-        *("objects", "--seeds", "1", "--max-epochs", "3", "--limit", "300"),
+        *("objects", "--seeds", "1", "--epochs", "3", "--limit", "300"),
     )
     (precision,) = re.findall(r"AP (\d\.\d+) of 300 objects", output)
     assert float(precision) > 0.1

@@ -18,7 +18,7 @@ from fiftyone_dfaulo.errors import DFauLoError, InputError
         ("seed", True),
         ("image_size", 7),
         ("image_size", 65),
-        ("max_epochs", 0),
+        ("epochs", 0),
         ("batch_size", 0),
         ("num_workers", 0),
         ("memory_budget", "2 GB"),

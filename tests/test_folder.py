@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[1] / "examples" / "folder.py"
 def test_a_folder_of_digits_becomes_a_gallery_of_its_wrong_labels(
     tmp_path: Path,
 ) -> None:
-    command = [sys.executable, str(SCRIPT), "--max-epochs", "4"]
+    command = [sys.executable, str(SCRIPT), "--epochs", "4"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "1797 samples scored" in done.stdout
@@ -43,7 +43,7 @@ def test_folders_of_classes_are_read_without_train_too(tmp_path: Path) -> None:
     gallery = tmp_path / "pets.png"
     command = [sys.executable, str(SCRIPT), str(folder), "--gallery", str(gallery)]
     done = subprocess.run(
-        [*command, "--max-epochs", "1"], capture_output=True, text=True
+        [*command, "--epochs", "1"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert "24 samples scored" in done.stdout

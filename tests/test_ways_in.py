@@ -45,7 +45,7 @@ def digits(tmp_path: Path) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
 
 def test_every_way_in_finds_the_same_faults(digits: Any, tmp_path: Path) -> None:
     dataset, pixels, faults = digits
-    brought = ways_in.bring(dataset, pixels, tmp_path, max_epochs=6)
+    brought = ways_in.bring(dataset, pixels, tmp_path, epochs=6)
 
     found = list(ways_in.find(dataset, brought, tmp_path, faults))
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from bench.cases import Case
+from fiftyone_dfaulo import config
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import device, faults, heads, images, network, training
 
-SOURCES = [Path(str(m.__file__)) for m in (device, images, network, training)]
+SOURCES = [Path(str(m.__file__)) for m in (config, device, images, network, training)]
 
 
 @dataclass(frozen=True)

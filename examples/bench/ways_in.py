@@ -59,7 +59,7 @@ class Brought:
 
 
 def bring(
-    dataset: Any, pixels: np.ndarray, folder: Path, *, max_epochs: int, seed: int = 0
+    dataset: Any, pixels: np.ndarray, folder: Path, *, epochs: int, seed: int = 0
 ) -> Brought:
     """Trains the network and brings it in each way.
 
@@ -68,12 +68,12 @@ def bring(
             predictions are added to it.
         pixels: uint8 (N, S, S, 3), the images in the dataset's order.
         folder: where to write model files.
-        max_epochs: the most epochs to train.
+        epochs: how often training goes through the images.
         seed: of the training.
     """
     names, labels = np.unique(dataset.values("ground_truth.label"), return_inverse=True)
     classes = [str(name) for name in names]
-    settings = Settings(max_epochs=max_epochs, seed=seed, device="cpu")
+    settings = Settings(epochs=epochs, seed=seed, device="cpu")
     network = train_network(pixels, labels, len(classes), settings=settings)
     vectors, logits = network.outputs(pixels)
     _fill(dataset, vectors, logits, classes)
@@ -85,7 +85,7 @@ def bring(
         "std": (network.std / 255).tolist(),
     }
     files = _save(network.module, folder, len(classes), size)
-    own = {"max_epochs": max_epochs, "seed": seed}
+    own = {"epochs": epochs, "seed": seed}
     ways: dict[str, dict[str, Any]] = {"built-in network": own}
     for name, (path, factory) in files.items():
         ways[name] = {"model": path, "classes": classes, "preprocessing": preprocessing}

@@ -49,7 +49,7 @@ def compute_suspiciousness(
     out_of_sample: bool = False,
     depth: str = "head",
     image_size: int | None = None,
-    max_epochs: int = 30,
+    epochs: int = 10,
     batch_size: int = 256,
     num_workers: int | None = None,
     memory_budget: int = 2 * GIB,
@@ -135,7 +135,8 @@ def compute_suspiciousness(
             copy of ``model``, without the most suspicious samples, and lets both vote.
         image_size: side in pixels, 8 to 64, that images are resized to for the
             network trained here; None picks it from the images.
-        max_epochs: the most epochs to train, at least 1.
+        epochs: how often training goes through the images, at least 1. With many, the
+            network learns faulty labels by heart.
         batch_size: images per forward pass; does not change the scores.
         num_workers: threads that decode images; None is one per core, at most 8.
         memory_budget: bytes of decoded images to keep in memory; beyond that they are
@@ -167,7 +168,7 @@ def compute_suspiciousness(
         predictions=predictions,
         out_of_sample=out_of_sample,
         image_size=image_size,
-        max_epochs=max_epochs,
+        epochs=epochs,
         batch_size=batch_size,
         num_workers=num_workers,
         memory_budget=memory_budget,

@@ -19,9 +19,7 @@ PEAK_RATE = 0.1  # learning rate at the peak, for batches of MAX_BATCH images
 MAX_BATCH = 128
 STEPS_PER_EPOCH = 40  # small datasets get smaller batches, down to MIN_BATCH
 MIN_BATCH = 8
-PATIENCE = 2  # epochs without a better validation loss that end the peak
-LEAST_GAIN = 0.03  # share by which a loss has to fall to be better
-MOST_DOWN = 3  # epochs at a falling rate: the longer, the more faults are memorised
+UP, DOWN = 1, 3  # epochs at a rising and at a falling rate, but a third at most
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,11 @@ class Network:
             ``module.features(x)`` penultimate activations.
         mean: float32 (3,), per channel, on the 0..255 scale.
         std: float32 (3,), per channel, on the 0..255 scale.
-        epochs: how many epochs it was trained for.
     """
 
     module: nn.Module
     mean: Tensor
     std: Tensor
-    epochs: int
 
     @property
     def device(self) -> torch.device:
@@ -115,62 +111,49 @@ def train_network(
 ) -> Network:
     """Trains a small residual network on all samples with the labels as they are.
 
-    One cycle of the learning rate, whose length a validation split chooses:
-
-    1. up: the rate rises to its peak over the first epoch, on 90 % of the samples;
-    2. peak: the rate stays, until the loss on the other 10 % has not improved by 3 %
-       for two epochs (from there on a network learns its faulty labels by heart);
-    3. down: the rate falls to zero over half as many epochs, at most three, on all
-       samples.
+    One cycle of the learning rate: it rises to its peak over the first epoch, stays,
+    and falls to zero over the last three. Few epochs on purpose: with more, a network
+    learns its faulty labels by heart.
 
     Args:
         pixels: uint8 (N, S, S, 3), S from 8 to 64; may be a memmap.
         labels: int64 (N,), in 0..K-1; or bool (N, K), which tags each sample has. The
             logits are then the log-odds of each tag, whatever the others.
         num_classes: K.
-        settings: seed, device, and ``max_epochs``, the cap on steps 1 to 3 together.
-        report: told the fraction of the cap done.
+        settings: seed, device and ``epochs``.
+        report: told the fraction of epochs done.
         after_epoch: told the network as it is after each epoch, in evaluation mode.
     """
     device = pick_device(settings.device)
     module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
     module = module.to(memory_format=torch.channels_last)
     mean, std = _channel_statistics(pixels)
-    network = Network(module, mean.to(device), std.to(device), epochs=0)
-    trainer = _Trainer(network, pixels, labels, settings.seed)
+    network = Network(module, mean.to(device), std.to(device))
+    trainer = _Trainer(network, pixels, labels, settings)
 
-    everything = trainer.shuffled(np.arange(len(labels)))
-    split = _validation_size(len(labels))
-    validation, training = everything[:split], everything[split:]
-    last_peak = settings.max_epochs - max(1, min(settings.max_epochs // 3, MOST_DOWN))
-    losses: list[float] = []
-    while len(losses) < last_peak and not _stalled(losses):
-        trainer.epoch(training, 1.0 if losses else 0.0, 1.0)
-        losses.append(trainer.loss(validation))
-        after_epoch(network)
-        report(len(losses) / settings.max_epochs)
-
-    left = settings.max_epochs - len(losses)
-    down = max(1, min(round(len(losses) / 2), MOST_DOWN, left))
-    for epoch in range(down):
-        trainer.epoch(everything, 1 - epoch / down, 1 - (epoch + 1) / down)
+    for epoch in range(settings.epochs):
+        trainer.epoch(epoch)
         module.eval()
         after_epoch(network)
-        report((len(losses) + epoch + 1) / settings.max_epochs)
-    report(1.0)
-    return Network(module, network.mean, network.std, epochs=len(losses) + down)
+        report((epoch + 1) / settings.epochs)
+    return network
 
 
 class _Trainer:
     """Steps of one training: the optimizer and the randomness it draws on."""
 
     def __init__(
-        self, network: Network, pixels: np.ndarray, labels: np.ndarray, seed: int
+        self,
+        network: Network,
+        pixels: np.ndarray,
+        labels: np.ndarray,
+        settings: Settings,
     ) -> None:
         self.network = network
         self.pixels = pixels
         self.labels = torch.from_numpy(labels).to(network.device)
-        self.rng = np.random.default_rng(seed)
+        self.epochs = settings.epochs
+        self.rng = np.random.default_rng(settings.seed)
         self.batch = int(np.clip(len(labels) // STEPS_PER_EPOCH, MIN_BATCH, MAX_BATCH))
         self.peak = PEAK_RATE * self.batch / MAX_BATCH
         self.optimizer = torch.optim.SGD(
@@ -181,34 +164,20 @@ class _Trainer:
             weight_decay=5e-4,
         )
 
-    def shuffled(self, positions: np.ndarray) -> np.ndarray:
-        return self.rng.permutation(positions)
-
-    def epoch(self, positions: np.ndarray, first: float, last: float) -> None:
-        """One pass, the rate moving between two shares of the peak."""
+    def epoch(self, epoch: int) -> None:
+        """One pass over all samples, the first being number 0."""
         self.network.module.train()
-        steps = max(len(positions) // self.batch, 1)
-        for step, chunk in enumerate(np.array_split(self.shuffled(positions), steps)):
+        shuffled = self.rng.permutation(len(self.labels))
+        steps = max(len(shuffled) // self.batch, 1)
+        for step, chunk in enumerate(np.array_split(shuffled, steps)):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.peak * (first + (last - first) * step / steps)
+                group["lr"] = self.peak * _share(epoch + step / steps, self.epochs)
             images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
             with repeatable():
                 loss = self._loss(_channels_last(_shift(images, self.rng)), chunk)
                 self.optimizer.zero_grad()
                 loss.backward()
             self.optimizer.step()
-
-    def loss(self, positions: np.ndarray) -> float:
-        """Mean loss on samples as they are, without shifts."""
-        self.network.module.eval()
-        total = 0.0
-        with torch.inference_mode():
-            for start in range(0, len(positions), MAX_BATCH):
-                chunk = positions[start : start + MAX_BATCH]
-                images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
-                loss = self._loss(_channels_last(images), chunk)
-                total += loss.item() * len(chunk)
-        return total / len(positions)
 
     def _loss(self, images: Tensor, chunk: np.ndarray) -> Tensor:
         with autocast(self.network.device):
@@ -222,18 +191,10 @@ class _Trainer:
         return F.cross_entropy(logits.float(), labels)
 
 
-def _stalled(losses: list[float]) -> bool:
-    """Whether the last PATIENCE losses are no real gain on the best before them."""
-    best, at = float("inf"), -1
-    for epoch, loss in enumerate(losses):
-        if loss < best * (1 - LEAST_GAIN):
-            best, at = loss, epoch
-    return len(losses) - 1 - at >= PATIENCE
-
-
-def _validation_size(count: int) -> int:
-    """A tenth of the samples; of few samples up to a quarter, to be less noisy."""
-    return max(count // 10, min(count // 4, 100), 1)
+def _share(done: float, epochs: int) -> float:
+    """Share of the peak rate after a number of epochs, of ``epochs`` in all."""
+    up, down = min(epochs / 3, UP), min(epochs / 3, DOWN)
+    return float(np.interp(done, [0.0, up, epochs - down, epochs], [0.0, 1.0, 1.0, 0.0]))
 
 
 def _channels_last(images: Tensor) -> Tensor:

@@ -36,10 +36,10 @@ DEFAULT_ZOO_MODEL = "resnet18-imagenet-torch"
 DEFAULT_FIELD = "ground_truth"
 DEFAULT_KEY = "dfaulo"
 
-NUMBERS = ("seed", "max_epochs", "image_size", "batch_size", "num_workers")
+NUMBERS = ("seed", "epochs", "image_size", "batch_size", "num_workers")
 """Settings in numbers that the form asks for."""
 
-TRAINING_ONLY = ("max_epochs", "image_size")
+TRAINING_ONLY = ("epochs", "image_size")
 """Those of them that matter only where a network is trained."""
 
 MODEL_SETTINGS = {

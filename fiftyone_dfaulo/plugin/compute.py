@@ -77,7 +77,7 @@ class ComputeSuspiciousness(foo.Operator):
             delegate: whether to leave the run to ``fiftyone delegated launch``.
             **params: ``brain_key``, ``embeddings``, ``model``, ``predictions``,
                 ``method``, ``depth``, ``layer``, ``classes``, ``factory``,
-                ``preprocessing``, ``out_of_sample``, ``seed``, ``max_epochs``,
+                ``preprocessing``, ``out_of_sample``, ``seed``, ``epochs``,
                 ``image_size``, ``batch_size``, ``num_workers`` and ``overwrite``, as
                 :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings
                 and model by name or path only, ``preprocessing`` as a dict. Pickled

@@ -32,7 +32,7 @@ from fiftyone_dfaulo.plugin.workers import worker_runs_here
 
 _NUMBERS = {
     "seed": ("Seed", "All randomness comes from it: same seed, same scores"),
-    "max_epochs": ("Most epochs", "Training stops earlier if it brings no more"),
+    "epochs": ("Epochs", "With many, faulty labels are learned by heart"),
     "image_size": ("Image size", "Side in pixels, 8 to 64; empty picks it"),
     "batch_size": ("Batch size", "Images at a time; does not change the scores"),
     "num_workers": ("Reading threads", "Empty is one per core, at most 8"),

@@ -68,7 +68,7 @@ class EstimateQuality(foo.Operator):
             label_field: the Classification field with the labels.
             delegate: whether to leave the run to ``fiftyone delegated launch``.
             **params: ``kind``, ``rate``, ``pairs``, ``embeddings``, ``model``,
-                ``method``, ``seed``, ``max_epochs``, ``image_size``, ``batch_size``
+                ``method``, ``seed``, ``epochs``, ``image_size``, ``batch_size``
                 and ``num_workers``, as :func:`fiftyone_dfaulo.estimate_quality` takes
                 them; embeddings by name only.
 

@@ -159,7 +159,7 @@ class TestWithImages:
         results = run(
             dataset,
             "ground_truth",
-            **_with(lambda *state: told.append(state), max_epochs=2),
+            **_with(lambda *state: told.append(state), epochs=2),
         )
 
         assert set(results.unreadable) == {ids[n] for n in (3, 4, 5)}
@@ -183,7 +183,7 @@ class TestWithImages:
     def test_the_papers_method_scores_too(self, make_dataset: Any) -> None:
         dataset = make_dataset(["a", "b"] * 10)
 
-        compute_suspiciousness(dataset, method="paper", max_epochs=1)
+        compute_suspiciousness(dataset, method="paper", epochs=1)
 
         assert dataset.count("dfaulo_suspiciousness") == 20
         assert dataset.list_brain_runs(method="paper") == ["dfaulo"]

@@ -81,7 +81,7 @@ class TestCompute:
         self, frames: Any
     ) -> None:
         results = dfaulo.compute_suspiciousness(
-            frames, "label", max_epochs=1, image_size=8, progress=False
+            frames, "label", epochs=1, image_size=8, progress=False
         )
 
         assert len(results.ids) == VIDEOS * LENGTH

@@ -105,7 +105,7 @@ def test_full_depth_polls_a_copy_too_and_leaves_the_module_alone(rows: Any) -> N
 
 
 def test_full_depth_of_the_built_in_network(rows: Any) -> None:
-    results = compute(rows, depth="full", max_epochs=3)
+    results = compute(rows, depth="full", epochs=3)
     assert {"loss_all", "full_loss_all"} <= set(results.signal_names)
     assert list(results.seconds)[-2:] != []
 

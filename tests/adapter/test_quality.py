@@ -18,7 +18,7 @@ from fiftyone_dfaulo.adapter.injection import Injection
 from fiftyone_dfaulo.config import Settings
 from tests.adapter.conftest import contents
 
-FEW = {"max_epochs": 1, "progress": False}
+FEW = {"epochs": 1, "progress": False}
 
 
 @pytest.fixture(autouse=True)
@@ -171,14 +171,14 @@ def test_one_who_stops_it_finds_nothing_left(
 
     request = Injection(kind="corrupt", rate=0.2)
     with pytest.raises(Cancelled):
-        quality.run(clusters, request, None, Settings(max_epochs=1), stop)
+        quality.run(clusters, request, None, Settings(epochs=1), stop)
     nothing_left()
 
 
 def test_progress_goes_from_start_to_end(clusters: Any) -> None:
     told: list[tuple[str, float]] = []
     request = Injection(kind="corrupt", rate=0.2)
-    settings = Settings(max_epochs=1)
+    settings = Settings(epochs=1)
     quality.run(clusters, request, None, settings, lambda *news: told.append(news))
     fractions = [fraction for _, fraction in told]
     assert fractions == sorted(fractions)
@@ -191,7 +191,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"rate": 2}, InputError, "rate=2 cannot be used"),
     ({"kind": "corrupt", "embeddings": "emb"}, InputError, "embeddings do not show"),
     ({"embeddings": "nothing"}, InputError, "embeddings='nothing' is neither"),
-    ({"max_epochs": 0}, InputError, "max_epochs=0 is out of range"),
+    ({"epochs": 0}, InputError, "epochs=0 is out of range"),
     ({"brain_key": "x"}, InputError, "unexpected keyword argument 'brain_key'"),
     ({"label_field": "truth"}, InputError, "expected a Classification field"),
     ({"kind": "pair", "pairs": "nothing"}, InputError, "neither a field"),

@@ -676,7 +676,7 @@ def test_progress_rises_to_one_and_moves_through_every_epoch() -> None:
 def test_the_network_trained_here_is_scored_too() -> None:
     labels = np.arange(48) % 2
     pixels = make_images(labels, side=8)
-    settings = Settings(method="paper", max_epochs=1, device="cpu")
+    settings = Settings(method="paper", epochs=1, device="cpu")
     network = train_network(pixels, labels, 2, settings=settings)
     first, second = (
         paper.score(pixels, labels, 2, network=network, settings=settings)

@@ -43,7 +43,7 @@ STAGES_TRAINED = [
     "Writing results",
 ]
 WITH_VECTORS = {"source": "embeddings", "embeddings": "vectors"}
-TRAINED = {"source": "network", "max_epochs": 1}
+TRAINED = {"source": "network", "epochs": 1}
 
 
 def messages(samples: Any, **kwargs: Any) -> Iterator[Any]:

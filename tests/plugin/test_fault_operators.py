@@ -195,7 +195,7 @@ def test_without_a_run_or_a_truth_nothing_is_evaluated(scored: Any) -> None:
     assert bodies(heard)[-1][1]["variant"] == "error"
 
 
-FEW = {"source": "network", "max_epochs": 1, "rate": 0.2}
+FEW = {"source": "network", "epochs": 1, "rate": 0.2}
 
 
 def test_how_well_it_would_work_is_told_and_nothing_is_left(scored: Any) -> None:

@@ -206,7 +206,7 @@ def test_verdicts_are_deleted_only_after_an_explicit_yes(scored: Any) -> None:
     [
         ("method", "magic"),
         ("seed", -1),
-        ("max_epochs", 0),
+        ("epochs", 0),
         ("image_size", 4),
         ("batch_size", "many"),
         ("num_workers", 1.5),
@@ -232,9 +232,9 @@ def test_answers_become_settings_and_empty_ones_the_defaults(scored: Any) -> Non
     empty = dict.fromkeys(answers.NUMBERS)
     assert answers.read_request(context(scored, **empty)).settings == Settings()
     request = answers.read_request(
-        context(scored, seed=3, max_epochs=2, method="paper")
+        context(scored, seed=3, epochs=2, method="paper")
     )
-    assert request.settings == Settings(seed=3, max_epochs=2, method="paper")
+    assert request.settings == Settings(seed=3, epochs=2, method="paper")
 
 
 def test_answers_to_questions_no_longer_asked_do_not_count(scored: Any) -> None:
@@ -242,7 +242,7 @@ def test_answers_to_questions_no_longer_asked_do_not_count(scored: Any) -> None:
     request = answers.read_request(context(scored, source="network", **left))
     assert (request.embeddings, request.settings.model) == (None, None)
     request = answers.read_request(
-        context(scored, source="embeddings", max_epochs=0, **left)
+        context(scored, source="embeddings", epochs=0, **left)
     )
     assert request.embeddings == "vectors"
     assert request.settings == Settings()
@@ -309,7 +309,7 @@ def test_python_is_refused_what_the_app_is_and_nothing_changes(scored: Any) -> N
     for params, said in (
         ({"label_field": "missing"}, "there is no label_field='missing'"),
         ({"brain_key": "1st"}, "brain_key='1st' cannot be used"),
-        ({"max_epochs": 0}, "max_epochs=0 is out of range"),
+        ({"epochs": 0}, "epochs=0 is out of range"),
     ):
         with pytest.raises(ExecutionError, match=said):
             foo.execute_operator(URI, dataset=scored, params=params)
