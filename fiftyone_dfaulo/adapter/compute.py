@@ -290,6 +290,11 @@ def _results(
         reason_names=REASONS,
         signals=scores.signals,
         signal_names=scores.signal_names,
+        near_duplicates={
+            usable.ids[n]: usable.ids[twin]
+            for n, twin in enumerate(scores.twins)
+            if twin >= 0
+        },
         **usable.scored(scores),
     )
 

@@ -30,6 +30,7 @@ _PLAIN = (
     "reason_names",
     "signal_names",
     "unreadable",
+    "near_duplicates",
     "estimated_faults",
     "notes",
     "seconds",
@@ -61,6 +62,8 @@ class DFauLoResults(fob.BrainResults):
         unreadable: id to reason of the samples left out because their image, or
             their embedding, could not be read, or because their box holds nothing.
         vanished: ids of the samples that were deleted while the run computed.
+        near_duplicates: id of a sample to that of its nearest near duplicate that has
+            another label, for those that have one.
         estimated_faults: how many of the N samples are probably faults.
         notes: plain sentences to read with the result.
         seconds: name of a stage to the seconds that it took.
@@ -88,6 +91,7 @@ class DFauLoResults(fob.BrainResults):
         unlabeled: Sequence[str] = (),
         unreadable: Mapping[str, str] | None = None,
         vanished: Sequence[str] = (),
+        near_duplicates: Mapping[str, str] | None = None,
         estimated_faults: int = 0,
         notes: Sequence[str] = (),
         seconds: Mapping[str, float] | None = None,
@@ -106,6 +110,7 @@ class DFauLoResults(fob.BrainResults):
         self.unlabeled = list(unlabeled)
         self.unreadable = dict(unreadable or {})
         self.vanished = list(vanished)
+        self.near_duplicates = dict(near_duplicates or {})
         self.estimated_faults = int(estimated_faults)
         self.notes = list(notes)
         self.seconds = dict(seconds or {})
@@ -123,6 +128,11 @@ class DFauLoResults(fob.BrainResults):
         self.ids = [i for i in self.ids if i in present]
         for name in self._arrays:
             setattr(self, name, getattr(self, name)[keep])
+        self.near_duplicates = {
+            i: j
+            for i, j in self.near_duplicates.items()
+            if i in present and j in present
+        }
         self.estimated_faults = min(self.estimated_faults, len(self.ids))
 
     def label_texts(self) -> np.ndarray:

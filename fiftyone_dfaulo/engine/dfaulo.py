@@ -214,6 +214,7 @@ def judge(labels: np.ndarray, *polls: Poll, even: bool = False) -> Scores:
         ),
         signals=np.column_stack(list(columns.values())).astype(np.float32),
         signal_names=tuple(columns),
+        twins=first.twins,
         estimated_faults=round(float(suspiciousness.sum())),
         notes=_notes(first.heads[HEADS[0]], labels),
     )

@@ -180,6 +180,24 @@ class TestWithImages:
         assert fractions == sorted(fractions)
         assert fractions[-1] == 1.0
 
+    def test_near_duplicates_with_different_labels_are_named(
+        self, make_dataset: Any
+    ) -> None:
+        dataset = make_dataset(["a", "b"] * 20)
+        ids, paths = dataset.values(["id", "filepath"])
+        for copy in (7, 8):
+            Path(paths[copy]).write_bytes(Path(paths[2]).read_bytes())
+
+        results = compute_suspiciousness(dataset, epochs=2)
+
+        pairs = results.near_duplicates
+        assert set(pairs) == {ids[2], ids[7], ids[8]}
+        # the samples 2 and 8 have one label
+        assert pairs[ids[2]] == pairs[ids[8]] == ids[7]
+        assert pairs[ids[7]] in (ids[2], ids[8])
+        loaded = fo.load_dataset(dataset.name).load_brain_results("dfaulo", cache=False)
+        assert loaded.near_duplicates == pairs
+
     def test_the_papers_method_scores_too(self, make_dataset: Any) -> None:
         dataset = make_dataset(["a", "b"] * 10)
 

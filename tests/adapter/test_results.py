@@ -60,6 +60,7 @@ def test_no_pair_is_confused_where_all_suggestions_agree(
 
 def test_samples_that_are_gone_move_to_vanished(results: DFauLoResults) -> None:
     first, second, third, fourth = results.ids
+    results.near_duplicates = {first: fourth, fourth: first, second: first}
 
     results.drop_vanished({first, fourth})
 
@@ -69,12 +70,16 @@ def test_samples_that_are_gone_move_to_vanished(results: DFauLoResults) -> None:
     assert results.suspiciousness.tolist() == [0.0, 0.3]
     assert results.signals.shape == (2, 2)
     assert results.estimated_faults == 2
+    assert results.near_duplicates == {first: fourth, fourth: first}
+    results.drop_vanished({first})
+    assert results.near_duplicates == {}
 
 
 def test_nothing_is_lost_on_the_way_through_the_database(
     results: DFauLoResults,
 ) -> None:
     results.drop_vanished({*results.ids[1:]})
+    results.near_duplicates = {results.ids[0]: results.ids[1]}
     stored = json_util.loads(json_util.dumps(results.serialize()))
 
     loaded = DFauLoResults.from_dict(stored, results.samples, results.config, "dfaulo")

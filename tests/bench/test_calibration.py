@@ -27,6 +27,7 @@ def subject_and_scores():
         == 1,
         signals=nothing,
         signal_names=(),
+        twins=np.full(6, -1),
         estimated_faults=3,
     )
     return Subject(case, outputs, 0), scores
