@@ -200,9 +200,7 @@ def run_ways(options: argparse.Namespace) -> None:
         folder = Path(name)
         dataset = build_dataset(data, folder)
         try:
-            brought = ways_in.bring(
-                dataset, data.images, folder, epochs=options.epochs
-            )
+            brought = ways_in.bring(dataset, data.images, folder, epochs=options.epochs)
             for way, door, precision in ways_in.find(
                 dataset, brought, folder, data.faults
             ):

@@ -42,9 +42,7 @@ def test_folders_of_classes_are_read_without_train_too(tmp_path: Path) -> None:
             )
     gallery = tmp_path / "pets.png"
     command = [sys.executable, str(SCRIPT), str(folder), "--gallery", str(gallery)]
-    done = subprocess.run(
-        [*command, "--epochs", "1"], capture_output=True, text=True
-    )
+    done = subprocess.run([*command, "--epochs", "1"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "24 samples scored" in done.stdout
     assert gallery.is_file()

@@ -19,7 +19,15 @@ from sklearn.neighbors import NearestNeighbors
 from bench.cases import Case
 from bench.outputs import Outputs, prepare
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import dfaulo, duplicates, full, heads, paper, signals, training
+from fiftyone_dfaulo.engine import (
+    dfaulo,
+    duplicates,
+    full,
+    heads,
+    paper,
+    signals,
+    training,
+)
 from fiftyone_dfaulo.engine.result import Scores
 
 NEIGHBOURS = 10

@@ -227,12 +227,14 @@ def _mean(log_probabilities: list[np.ndarray]) -> np.ndarray:
 
 
 def _shared(log_probabilities: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """Log-probabilities (N, K), those of samples with a twin averaged with the twin's."""
+    """Log-probabilities (N, K); a sample and its twin have the mean of both."""
     paired = np.flatnonzero(twins >= 0)
     if not len(paired):
         return log_probabilities
     shared = log_probabilities.copy()
-    shared[paired] = _mean([log_probabilities[paired], log_probabilities[twins[paired]]])
+    shared[paired] = _mean(
+        [log_probabilities[paired], log_probabilities[twins[paired]]]
+    )
     return shared
 
 

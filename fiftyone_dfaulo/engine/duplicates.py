@@ -44,9 +44,7 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
     return small
 
 
-def conflicting(
-    points: np.ndarray, labels: np.ndarray, loss: np.ndarray
-) -> np.ndarray:
+def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.ndarray:
     """Of each sample, its nearest near duplicate that has another label.
 
     Args:

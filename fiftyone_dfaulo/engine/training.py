@@ -194,7 +194,9 @@ class _Trainer:
 def _share(done: float, epochs: int) -> float:
     """Share of the peak rate after a number of epochs, of ``epochs`` in all."""
     up, down = min(epochs / 3, UP), min(epochs / 3, DOWN)
-    return float(np.interp(done, [0.0, up, epochs - down, epochs], [0.0, 1.0, 1.0, 0.0]))
+    return float(
+        np.interp(done, [0.0, up, epochs - down, epochs], [0.0, 1.0, 1.0, 0.0])
+    )
 
 
 def _channels_last(images: Tensor) -> Tensor:

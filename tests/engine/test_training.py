@@ -76,9 +76,7 @@ def test_a_handful_of_images_is_enough_to_run(count):
 
 def test_blank_images_give_finite_outputs():
     pixels = np.zeros((20, 8, 8, 3), np.uint8)
-    network = train_network(
-        pixels, np.arange(20) % 2, 2, settings=Settings(epochs=2)
-    )
+    network = train_network(pixels, np.arange(20) % 2, 2, settings=Settings(epochs=2))
     assert np.isfinite(network.outputs(pixels)[1]).all()
 
 

@@ -231,9 +231,7 @@ def test_settings_are_shown_on_demand_and_only_where_they_matter(scored: Any) ->
 def test_answers_become_settings_and_empty_ones_the_defaults(scored: Any) -> None:
     empty = dict.fromkeys(answers.NUMBERS)
     assert answers.read_request(context(scored, **empty)).settings == Settings()
-    request = answers.read_request(
-        context(scored, seed=3, epochs=2, method="paper")
-    )
+    request = answers.read_request(context(scored, seed=3, epochs=2, method="paper"))
     assert request.settings == Settings(seed=3, epochs=2, method="paper")
 
 
