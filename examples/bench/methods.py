@@ -25,6 +25,7 @@ from fiftyone_dfaulo.engine import (
     full,
     heads,
     paper,
+    polling,
     signals,
     training,
 )
@@ -53,9 +54,9 @@ class Subject:
 Method = Callable[[Subject], np.ndarray]
 
 
-def our_poll(subject: Subject) -> dfaulo.Poll:
+def our_poll(subject: Subject) -> polling.Poll:
     """What ``method="dfaulo"`` asks the models around the network."""
-    return dfaulo.poll(
+    return polling.poll(
         subject.outputs.views,
         subject.labels,
         logits=subject.outputs.views_logits,
@@ -80,7 +81,7 @@ def our_full_scores(subject: Subject) -> Scores:
         dfaulo.judge(labels, first).suspiciousness,
         settings=settings,
     )
-    second = dfaulo.poll(
+    second = polling.poll(
         vectors, labels, logits=logits, foreign=first.foreign, settings=settings
     )
     return dfaulo.judge(labels, first, second)

@@ -23,8 +23,8 @@ from fiftyone_dfaulo.adapter.tasks import (
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.classes import Match
-    from fiftyone_dfaulo.engine.dfaulo import Poll
     from fiftyone_dfaulo.engine.embedding import Embedded, Embedder
+    from fiftyone_dfaulo.engine.polling import Poll
     from fiftyone_dfaulo.engine.result import Scores
 
 NO_OWN_LOSS = (
@@ -61,7 +61,7 @@ def embed(task: Task) -> tuple[Embedded, Match, tuple[str, ...]]:
 
 def score_full(task: Task) -> tuple[Usable, Scores]:
     """:func:`score_model`, and the vote of a copy that is trained on, together."""
-    from fiftyone_dfaulo.engine import dfaulo, duplicates, full
+    from fiftyone_dfaulo.engine import dfaulo, duplicates, full, polling
     from fiftyone_dfaulo.engine.model_output import check_finite
 
     embedder, match = _prepare(task)
@@ -88,7 +88,7 @@ def score_full(task: Task) -> tuple[Usable, Scores]:
         mutant = f"the full mutant of {embedder.name}"
         check_finite(mutant, {"embeddings": vectors, "logits": logits}, usable.ids)
     with task.stages.stage(RESCORING) as report:
-        second = dfaulo.poll(
+        second = polling.poll(
             vectors,
             usable.labels,
             logits=logits,
@@ -175,14 +175,14 @@ def _poll(
 
     The logits count only if their model is said not to have learned these labels.
     """
-    from fiftyone_dfaulo.engine import dfaulo
+    from fiftyone_dfaulo.engine import polling
 
     own = None
     if logits is not None:
         kept = np.isin(task.labelled.classes, usable.classes)
         own = logits[:, kept]
     with task.stages.stage(SCORING) as report:
-        return dfaulo.poll(
+        return polling.poll(
             vectors,
             usable.labels,
             logits=own,

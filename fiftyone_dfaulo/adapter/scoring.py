@@ -26,7 +26,7 @@ from fiftyone_dfaulo.adapter.tasks import (
 from fiftyone_dfaulo.config import Settings
 
 if TYPE_CHECKING:
-    from fiftyone_dfaulo.engine.dfaulo import Poll
+    from fiftyone_dfaulo.engine.polling import Poll
     from fiftyone_dfaulo.engine.result import Scores
 
 Route = Callable[[Task], "tuple[Usable, Scores]"]
@@ -74,7 +74,7 @@ def _score_embeddings(task: Task) -> tuple[Usable, Scores]:
 
 
 def _score_trained(task: Task) -> tuple[Usable, Scores]:
-    from fiftyone_dfaulo.engine import dfaulo, duplicates
+    from fiftyone_dfaulo.engine import dfaulo, duplicates, polling
 
     usable, pixels, network = _train(task)
     with task.stages.stage(EMBEDDING) as report:
@@ -84,7 +84,7 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
         )
         appearance = network.appearance(pixels, batch_size=size)
     with task.stages.stage(SCORING) as report:
-        first = dfaulo.poll(
+        first = polling.poll(
             vectors,
             usable.labels,
             logits=logits,
@@ -104,7 +104,7 @@ def _poll_retrained(
     task: Task, usable: Usable, pixels: np.ndarray, scores: Scores, foreign: np.ndarray
 ) -> Poll:
     """What models around a network say that was trained without the most suspicious."""
-    from fiftyone_dfaulo.engine import dfaulo, full
+    from fiftyone_dfaulo.engine import full, polling
 
     with task.stages.stage(RETRAINING) as report:
         vectors, logits = full.retrain_network(
@@ -115,7 +115,7 @@ def _poll_retrained(
             report=report,
         )
     with task.stages.stage(RESCORING) as report:
-        return dfaulo.poll(
+        return polling.poll(
             vectors,
             usable.labels,
             logits=logits,

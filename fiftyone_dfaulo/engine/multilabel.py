@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import dfaulo, reasons, signals
+from fiftyone_dfaulo.engine import dfaulo, polling, reasons, signals
 from fiftyone_dfaulo.engine.heads import (
     FOLDS,
     assign_folds,
@@ -42,7 +42,7 @@ REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
 LIKELY = 0.5
 """Tags that are this suspicious, or more, look wrong or missing."""
 
-_LEFT_OUT = (dfaulo.HIGH_LOSS, dfaulo.HIGH_MUTANT_LOSS, 0.0)
+_LEFT_OUT = (polling.HIGH_LOSS, polling.HIGH_MUTANT_LOSS, 0.0)
 """Share of each answer's samples that the mutant after each head is fitted without."""
 
 _HARD = reasons.REASONS.index("hard to learn")
@@ -140,7 +140,7 @@ def score(
         part = _part(report, position, len(judged))
         heads = _fit_heads(features, answers, settings.seed, part)
         nothing, no_twins = np.zeros(len(given)), np.full(len(given), -1)
-        poll = dfaulo.Poll(heads, original, True, nothing, no_twins)
+        poll = polling.Poll(heads, original, True, nothing, no_twins)
         scores = dfaulo.judge(answers, poll, even=True)
         tags[:, tag] = scores.suspiciousness
         hard[:, tag] = scores.reasons[:, _HARD]
@@ -150,12 +150,12 @@ def score(
 def _fit_heads(
     features: np.ndarray, answers: np.ndarray, seed: int, report: StageReport
 ) -> dict[str, np.ndarray]:
-    """As :class:`fiftyone_dfaulo.engine.dfaulo.Poll` has them, of one tag."""
+    """As :class:`fiftyone_dfaulo.engine.polling.Poll` has them, of one tag."""
     folds = assign_folds(answers, np.random.default_rng(seed))
     heads: dict[str, np.ndarray] = {}
     left_out = None
-    for position, (name, share) in enumerate(zip(dfaulo.HEADS, _LEFT_OUT)):
-        part = _part(report, position, len(dfaulo.HEADS))
+    for position, (name, share) in enumerate(zip(polling.HEADS, _LEFT_OUT)):
+        part = _part(report, position, len(polling.HEADS))
         heads[name] = out_of_sample(features, answers, folds, left_out, part)
         left_out = high_loss(heads[name], answers, share)
     return heads

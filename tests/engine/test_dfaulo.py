@@ -13,6 +13,7 @@ from fiftyone_dfaulo.engine.heads import (
     assign_folds,
     standardise,
 )
+from fiftyone_dfaulo.engine.polling import poll
 from fiftyone_dfaulo.engine.reasons import REASONS
 from tests.engine.test_heads import blobs
 
@@ -192,7 +193,7 @@ def test_a_full_mutant_votes_beside_the_original():
     embeddings, labels, _, faults = faulty_blobs([100] * 3)
     noisy = embeddings + np.random.default_rng(1).normal(scale=4.0, size=(300, 8))
     first, second = (
-        dfaulo.poll(each, labels, settings=Settings()) for each in (noisy, embeddings)
+        poll(each, labels, settings=Settings()) for each in (noisy, embeddings)
     )
     alone, both = dfaulo.judge(labels, first), dfaulo.judge(labels, first, second)
     assert average_precision_score(

@@ -11,6 +11,7 @@ from sklearn.model_selection import cross_val_predict
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import dfaulo, multilabel, training
 from fiftyone_dfaulo.engine.multilabel import TagScores, changes
+from fiftyone_dfaulo.engine.polling import poll
 from tests.tagged import draw_pairs
 
 SETTINGS = Settings()
@@ -60,8 +61,8 @@ def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
     given = np.column_stack([rng.random(18) < 0.5, labels == 1])
     scores = multilabel.score(embeddings, given, logits=logits, settings=SETTINGS)
     two = np.column_stack([-logits[:, 1] / 2, logits[:, 1] / 2])
-    poll = dfaulo.poll(embeddings, labels, logits=two, settings=SETTINGS)
-    alone = dfaulo.judge(labels, poll, even=True)
+    polled = poll(embeddings, labels, logits=two, settings=SETTINGS)
+    alone = dfaulo.judge(labels, polled, even=True)
     np.testing.assert_allclose(scores.tags[:, 1], alone.suspiciousness, atol=1e-9)
     assert (scores.hard[:, 1] == alone.reasons[:, 2]).all()
 
