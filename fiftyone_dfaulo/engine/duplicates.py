@@ -58,7 +58,6 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     twins = np.full(len(labels), -1)
     if len(labels) <= NEIGHBOURS:
         return twins
-    points = points - points.mean(0)
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute").fit(points)
     searched = np.argsort(-loss, kind="stable")[:SEARCHED]
     distances, neighbours = _neighbours(search, points, searched)
