@@ -135,6 +135,19 @@ class DFauLoResults(fob.BrainResults):
         }
         self.estimated_faults = min(self.estimated_faults, len(self.ids))
 
+    def paired_ids(self) -> list[str]:
+        """Ids of near duplicates with different labels, each beside its other one.
+
+        Those of the most suspicious come first. ``dataset.select(ids, ordered=True)``
+        shows them.
+        """
+        found: dict[str, None] = {}
+        for row in np.argsort(-self.suspiciousness, kind="stable"):
+            one = self.ids[row]
+            if one in self.near_duplicates:
+                found.update(dict.fromkeys((one, self.near_duplicates[one])))
+        return list(found)
+
     def label_texts(self) -> np.ndarray:
         """Object (N,): the given labels, as strings."""
         return np.array(self.classes, object)[self.labels]

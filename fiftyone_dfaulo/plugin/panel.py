@@ -16,6 +16,7 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.adapter.learning import review_status, update_suspiciousness
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.adapter.views import show_items, suspicious_view
+from fiftyone_dfaulo.engine.reasons import TWIN
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin import answers, marking
 from fiftyone_dfaulo.plugin.current_run import (
@@ -37,6 +38,7 @@ from fiftyone_dfaulo.plugin.recent_facts import recent_facts
 from fiftyone_dfaulo.plugin.review_facts import (
     BINS,
     filtered,
+    near_duplicates,
     read_operation,
 )
 from fiftyone_dfaulo.plugin.reviewed import reviewed, showable, whole_target
@@ -184,11 +186,15 @@ class ReviewPanel(foo.Panel):
 
     def _filter(self, ctx: Any, chosen: dict[str, Any] | None) -> None:
         key = run_key(ctx)
-        samples = filtered(showable(ctx, key), key, chosen)
         ctx.panel.state.filter = chosen
-        # a row counts the unchecked samples; bars and reasons count all
-        unreviewed = "looks_like" in (chosen or {})
-        ctx.ops.set_view(suspicious_view(samples, key, unreviewed=unreviewed))
+        if chosen == {"reason": TWIN}:
+            view = near_duplicates(ctx.dataset, showable(ctx, key), key)
+        else:
+            samples = filtered(showable(ctx, key), key, chosen)
+            # a row counts the unchecked samples; bars and reasons count all
+            unreviewed = "looks_like" in (chosen or {})
+            view = suspicious_view(samples, key, unreviewed=unreviewed)
+        ctx.ops.set_view(view)
         ctx.ops.set_active_fields(shown_fields(ctx, key))
 
     # ---- verdicts ----

@@ -16,7 +16,7 @@ from fiftyone_dfaulo.adapter.review_state import ReviewState, read_state
 from fiftyone_dfaulo.adapter.reviewing import load_results, open_review
 from fiftyone_dfaulo.adapter.runs import DFauLoResults, load_config
 from fiftyone_dfaulo.adapter.tag_results import TagResults
-from fiftyone_dfaulo.adapter.views import item_value, narrow
+from fiftyone_dfaulo.adapter.views import item_value, narrow, show_items
 
 BINS = 20
 _PAIRS = 10
@@ -155,6 +155,19 @@ def filtered(samples: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any
         score = item_value(config, "suspiciousness")
         expression = (score >= chosen["low"]) & (score < chosen["high"])
     return narrow(samples, config, expression)
+
+
+def near_duplicates(dataset: Any, samples: Any, brain_key: str) -> Any:
+    """Near duplicates with different labels side by side, as a view.
+
+    Args:
+        dataset: the dataset of the run.
+        samples: what to show them of: the dataset, or of a run on frames a view of
+            these.
+        brain_key: the key of the run.
+    """
+    review = open_review(dataset, brain_key)
+    return show_items(samples, review.config, load_results(review).paired_ids())
 
 
 def describe(chosen: dict[str, Any]) -> str:

@@ -75,6 +75,16 @@ def test_samples_that_are_gone_move_to_vanished(results: DFauLoResults) -> None:
     assert results.near_duplicates == {}
 
 
+def test_near_duplicates_stand_side_by_side_the_most_suspicious_first(
+    results: DFauLoResults,
+) -> None:
+    first, second, third, fourth = results.ids  # ever more suspicious
+    results.near_duplicates = {first: third, third: first, second: fourth}
+    assert results.paired_ids() == [third, first, second, fourth]
+    results.near_duplicates = {}
+    assert results.paired_ids() == []
+
+
 def test_nothing_is_lost_on_the_way_through_the_database(
     results: DFauLoResults,
 ) -> None:

@@ -183,6 +183,20 @@ def test_filters_narrow_grid_and_batches(run: Any) -> None:
     assert len(panel.view) == next(iter(reasons.values()))
 
 
+def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
+    ids, labels, vectors = scored.values(["id", "ground_truth.label", "vectors"])
+    first, second = 10, 11
+    assert labels[first] != labels[second]
+    vectors[second] = vectors[first]
+    scored.set_values("vectors", vectors)
+    compute_suspiciousness(scored, embeddings="vectors", progress=False)
+    panel = Opened(scored)
+    panel.did("on_reason", value="near duplicate has another label")
+    assert panel.view.values("id") == [ids[second], ids[first]]
+    panel.did("next_batch")  # of the two, only one is suspicious
+    assert panel.view.values("id") == [ids[second]]
+
+
 def test_every_score_is_in_one_bar(run: Any) -> None:
     ids = run.exists("dfaulo_suspiciousness").values("id")
     scores = [0.0, 0.049, 0.05, 0.999, 1.0] + [None] * 32
