@@ -237,6 +237,34 @@ def test_grid_is_narrowed_by_bar_row_and_reason_in_the_light(
     review.shows(598)
 
 
+def test_near_duplicates_with_different_labels_stand_side_by_side(
+    app: App, digits: Any
+) -> None:
+    right = digits.match_tags("wrong", bool=False).exists("ground_truth")
+    given, paths, vectors = right.values(["ground_truth.label", "filepath", "vectors"])
+    pairs = [
+        (one, next(n for n in range(one + 200, 570) if given[n] != given[one]))
+        for one in (50, 60, 71)
+    ]
+    for original, copy in pairs:
+        paths[copy], vectors[copy] = paths[original], vectors[original]
+    right.set_values("filepath", paths)
+    right.set_values("vectors", vectors)
+    compute_suspiciousness(digits, embeddings="vectors", progress=False)
+    review = Review(app)
+    review.panel.get_by_role("combobox").click()
+    app.tab.get_by_role("option", name="near duplicate has another label (3)").click()
+    review.says("Batches from: near duplicate has another label")
+    review.shows(6)
+    shown = app.tiles.locator("[data-cy='tag-ground_truth']")
+    expect(shown).to_have_count(6)
+    texts = shown.all_inner_texts()  # the copy, which is suspicious, comes first
+    assert sorted(zip(texts[::2], texts[1::2])) == sorted(
+        (given[copy], given[original]) for original, copy in pairs
+    )
+    app.photograph("near duplicates side by side")
+
+
 def test_what_cannot_be_reviewed_is_said(app: App, digits: Any) -> None:
     review = Review(app)
     review.says("0 found")
