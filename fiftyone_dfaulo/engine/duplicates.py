@@ -5,7 +5,9 @@
    distances to the ten neighbours tell its dimension (Levina and Bickel, "Maximum
    Likelihood Estimation of Intrinsic Dimension", NIPS 2004), and that how close the
    nearest of ten comes by chance.
-2. Only samples with a high loss look for one: of two near duplicates with different
+2. Two that models tell apart are two things, however alike: a scene with and without
+   an animal. Their labels are likelier than not, each, to models that saw neither.
+3. Only samples with a high loss look for a near duplicate: of two with different
    labels, models contradict one.
 """
 
@@ -23,6 +25,7 @@ CLOSEST = 0.3
 Letters, digits, clothes and CIFAR-10 have no two natural images with different labels
 that are as close."""
 
+LIKELY = np.log(2)  # a loss below it: the label is likelier than not
 SEARCHED = 10_000  # samples that look for a near duplicate, at most
 SIDE = 8  # of thumbnails, in pixels
 
@@ -50,7 +53,8 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     Args:
         points: float (N, P), finite; :func:`thumbnails`, or embeddings.
         labels: int64 (N,).
-        loss: (N,); the :data:`SEARCHED` samples with the highest look for one.
+        loss: (N,), of models that did not see the labels; the :data:`SEARCHED` samples
+            with the highest look for one.
 
     Returns:
         int64 (N,), positions; -1 where there is none.
@@ -70,7 +74,8 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
         return twins
     far = _neighbours(search, points, others)[0][:, -1]
     both = distances[found, first] < close[found, 0] * far / distances[found, -1]
-    samples, others = samples[both], others[both]
+    told_apart = np.maximum(loss[samples], loss[others]) < LIKELY
+    samples, others = samples[both & ~told_apart], others[both & ~told_apart]
     twins[others] = samples  # where these have not looked for one themselves
     twins[samples] = others
     return twins

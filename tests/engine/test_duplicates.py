@@ -24,7 +24,7 @@ def with_twins(pairs, distance=0.01, **kwargs):
 
 
 def find(points, labels):
-    return duplicates.conflicting(points, labels, np.zeros(len(labels)))
+    return duplicates.conflicting(points, labels, np.ones(len(labels)))
 
 
 def test_of_each_pair_both_are_found_and_nothing_else() -> None:
@@ -97,11 +97,19 @@ def test_many_samples_at_one_place_are_not_near_duplicates() -> None:
     assert set(find(np.zeros_like(points), labels)) == {NONE}
 
 
+def test_two_that_models_tell_apart_are_two_things() -> None:
+    points, labels = with_twins([(3, 100), (4, 101), (5, 102)])
+    loss = np.full(len(labels), -np.log(0.51))
+    loss[[101, 5, 102]] = -np.log(0.49)
+    twins = duplicates.conflicting(points, labels, loss)
+    assert np.flatnonzero(twins != NONE).tolist() == [4, 5, 101, 102]
+
+
 def test_one_of_two_needs_to_have_a_high_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "SEARCHED", 300)
     points, labels = with_twins([(3, 500), (4, 501)])
     loss = np.arange(len(labels), dtype=float)
-    loss[501] = 0.0  # neither 4 nor 501 is among the 300 with the highest
+    loss[501] = 2.0  # neither 4 nor 501 is among the 300 with the highest
     twins = duplicates.conflicting(points, labels, loss)
     assert np.flatnonzero(twins != NONE).tolist() == [3, 500]
 
