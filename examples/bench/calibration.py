@@ -102,7 +102,7 @@ def tables(found: Mapping[str, Sequence[Truth]]) -> Iterator[str]:
     totals: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(3, int))
     for seeds in found.values():
         for seed in seeds:
-            for name, row in zip(REASONS, seed.reasons):
+            for name, row in zip(REASONS, seed.reasons, strict=True):
                 totals[name] = totals[name] + row
     for name, (count, wrong, foreign) in totals.items():
         shares = [f"{part / max(count, 1):.0%}" for part in (wrong, foreign)]

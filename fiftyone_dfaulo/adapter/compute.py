@@ -291,9 +291,8 @@ def _results(
         signals=scores.signals,
         signal_names=scores.signal_names,
         near_duplicates={
-            usable.ids[n]: usable.ids[twin]
-            for n, twin in enumerate(scores.twins)
-            if twin >= 0
+            usable.ids[n]: usable.ids[scores.twins[n]]
+            for n in (scores.twins >= 0).nonzero()[0]
         },
         **usable.scored(scores),
     )

@@ -61,7 +61,7 @@ def embed(task: Task) -> tuple[Embedded, Match, tuple[str, ...]]:
 
 def score_full(task: Task) -> tuple[Usable, Scores]:
     """:func:`score_model`, and the vote of a copy that is trained on, together."""
-    from fiftyone_dfaulo.engine import dfaulo, duplicates, full, polling
+    from fiftyone_dfaulo.engine import dfaulo, full, polling
     from fiftyone_dfaulo.engine.model_output import check_finite
 
     embedder, match = _prepare(task)
@@ -74,7 +74,7 @@ def score_full(task: Task) -> tuple[Usable, Scores]:
         )
     if logits is not None:
         logits = None if match.columns is None else logits[:, match.columns]
-    first = _poll(task, usable, vectors, logits, duplicates.thumbnails(pixels))
+    first = _poll(task, usable, vectors, logits, points=vectors)
     with task.stages.stage(RETRAINING) as report:
         vectors, logits = full.retrain_model(
             embedder,

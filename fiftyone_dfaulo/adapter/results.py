@@ -135,17 +135,29 @@ class DFauLoResults(fob.BrainResults):
         }
         self.estimated_faults = min(self.estimated_faults, len(self.ids))
 
-    def paired_ids(self) -> list[str]:
-        """Ids of near duplicates with different labels, each beside its other one.
+    def near_duplicate_ids(self, ids: Sequence[str] | None = None) -> list[str]:
+        """Ids of near duplicates with different labels, each beside its other ones.
 
-        Those of the most suspicious come first. ``dataset.select(ids, ordered=True)``
-        shows them.
+        Of samples, ``dataset.select(ids, ordered=True)`` shows them.
+
+        Args:
+            ids: some samples, in whose order they are to come; None is all, the most
+                suspicious first.
         """
+        beside: dict[str, set[str]] = {}
+        for one, other in self.near_duplicates.items():
+            beside.setdefault(one, set()).add(other)
+            beside.setdefault(other, set()).add(one)
+        if ids is None:
+            ids = [self.ids[row] for row in np.argsort(-self.suspiciousness)]
         found: dict[str, None] = {}
-        for row in np.argsort(-self.suspiciousness, kind="stable"):
-            one = self.ids[row]
-            if one in self.near_duplicates:
-                found.update(dict.fromkeys((one, self.near_duplicates[one])))
+        for first in ids:
+            group = [first] if first in beside else []
+            while group:
+                one = group.pop()
+                if one not in found:
+                    found[one] = None
+                    group += sorted(beside[one])
         return list(found)
 
     def label_texts(self) -> np.ndarray:
@@ -224,7 +236,7 @@ class DFauLoResults(fob.BrainResults):
     def _from_dict(
         cls, d: dict[str, Any], samples: Any, config: DFauLoConfig, key: str
     ) -> DFauLoResults:
-        values = {name: d[name] for name in _PLAIN}
+        values = {name: d[name] for name in _PLAIN if name in d}  # later ones are new
         for name in cls._arrays:
             values[name] = fou.deserialize_numpy_array(d[name], ascii=True)
         for name in _ID_LISTS:

@@ -65,8 +65,8 @@ def score(
             as :meth:`fiftyone_dfaulo.engine.training.Network.appearance` gives it; None
             does not look for foreign content.
         points: float (N, P), finite, in which near duplicates lie close: thumbnails of
-            the images, or embeddings of a model that was not taught the labels; None
-            does not look for near duplicates.
+            the images, or embeddings (a model that was taught the labels may have
+            moved near duplicates apart); None does not look for any.
         settings: only the seed is used.
         report: told the fraction of heads fitted.
     """

@@ -1,10 +1,11 @@
 """Near duplicates with different labels: one of the two labels is wrong at least.
 
 1. Two samples are near duplicates if they are far closer to each other than either is
-   to its tenth neighbour. How close is close enough depends on the dataset: the
-   distances to the ten neighbours tell its dimension (Levina and Bickel, "Maximum
-   Likelihood Estimation of Intrinsic Dimension", NIPS 2004), and that how close the
-   nearest of ten comes by chance.
+   to its tenth neighbour, and than samples are to theirs in general (in a class of few
+   samples the tenth neighbour lies in another class). How close is close enough depends
+   on the dataset: the distances to the ten neighbours tell its dimension (Levina and
+   Bickel, "Maximum Likelihood Estimation of Intrinsic Dimension", NIPS 2004), and that
+   how close the nearest of ten comes by chance.
 2. Two that models tell apart are two things, however alike: a scene with and without
    an animal. Their labels are likelier than not, each, to models that saw neither.
 3. Only samples with a high loss look for a near duplicate: of two with different
@@ -14,8 +15,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from sklearn.neighbors import NearestNeighbors
 
 NEIGHBOURS = 10
@@ -25,7 +24,7 @@ CLOSEST = 0.3
 Letters, digits, clothes and CIFAR-10 have no two natural images with different labels
 that are as close."""
 
-LIKELY = np.log(2)  # a loss below it: the label is likelier than not
+EVEN_LOSS = np.log(2)  # a loss below it: the label is likelier than not
 SEARCHED = 10_000  # samples that look for a near duplicate, at most
 SIDE = 8  # of thumbnails, in pixels
 
@@ -39,11 +38,14 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
     Args:
         pixels: uint8 (N, S, S, 3), S at least 8.
     """
+    edges = np.arange(SIDE) * pixels.shape[1] // SIDE
+    lengths = np.diff(edges, append=pixels.shape[1]).astype(np.float32)
+    areas = np.outer(lengths, lengths)[:, :, None]
     small = np.empty((len(pixels), 3 * SIDE * SIDE), np.float32)
     for start in range(0, len(pixels), 256):
-        batch = torch.from_numpy(pixels[start : start + 256]).permute(0, 3, 1, 2)
-        fields = F.adaptive_avg_pool2d(batch.float(), SIDE).flatten(1)
-        small[start : start + 256] = fields.numpy()
+        batch = pixels[start : start + 256].astype(np.float32)
+        sums = np.add.reduceat(np.add.reduceat(batch, edges, 1), edges, 2)
+        small[start : start + 256] = (sums / areas).reshape(len(batch), -1)
     return small
 
 
@@ -65,19 +67,21 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute").fit(points)
     searched = np.argsort(-loss, kind="stable")[:SEARCHED]
     distances, neighbours = _neighbours(search, points, searched)
-    close = _closest(distances) * distances[:, -1:]
-    near = (distances < close) & (labels[neighbours] != labels[searched, None])
-    found = near.any(1)
-    samples, first = searched[found], near[found].argmax(1)
-    others = neighbours[found, first]
-    if not len(samples):
+    far = np.minimum(distances[:, -1], np.median(distances[:, -1]))
+    share = _closest(distances)
+    near = distances < share * far[:, None]
+    rows, columns = np.nonzero(near & (labels[neighbours] != labels[searched, None]))
+    if not len(rows):
         return twins
-    far = _neighbours(search, points, others)[0][:, -1]
-    both = distances[found, first] < close[found, 0] * far / distances[found, -1]
-    told_apart = np.maximum(loss[samples], loss[others]) < LIKELY
-    samples, others = samples[both & ~told_apart], others[both & ~told_apart]
-    twins[others] = samples  # where these have not looked for one themselves
-    twins[samples] = others
+    ones, others = searched[rows], neighbours[rows, columns]
+    apart = distances[rows, columns]
+    unique, place = np.unique(others, return_inverse=True)
+    far_from_other = _neighbours(search, points, unique)[0][:, -1][place]
+    told_apart = np.maximum(loss[ones], loss[others]) < EVEN_LOSS
+    pairs = np.flatnonzero((apart < share * far_from_other) & ~told_apart)
+    pairs = pairs[np.argsort(-apart[pairs], kind="stable")]  # the last one stays
+    both = np.column_stack([ones[pairs], others[pairs]])
+    twins[both.ravel()] = both[:, ::-1].ravel()
     return twins
 
 

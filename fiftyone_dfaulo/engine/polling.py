@@ -6,8 +6,8 @@
    losses, then without the highest losses under that mutant. Faults can no longer vouch
    for each other.
 3. Images that look like none of the others have foreign content
-   (:mod:`fiftyone_dfaulo.engine.novelty`), near duplicates have one content
-   (:mod:`fiftyone_dfaulo.engine.duplicates`).
+   (:mod:`fiftyone_dfaulo.engine.novelty`), unless they are near duplicates of one that
+   does (:mod:`fiftyone_dfaulo.engine.duplicates`).
 """
 
 from __future__ import annotations
@@ -94,11 +94,13 @@ def poll(
     if appearance is not None:
         contradicted = everything.argmax(1) != labels
         foreign = novelty.foreign_content(appearance, labels, folds, contradicted)
-    mutants = fit_mutants(features, labels, folds, everything, foreign, report)
     twins = np.full(len(labels), -1)
     if points is not None:
         loss = signals.loss(everything, labels)
         twins = duplicates.conflicting(points, labels, loss)
+        # known content, though a copy has noise that the others do not have
+        foreign = np.where(twins < 0, foreign, np.minimum(foreign, foreign[twins]))
+    mutants = fit_mutants(features, labels, folds, everything, foreign, report)
     return Poll(
         heads=dict(zip(HEADS, [everything, *mutants], strict=True)),
         original=None if logits is None else signals.log_softmax(logits),

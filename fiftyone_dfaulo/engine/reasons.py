@@ -38,8 +38,7 @@ def find(
         labels: int64 (N,).
         suspiciousness: float (N,), in [0, 1].
         foreign: bool (N,), whether the content is foreign to the dataset.
-        paired: bool (N,), whether a near duplicate has another label. Such content is
-            known to the dataset, however unusual the image.
+        paired: bool (N,), whether a near duplicate has another label.
         original: log-probabilities (N, K) of the original model, if there is one.
 
     Returns:
@@ -48,7 +47,6 @@ def find(
     """
     enough = suspiciousness >= LEAST
     clear = probabilities.max(1) >= 0.5
-    foreign = foreign & ~paired
     another = enough & clear & (probabilities.argmax(1) != labels) & ~foreign
     neither = enough & (foreign | ~clear)
     hard = np.zeros(len(labels), bool)

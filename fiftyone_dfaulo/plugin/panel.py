@@ -16,7 +16,6 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.adapter.learning import review_status, update_suspiciousness
 from fiftyone_dfaulo.adapter.runs import load_config
 from fiftyone_dfaulo.adapter.views import show_items, suspicious_view
-from fiftyone_dfaulo.engine.reasons import TWIN
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin import answers, marking
 from fiftyone_dfaulo.plugin.current_run import (
@@ -37,6 +36,7 @@ from fiftyone_dfaulo.plugin.panel_view import build_panel
 from fiftyone_dfaulo.plugin.recent_facts import recent_facts
 from fiftyone_dfaulo.plugin.review_facts import (
     BINS,
+    TWINS,
     filtered,
     near_duplicates,
     read_operation,
@@ -145,6 +145,8 @@ class ReviewPanel(foo.Panel):
         ids = view.values("id")
         if not ids:
             raise InputError("No unchecked sample is left" + " here" * bool(part))
+        if part == TWINS:
+            ids = near_duplicates(ctx.dataset, key, ids)
         ctx.ops.set_selected_samples([])
         facts = {**ctx.panel.state.facts, "batch": [len(ids), len(ids)]}
         ctx.panel.state.facts = facts
@@ -186,14 +188,15 @@ class ReviewPanel(foo.Panel):
 
     def _filter(self, ctx: Any, chosen: dict[str, Any] | None) -> None:
         key = run_key(ctx)
-        ctx.panel.state.filter = chosen
-        if chosen == {"reason": TWIN}:
-            view = near_duplicates(ctx.dataset, showable(ctx, key), key)
+        if chosen == TWINS:
+            ids = near_duplicates(ctx.dataset, key)
+            view = show_items(showable(ctx, key), load_config(ctx.dataset, key), ids)
         else:
             samples = filtered(showable(ctx, key), key, chosen)
             # a row counts the unchecked samples; bars and reasons count all
             unreviewed = "looks_like" in (chosen or {})
             view = suspicious_view(samples, key, unreviewed=unreviewed)
+        ctx.panel.state.filter = chosen
         ctx.ops.set_view(view)
         ctx.ops.set_active_fields(shown_fields(ctx, key))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +17,12 @@ from fiftyone_dfaulo.adapter.review_state import ReviewState, read_state
 from fiftyone_dfaulo.adapter.reviewing import load_results, open_review
 from fiftyone_dfaulo.adapter.runs import DFauLoResults, load_config
 from fiftyone_dfaulo.adapter.tag_results import TagResults
-from fiftyone_dfaulo.adapter.views import item_value, narrow, show_items
+from fiftyone_dfaulo.adapter.views import item_value, narrow
+from fiftyone_dfaulo.engine.reasons import TWIN
 
 BINS = 20
 _PAIRS = 10
+TWINS = {"reason": TWIN}  # the filter that shows near duplicates side by side
 _COMPUTE = "@dfaulo/dfaulo/compute_suspiciousness"
 
 
@@ -157,17 +160,11 @@ def filtered(samples: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any
     return narrow(samples, config, expression)
 
 
-def near_duplicates(dataset: Any, samples: Any, brain_key: str) -> Any:
-    """Near duplicates with different labels side by side, as a view.
-
-    Args:
-        dataset: the dataset of the run.
-        samples: what to show them of: the dataset, or of a run on frames a view of
-            these.
-        brain_key: the key of the run.
-    """
-    review = open_review(dataset, brain_key)
-    return show_items(samples, review.config, load_results(review).paired_ids())
+def near_duplicates(
+    dataset: Any, brain_key: str, ids: Sequence[str] | None = None
+) -> list[str]:
+    """Near duplicates with different labels side by side; all, or of some items."""
+    return load_results(open_review(dataset, brain_key)).near_duplicate_ids(ids)
 
 
 def describe(chosen: dict[str, Any]) -> str:

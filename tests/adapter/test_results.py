@@ -79,10 +79,24 @@ def test_near_duplicates_stand_side_by_side_the_most_suspicious_first(
     results: DFauLoResults,
 ) -> None:
     first, second, third, fourth = results.ids  # ever more suspicious
-    results.near_duplicates = {first: third, third: first, second: fourth}
-    assert results.paired_ids() == [third, first, second, fourth]
+    results.near_duplicates = {first: third, third: first}
+    assert results.near_duplicate_ids() == [third, first]
+    results.near_duplicates |= {second: third}
+    assert results.near_duplicate_ids() == [third, second, first]
+    results.near_duplicates = {second: fourth, fourth: second, first: third}
+    assert results.near_duplicate_ids() == [fourth, second, third, first]
+    assert results.near_duplicate_ids([first, second]) == [first, third, second, fourth]
     results.near_duplicates = {}
-    assert results.paired_ids() == []
+    assert results.near_duplicate_ids() == []
+
+
+def test_results_of_before_near_duplicates_were_stored_have_none(
+    results: DFauLoResults,
+) -> None:
+    stored = results.serialize()
+    del stored["near_duplicates"]
+    loaded = DFauLoResults.from_dict(stored, results.samples, results.config, "dfaulo")
+    assert loaded.near_duplicates == {}
 
 
 def test_nothing_is_lost_on_the_way_through_the_database(

@@ -26,7 +26,7 @@ def prepare(app: App) -> None:
     """Opens the form and asks for a short training."""
     app.open_form()
     app.form.get_by_role("checkbox").last.check()  # Advanced
-    app.fill("Most epochs", EPOCHS)
+    app.fill("Epochs", EPOCHS)
 
 
 def test_form_explains_an_invalid_choice_and_does_not_execute(app: App) -> None:

@@ -30,7 +30,7 @@ def test_how_well_it_would_work_is_shown_as_a_plot_and_a_table(
     before = stored(digits)
     app.open_form(QUESTION, "how well", "Kind of faults")
     app.form.get_by_role("checkbox").last.check()  # Advanced
-    app.fill("Most epochs", "6")
+    app.fill("Epochs", "6")
     app.fill("Rate", "0.9")
     expect(app.form.get_by_text("rate=0.9 cannot be used")).to_be_visible()
     expect(app.button("Execute")).to_be_disabled()

@@ -22,7 +22,7 @@ def subject_and_scores():
         suggestion=np.array([0, 0, 1, 1, 1, 1]),
         confidence=np.ones(6, np.float32),
         reasons=np.array(
-            [[0, 0, 0], [1, 0, 1], [0, 0, 0], [1, 0, 0], [0, 1, 0], [0] * 3]
+            [[0] * 4, [1, 0, 1, 1], [0] * 4, [1, 0, 0, 0], [0, 1, 0, 0], [0] * 4]
         )
         == 1,
         signals=nothing,
@@ -41,7 +41,7 @@ def test_each_figure_is_counted():
     assert found.argmax == pytest.approx(1 / 3)
     bins = [[0.05, 1, 2], [0.2, 0, 1], [0] * 3, [0.6, 1, 1], [0] * 3, [1.95, 2, 2]]
     np.testing.assert_allclose(found.bins, bins)
-    assert found.reasons.tolist() == [[2, 2, 0], [1, 0, 1], [1, 1, 0]]
+    assert found.reasons.tolist() == [[2, 2, 0], [1, 0, 1], [1, 1, 0], [1, 1, 0]]
 
 
 def test_the_tables_hold_every_case_and_reason():
@@ -50,3 +50,4 @@ def test_the_tables_hold_every_case_and_reason():
     assert "| one | 4 | 3, 3 | 0.667 | 0.333 |" in text
     assert "0.03, 0.50 (4)" in text
     assert "| fits no class | 2 | 0% | 100% |" in text
+    assert "| near duplicate has another label | 2 | 100% | 0% |" in text

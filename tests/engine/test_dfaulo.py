@@ -122,9 +122,8 @@ def test_of_near_duplicates_with_different_labels_one_is_wrong():
     labels = np.append(labels, (labels[copies] + 1) % 4)
     scores = dfaulo.score(embeddings, labels, points=embeddings, settings=Settings())
     chances = scores.suspiciousness
-    wrong = chances[-3:] > 0.9
     np.testing.assert_allclose(chances[-3:] + chances[copies], 1.0, atol=0.05)
-    assert wrong.all()
+    assert (chances[-3:] > 0.9).all()
     assert scores.suggestion[-3:].tolist() == labels[copies].tolist()
     reason = scores.reasons[:, REASONS.index("near duplicate has another label")]
     assert np.flatnonzero(reason).tolist() == [240, 241, 242]

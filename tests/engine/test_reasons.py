@@ -38,8 +38,8 @@ def test_without_an_original_model_nothing_is_hard_to_learn():
     assert find([OTHER], [0.9], [False]) == [[True, False, False, False]]
 
 
-def test_a_near_duplicate_is_known_content_however_unusual_the_image():
-    another, none, hard, twin = np.eye(4, dtype=bool)
-    found = find([OTHER, OTHER, NONE], [0.9] * 3, [True, False, True], None, [True] * 3)
-    assert found == np.array([another | twin, another | twin, none | twin]).tolist()
+def test_a_near_duplicate_with_another_label_is_a_reason_if_there_is_suspicion():
+    another, none, _, twin = np.eye(4, dtype=bool)
+    found = find([OTHER, OTHER], [0.9] * 2, [False, True], None, [True] * 2)
+    assert found == np.array([another | twin, none | twin]).tolist()
     assert not np.any(find([OTHER], [0.1], [False], None, [True]))

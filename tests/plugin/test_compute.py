@@ -235,7 +235,7 @@ def test_delegated_run_stops_once_it_is_marked_as_failed(scored: Any) -> None:
 
 @pytest.mark.parametrize(
     ("params", "said"),
-    [({"max_epoch": 3}, "max_epoch;"), ({"embeddings": [[1.0]]}, "is a list")],
+    [({"epoch": 3}, "epoch;"), ({"embeddings": [[1.0]]}, "is a list")],
 )
 def test_arguments_that_would_be_ignored_are_refused(
     scored: Any, params: dict[str, Any], said: str

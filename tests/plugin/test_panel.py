@@ -193,8 +193,14 @@ def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
     panel = Opened(scored)
     panel.did("on_reason", value="near duplicate has another label")
     assert panel.view.values("id") == [ids[second], ids[first]]
-    panel.did("next_batch")  # of the two, only one is suspicious
-    assert panel.view.values("id") == [ids[second]]
+    panel.did("show_all")
+    panel.did("on_reason", value="near duplicate has another label")
+    panel.did("next_batch")
+    assert panel.view.values("id") == [ids[second], ids[first]]
+    panel.did("rest_is_correct", ids[second])
+    found = dict(zip(scored.values("id"), verdicts(scored)))
+    assert (found[ids[second]], found[ids[first]]) == ("faulty", "correct")
+    assert panel.did("next_batch")["notify"]["variant"] == "error"  # none is left
 
 
 def test_every_score_is_in_one_bar(run: Any) -> None:
