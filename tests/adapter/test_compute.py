@@ -200,8 +200,12 @@ class TestWithImages:
 
     def test_the_papers_method_scores_too(self, make_dataset: Any) -> None:
         dataset = make_dataset(["a", "b"] * 10)
+        paths = dataset.values("filepath")
+        Path(paths[7]).write_bytes(Path(paths[2]).read_bytes())
 
-        compute_suspiciousness(dataset, method="paper", epochs=1)
+        results = compute_suspiciousness(dataset, method="paper", epochs=1)
+
+        assert results.near_duplicates == {}  # it does not look for them
 
         assert dataset.count("dfaulo_suspiciousness") == 20
         assert dataset.list_brain_runs(method="paper") == ["dfaulo"]

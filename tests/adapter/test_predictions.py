@@ -51,6 +51,13 @@ def test_logits_find_the_faults(predicted: Any) -> None:
     assert settings["predictions"] == "predictions"
 
 
+def test_equal_predictions_are_no_near_duplicates(predicted: Any) -> None:
+    predictions = predicted.values("predictions")
+    predictions[22] = predictions[1].copy()  # other labels, the same logits
+    predicted.set_values("predictions", predictions)
+    assert compute(predicted, predictions="predictions").near_duplicates == {}
+
+
 def read(dataset: Any, **more: Any) -> Any:
     ids = sorted(dataset.values("id"))
     return read_predictions(dataset, "predictions", ids, ["a", "b", "c"], **more)

@@ -70,6 +70,19 @@ def test_a_batch_shows_patches_and_is_marked_and_taken_back(objects: Any) -> Non
     )
 
 
+def test_near_duplicates_are_patches_side_by_side(objects: Any) -> None:
+    pixels = load_digits().data[:COUNT] / 16
+    labels = objects.values("boxes.detections.label", unwind=True)
+    other = next(n for n in range(100, COUNT) if labels[n] != labels[50])
+    pixels[other] = pixels[50]
+    compute_suspiciousness(objects, "boxes", embeddings=pixels, progress=False)
+    panel = Opened(objects)
+    panel.did("on_reason", value="near duplicate has another label")
+    assert panel.view._is_patches
+    ids = objects.values("boxes.detections.id", unwind=True)
+    assert set(panel.view.values("id")) == {str(ids[50]), str(ids[other])}
+
+
 def test_facts_count_objects(objects: Any) -> None:
     facts = read_facts(objects, "dfaulo", 50)
 
