@@ -112,8 +112,8 @@ def train_network(
     """Trains a small residual network on all samples with the labels as they are.
 
     One cycle of the learning rate: it rises to its peak over the first epoch, stays,
-    and falls to zero over the last three. Few epochs on purpose: with more, a network
-    learns its faulty labels by heart.
+    and falls to zero over the last three (over a third each, of fewer than nine). Few
+    epochs on purpose: with more, a network learns its faulty labels by heart.
 
     Args:
         pixels: uint8 (N, S, S, 3), S from 8 to 64; may be a memmap.
@@ -132,7 +132,7 @@ def train_network(
     trainer = _Trainer(network, pixels, labels, settings)
 
     for epoch in range(settings.epochs):
-        trainer.epoch(epoch)
+        trainer.go_through(epoch)
         module.eval()
         after_epoch(network)
         report((epoch + 1) / settings.epochs)
@@ -164,8 +164,8 @@ class _Trainer:
             weight_decay=5e-4,
         )
 
-    def epoch(self, epoch: int) -> None:
-        """One pass over all samples, the first being number 0."""
+    def go_through(self, epoch: int) -> None:
+        """One pass over all samples; ``epoch`` counts from 0."""
         self.network.module.train()
         shuffled = self.rng.permutation(len(self.labels))
         steps = max(len(shuffled) // self.batch, 1)
