@@ -287,15 +287,15 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     images.add_argument("--rate", type=float, default=0.05, help="share of faults")
     images.add_argument("--method", default="dfaulo", choices=["dfaulo", "paper"])
-    images.add_argument("--epochs", type=int, default=10)
+    images.add_argument("--epochs", type=int, default=dfaulo.Settings.epochs)
     objects = commands.add_parser(
         "objects", parents=[sources], help="the whole run, on objects in images"
     )
     objects.add_argument("--rate", type=float, default=0.05, help="share of faults")
-    objects.add_argument("--epochs", type=int, default=10)
+    objects.add_argument("--epochs", type=int, default=dfaulo.Settings.epochs)
     ways = commands.add_parser("ways", parents=[sources], help="every way in")
     ways.add_argument("--rate", type=float, default=0.05, help="share of faults")
-    ways.add_argument("--epochs", type=int, default=10)
+    ways.add_argument("--epochs", type=int, default=dfaulo.Settings.epochs)
     embeddings = commands.add_parser("embeddings", help="score synthetic embeddings")
     embeddings.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     embeddings.add_argument("--width", type=int, default=512)

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, help="train/<class>/*.png")
     parser.add_argument("--gallery", type=Path, default=Path("gallery.png"))
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=dfaulo.Settings.epochs)
     options = parser.parse_args(arguments)
     if options.folder is not None:
         find_suspicious(options.folder, options.gallery, options.epochs)
