@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 SECONDS = 1000.0  # Playwright counts in milliseconds
 SOON = 30 * SECONDS
@@ -22,6 +23,11 @@ class App:
         self.url = url
         self.artifacts = artifacts
         tab.set_default_timeout(SOON)
+        self._asked: set[Request] = set()
+        self._last = time.monotonic()
+        tab.on("request", self._ask)
+        tab.on("requestfinished", self._answer)
+        tab.on("requestfailed", self._answer)
 
     def open(self) -> None:
         """Opens the dataset and sends the pop-ups away."""
@@ -31,6 +37,26 @@ class App:
             button = self.tab.get_by_role("button", name=pop_up, exact=True)
             if button.is_visible():
                 button.click()
+
+    def settle(self) -> None:
+        """Waits until all requests are answered, and none has followed for a second.
+
+        Nothing on the screen tells: the App sends some after all is drawn.
+        """
+        expect(self.tiles.first).to_be_visible()
+        end = time.monotonic() + SOON / SECONDS
+        while self._asked or time.monotonic() - self._last < 1:
+            assert time.monotonic() < end, [request.url for request in self._asked]
+            self.tab.wait_for_timeout(0.1 * SECONDS)
+
+    def _ask(self, request: Request) -> None:
+        if not request.url.endswith("/events"):  # a stream, open as long as the tab
+            self._asked.add(request)
+            self._last = time.monotonic()
+
+    def _answer(self, request: Request) -> None:
+        self._asked.discard(request)
+        self._last = time.monotonic()
 
     @property
     def tiles(self) -> Locator:

@@ -283,6 +283,7 @@ def test_what_cannot_be_reviewed_is_said(app: App, digits: Any) -> None:
     review.press("Show them")
     expect(app.tab.get_by_text("1 sample", exact=True)).to_be_visible()
 
+    app.settle()
     digits.delete_brain_run("dfaulo")
     review.press("Next batch")
     review.says("Nothing to review yet")
@@ -290,19 +291,10 @@ def test_what_cannot_be_reviewed_is_said(app: App, digits: Any) -> None:
     app.photograph("review without a run")
 
 
-def settle(app: App) -> None:
-    """Lets the App end the requests of its own that ask for the dataset by name.
-
-    Nothing on the screen tells when: it sends some after all is drawn.
-    """
-    expect(app.tiles.first).to_be_visible()
-    app.tab.wait_for_timeout(3_000)
-
-
 def test_a_renamed_and_a_deleted_dataset_are_said(app: App, digits: Any) -> None:
     review = Review(app)
     review.says("0 found")
-    settle(app)
+    app.settle()
     copy = digits.clone(f"{digits.name}-copy", persistent=True)
     old, digits.name = digits.name, f"{digits.name}-renamed"
     review.press("Next batch")
@@ -315,7 +307,7 @@ def test_a_renamed_and_a_deleted_dataset_are_said(app: App, digits: Any) -> None
     app.open()
     review = Review(app)
     review.says("0 found")
-    settle(app)
+    app.settle()
     copy.delete()
     review.press("Next batch")
     expect(app.tab.get_by_text(f"'{copy.name}' was deleted")).to_be_visible()
