@@ -17,6 +17,7 @@ from fiftyone_dfaulo.adapter.reviewing import (
     find,
     find_scored,
     item_ids,
+    load_results,
     open_review,
     refresh_samples,
     scope,
@@ -33,6 +34,7 @@ __all__ = [
     "revert_suggestions",
 ]
 
+_EDITED = "its label was edited since the run; select it to correct it all the same"
 _CHANGED = "its label was edited at the same moment; try again"
 
 
@@ -97,14 +99,16 @@ def apply_suggestions(
         samples: a dataset or view; of a view, only its own samples are taken by
             ``verdict``.
         brain_key: the key of the run.
-        ids: the samples to correct, whatever their verdict: ids, or a view.
+        ids: the samples to correct, whatever their verdict, and whether or not their
+            label was edited since the run: ids, or a view.
         verdict: where no ids are given, the samples that have this verdict.
         label: the class to set, rather than the suggestions; only with ``ids``, and
             not where samples have several tags.
 
     Returns:
         how many labels were replaced, and why others were not: there is no suggestion,
-        it equals the label, the sample has no label, or is corrected already.
+        it equals the label, the sample has no label, is corrected already, or, if no
+        ids are given, its label was edited since the run.
 
     Raises:
         InputError: if an id is unknown or not among the scored samples, the label
@@ -124,9 +128,12 @@ def apply_suggestions(
     check_writable(review)
     documents = _candidates(review, samples, wanted, verdict)
     skipped, updates, how = {}, {}, relabelling(review)
+    edited = _edited(review, documents) if wanted is None else set()
     for one, document in documents.items():
         new = label or suggested(document.get(review.fields.suggestion))
         reason = _obstacle(review, document, new) or how.obstacle(document, str(new))
+        if one in edited:
+            reason = reason or _EDITED
         if reason:
             skipped[one] = reason
         else:
@@ -196,6 +203,16 @@ def _candidates(
     query = {review.fields.verdict: verdict}
     found = find(review, scope(review, samples), query, *paths)
     return {str(document["_id"]): document for document in found}
+
+
+def _edited(review: Review, documents: Mapping[str, Item]) -> set[str]:
+    """Ids of those whose label is not the one that was scored."""
+    results = load_results(review)
+    scored = dict(zip(results.ids, results.label_texts()))
+    now = {
+        i: label_text(d.get(review.config.label_field)) for i, d in documents.items()
+    }
+    return {one for one, label in now.items() if label != scored.get(one, label)}
 
 
 def _obstacle(review: Review, document: Mapping[str, Any], new: Any) -> str | None:

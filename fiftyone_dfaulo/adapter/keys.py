@@ -104,22 +104,18 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
     if not dataset.has_brain_run(brain_key):
         return
     config = dataset.get_brain_info(brain_key).config
-    verdicts = _count(dataset, config, config.run_fields.verdict)
-    if verdicts:
-        raise RunError(
-            f"brain run {brain_key!r} holds {verdicts} verdicts, which replacing it "
-            "would delete; pass another brain_key to keep them, or overwrite=True"
-        )
-    if config.review_fields is None:
+    counts = {"verdicts": _count(dataset, config, config.run_fields.verdict)}
+    if config.review_fields is not None:
+        originals = _count(dataset, config, config.review_fields.original_label)
+        counts[f"original labels of corrected {config.place.noun}s"] = originals
+    held = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
+    if not held:
         return
-    originals = _count(dataset, config, config.review_fields.original_label)
-    if originals:
-        raise RunError(
-            f"brain run {brain_key!r} holds the original labels of {originals} "
-            f"corrected {config.place.noun}s, which replacing it would delete; "
-            "revert_suggestions first, pass another brain_key to keep them, or "
-            "overwrite=True"
-        )
+    first = "revert_suggestions first, " * any([*counts.values()][1:])
+    raise RunError(
+        f"brain run {brain_key!r} holds {held}, which replacing it would delete; "
+        f"{first}pass another brain_key to keep them, or overwrite=True"
+    )
 
 
 def _count(dataset: Any, config: DFauLoConfig, name: str) -> int:

@@ -65,7 +65,8 @@ class ListsOfTags(Relabelling):
 
     def _same(self, one: Any, original: Item, label: Item) -> bool:
         stay, new = self._split(one, original[_LIST])
-        return [*map(_parts, label[_LIST])] == [*map(_parts, [*stay, *new])]
+        applied, now = [*stay, *new], label[_LIST]
+        return len(now) == len(applied) and all(map(_is_same, now, applied))
 
     def applying(self, item: Item, new: str) -> UpdateOne:
         """The update that removes and adds, if the tags are still as they were read."""
@@ -101,6 +102,11 @@ class ListsOfTags(Relabelling):
         return self.place.change(item, condition, values, [self.original])
 
 
-def _parts(tag: Item) -> list[Any]:
-    """What of a tag is its label; FiftyOne may add empty ones when it saves."""
-    return [tag.get(part) or None for part in LABEL_PARTS]
+def _is_same(tag: Item, applied: Item) -> bool:
+    """Whether a tag is the one that was applied; its own tags may be more by now.
+
+    FiftyOne may add empty parts when it saves.
+    """
+    parts = [part for part in LABEL_PARTS if part != "tags"]
+    same = all((tag.get(p) or None) == (applied.get(p) or None) for p in parts)
+    return same and {*(applied.get("tags") or [])} <= {*(tag.get("tags") or [])}

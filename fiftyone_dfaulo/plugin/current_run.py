@@ -8,33 +8,43 @@ import fiftyone as fo
 
 from fiftyone_dfaulo.adapter.runs import DFauLo, DFauLoConfig
 
-_STORE = "dfaulo_review"
+_STORE, _CHOICE = "dfaulo_review", "choice"
 
 
 def list_runs(dataset: Any) -> list[str]:
-    """Keys of the dataset's DFauLo runs, the newest first."""
+    """Keys of the dataset's DFauLo runs that are written whole, the newest first."""
     keys = dataset.list_brain_runs(type="dfaulo")
-    return sorted(
-        keys, key=lambda key: DFauLo.get_run_info(dataset, key).timestamp, reverse=True
-    )
+    infos = {key: DFauLo.get_run_info(dataset, key) for key in keys}
+    whole = [key for key, info in infos.items() if info.config.complete]
+    return sorted(whole, key=lambda key: infos[key].timestamp, reverse=True)
 
 
 def current_run(ctx: Any) -> str | None:
     """The run asked for, else the one last chosen in the panel, else the newest.
 
-    A run that is asked for is returned as it is, whether or not it exists.
+    A run that is asked for is returned as it is, whether or not it exists. A choice
+    ends with the next run.
     """
     asked = ctx.params.get("brain_key")
     if asked:
         return str(asked)
     runs = list_runs(ctx.dataset)
-    chosen = ctx.store(_STORE).get("run") if len(runs) > 1 else None
-    return chosen if chosen in runs else next(iter(runs), None)
+    if not runs:
+        return None
+    chosen = ctx.store(_STORE).get(_CHOICE) or {}
+    valid = chosen.get("run") in runs and chosen["newest"] == _newest(ctx.dataset, runs)
+    return str(chosen["run"]) if valid else runs[0]
 
 
 def choose_run(ctx: Any, brain_key: str) -> None:
     """Makes this the run that panel, forms and buttons speak of."""
-    ctx.store(_STORE).set("run", brain_key)
+    newest = _newest(ctx.dataset, list_runs(ctx.dataset))
+    ctx.store(_STORE).set(_CHOICE, {"run": brain_key, "newest": newest})
+
+
+def _newest(dataset: Any, runs: list[str]) -> str:
+    """Tells apart the runs that the dataset had last."""
+    return f"{runs[0]} {DFauLo.get_run_info(dataset, runs[0]).timestamp}"
 
 
 def tile_fields(config: DFauLoConfig) -> list[str]:

@@ -134,22 +134,23 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     )
     mark(prop, problem)
     if not problem and dataset.has_brain_run(key):
-        verdicts = remember(
-            ctx, ("verdicts", key), lambda: said(check_key, dataset, key, place=place)
+        work = remember(
+            ctx, ("review", key), lambda: said(check_key, dataset, key, place=place)
         )
-        _add_replace(inputs, ctx, dataset.get_brain_info(key), verdicts)
+        _add_replace(inputs, ctx, dataset.get_brain_info(key), work)
 
 
-def _add_replace(inputs: types.Object, ctx: Any, info: Any, verdicts: str) -> None:
-    """What happens to the earlier run; losing verdicts takes an explicit yes."""
-    if verdicts:
+def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
+    """What happens to the earlier run; losing the work on it takes an explicit yes."""
+    if work:
         sure = inputs.bool(
             "overwrite",
             default=False,
-            label="Replace the run and delete its verdicts",
+            label="Replace the run and delete its review",
+            description=work,
             view=types.CheckboxView(),
         )
-        mark(sure, "" if ctx.params.get("overwrite") else verdicts)
+        mark(sure, "" if ctx.params.get("overwrite") else work)
         return
     when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
     note = types.Notice(

@@ -42,9 +42,14 @@ def selected_ids(ctx: Any, brain_key: str) -> list[str]:
 
 
 def _selection(ctx: Any, brain_key: str) -> list[tuple[str, str | None]]:
-    """Ids with the types of their selection; labels come before the samples."""
+    """Ids with the types of their selection; labels come before samples.
+
+    But not before patches: a label that was selected in one of them stays so, unseen,
+    once it is closed.
+    """
     labels = ctx.selected_labels or []
-    if labels:
+    patches = ctx.selected and ctx.view is not None and ctx.view._is_patches
+    if labels and not patches:
         config = load_config(ctx.dataset, brain_key)
         ours = [one for one in labels if one.get("field") == config.label_field]
         if config.list_path and ours:
@@ -57,10 +62,18 @@ def batch_of(view: Any) -> list[str] | None:
     """Ids of the samples in the grid, if it shows a batch; else None.
 
     A batch is an ordered selection; that the view itself says so, and no state, lets
-    a review go on after the page was loaded again.
+    a review go on after the page was loaded again. Longer lists, of which most samples
+    are never looked at, are :func:`no_batch`.
     """
-    ordered = (s for s in view._stages if isinstance(s, fo.Select) and s.ordered)
-    return list(view.values("id")) if any(ordered) else None
+    stages = view._stages
+    ordered = any(isinstance(one, fo.Select) and one.ordered for one in stages)
+    limited = any(isinstance(one, fo.Limit) for one in stages)
+    return list(view.values("id")) if ordered and not limited else None
+
+
+def no_batch(view: Any) -> Any:
+    """The same samples in the same order, which :func:`batch_of` takes for no batch."""
+    return view.limit(len(view))
 
 
 def read_verdicts(samples: Any, brain_key: str, ids: Sequence[str]) -> Verdicts:

@@ -69,8 +69,7 @@ class ReviewPanel(foo.Panel):
         """Reads what the panel shows, ``fresh`` where something was just written."""
         dataset = ctx.dataset
         runs = list_runs(dataset)
-        asked = ctx.panel.state.run
-        key = asked if asked in runs else current_run(ctx)
+        key = ctx.panel.state.run = current_run(ctx)
         facts: dict[str, Any] = {
             "dataset_id": str(dataset._doc.id),
             "runs": runs,
@@ -127,9 +126,8 @@ class ReviewPanel(foo.Panel):
     @guarded
     def choose_run(self, ctx: Any) -> None:
         """Another run in the dropdown."""
-        ctx.panel.state.run = key = ctx.params["value"]
         ctx.panel.state.filter = ctx.panel.state.undo = None
-        choose_run(ctx, key)
+        choose_run(ctx, ctx.params["value"])
         self.refresh(ctx)
 
     @guarded
@@ -157,9 +155,12 @@ class ReviewPanel(foo.Panel):
     def show_stale(self, ctx: Any) -> None:
         """Shows the samples whose label was edited since the run."""
         key = run_key(ctx)
-        ids = review_status(ctx.dataset, key)["stale_ids"]
-        config = load_config(ctx.dataset, key)
-        ctx.ops.set_view(show_items(showable(ctx, key), config, ids))
+        self._show_list(ctx, key, review_status(ctx.dataset, key)["stale_ids"])
+
+    def _show_list(self, ctx: Any, key: str, ids: list[str]) -> None:
+        """Shows all of these, in their order."""
+        whole, config = showable(ctx, key), load_config(ctx.dataset, key)
+        ctx.ops.set_view(marking.no_batch(show_items(whole, config, ids)))
 
     @guarded
     def on_bar(self, ctx: Any) -> None:
@@ -189,15 +190,13 @@ class ReviewPanel(foo.Panel):
     def _filter(self, ctx: Any, chosen: dict[str, Any] | None) -> None:
         key = run_key(ctx)
         if chosen == TWINS:
-            ids = near_duplicates(ctx.dataset, key)
-            view = show_items(showable(ctx, key), load_config(ctx.dataset, key), ids)
+            self._show_list(ctx, key, near_duplicates(ctx.dataset, key))
         else:
             samples = filtered(showable(ctx, key), key, chosen)
             # a row counts the unchecked samples; bars and reasons count all
             unreviewed = "looks_like" in (chosen or {})
-            view = suspicious_view(samples, key, unreviewed=unreviewed)
+            ctx.ops.set_view(suspicious_view(samples, key, unreviewed=unreviewed))
         ctx.panel.state.filter = chosen
-        ctx.ops.set_view(view)
         ctx.ops.set_active_fields(shown_fields(ctx, key))
 
     # ---- verdicts ----

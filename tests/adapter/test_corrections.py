@@ -175,6 +175,21 @@ def test_no_suggestion_or_no_label_is_skipped(dataset: Any) -> None:
     }
 
 
+def test_labels_edited_by_hand_are_only_replaced_when_asked_for(dataset: Any) -> None:
+    sample = dataset.first()
+    sample.ground_truth.label = "c"
+    sample.save()
+    done = apply_suggestions(dataset)
+    assert done.applied == 1
+    assert list(done.skipped) == [sample.id]
+    assert "edited since the run" in done.skipped[sample.id]
+    assert labels(dataset)[0] == "c"
+    assert apply_suggestions(dataset, ids=sample.id).applied == 1
+    assert labels(dataset)[0] == "b"
+    assert revert_suggestions(dataset).reverted == 2
+    assert labels(dataset)[0] == "c"
+
+
 def test_of_a_view_only_its_own_samples_are_corrected(dataset: Any) -> None:
     assert apply_suggestions(dataset[1:]).applied == 1
     assert revert_suggestions(dataset[:1]).reverted == 0
@@ -186,8 +201,11 @@ def test_originals_are_kept_when_the_run_would_be_replaced(
 ) -> None:
     ids = dataset.values("id")
     apply_suggestions(dataset)
+    both = "2 verdicts and 2 original labels of corrected samples, which replacing it"
+    with pytest.raises(RunError, match=both):
+        write_run(make_results(dataset))
     record_verdicts(dataset, cleared=ids[:2])
-    with pytest.raises(RunError, match="original labels of 2 corrected samples"):
+    with pytest.raises(RunError, match="2 original labels of corrected samples"):
         write_run(make_results(dataset))
 
 

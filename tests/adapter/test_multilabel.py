@@ -339,6 +339,14 @@ class TestReview:
         assert labels(dataset[ids[1]]) == []
         assert labels(dataset[ids[2]]) == ["a"]
 
+    def test_a_label_tag_added_since_is_no_edit_and_stays(self, dataset: Any) -> None:
+        one = dataset.first().id
+        apply_suggestions(dataset, ids=one)
+        dataset.select(one).tag_labels("checked")
+        assert review_status(dataset)["stale"] == 0
+        assert revert_suggestions(dataset).reverted == 1
+        assert "checked" in dataset[one].gt.classifications[0].tags
+
     def test_tags_that_are_as_suggested_by_now_are_passed_over(
         self, dataset: Any
     ) -> None:

@@ -321,7 +321,7 @@ class TestCorrections:
     def test_a_run_with_corrections_is_not_replaced(self, dataset: Any) -> None:
         apply_suggestions(dataset, ids=ids(dataset)[0])
 
-        with pytest.raises(RunError, match="original labels of 1 corrected objects"):
+        with pytest.raises(RunError, match="1 original labels of corrected objects"):
             compute_suspiciousness(
                 dataset, "boxes", embeddings=np.eye(12), progress=False
             )

@@ -49,13 +49,20 @@ class Opened:
         self.state: dict[str, Any] = {}
         self.did("on_load")
 
-    def did(self, event: str, *selected: str, alt: Any = (), **params: Any) -> Any:
+    def did(
+        self,
+        event: str,
+        *selected: str,
+        alt: Any = (),
+        labels: Any = (),
+        **params: Any,
+    ) -> Any:
         """An event; gives name and parameters of what the App is to do."""
         ids = [{"id": i, "type": "default"} for i in selected]
         ids += [{"id": i, "type": "alt"} for i in alt]
         ctx = context(
             self.view,
-            request={"selected_samples": ids},
+            request={"selected_samples": ids, "selected_labels": list(labels)},
             panel_id="panel",
             panel_state=self.state,
             **params,
@@ -292,6 +299,9 @@ def test_edited_labels_are_said_and_shown(run: Any) -> None:
     assert "1 label was edited since the run" in panel.shown()
     panel.did("show_stale")
     assert panel.view.values("id") == [sample.id]
+    said = panel.did("rest_is_correct")["notify"]["message"]  # nobody looks at all
+    assert "The grid shows no batch" in said
+    assert verdicts(run)[0] is None
 
 
 def test_of_several_runs_the_chosen_one_is_reviewed(run: Any) -> None:
@@ -303,6 +313,9 @@ def test_of_several_runs_the_chosen_one_is_reviewed(run: Any) -> None:
     panel.did("choose_run", value="dfaulo")
     assert panel.facts["key"] == "dfaulo"
     assert Opened(run).facts["key"] == "dfaulo"
+    compute_suspiciousness(run, embeddings="vectors", brain_key="third", progress=False)
+    panel.did("on_change_view")
+    assert panel.facts["key"] == "third"
 
 
 @pytest.mark.parametrize("gone", ["run", "field", "label field"])

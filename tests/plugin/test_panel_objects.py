@@ -127,6 +127,17 @@ def test_edited_objects_are_shown(objects: Any) -> None:
     assert panel.view.values("boxes.label") == ["edited"]
 
 
+def test_selected_patches_come_before_a_label_left_selected(objects: Any) -> None:
+    panel = Opened(objects)
+    panel.did("next_batch")
+    first, second, left = batch_of(panel.view)[:3]
+    label = {"label_id": left, "field": "boxes", "sample_id": left}
+    panel.did("mark_selected", first, alt=[second], labels=[label])
+    assert verdicts(objects) == {"faulty": 1, "correct": 1, None: COUNT - 2}
+    panel.did("mark_selected", labels=[label])
+    assert verdicts(objects) == {"faulty": 2, "correct": 1, None: COUNT - 3}
+
+
 def test_selected_samples_are_no_objects(objects: Any) -> None:
     panel = Opened(objects)
 

@@ -17,7 +17,7 @@ from fiftyone_dfaulo import (
     record_verdicts,
 )
 from fiftyone_dfaulo.plugin import OPERATORS
-from fiftyone_dfaulo.plugin.current_run import choose_run, current_run
+from fiftyone_dfaulo.plugin.current_run import choose_run, current_run, list_runs
 from tests.plugin.plugin_tools import context, snapshot
 
 NAMES = {cls().config.name: cls for cls in OPERATORS}
@@ -272,5 +272,16 @@ def test_the_run_is_the_one_asked_for_else_the_chosen_else_the_newest(run: Any) 
     choose_run(context(run), "dfaulo")
     assert current_run(context(run)) == "dfaulo"
     assert current_run(context(run, brain_key="second")) == "second"
+    compute_suspiciousness(run, embeddings="vectors", brain_key="third", progress=False)
+    assert current_run(context(run)) == "third"
+    choose_run(context(run), "dfaulo")
     run.delete_brain_run("dfaulo")
-    assert current_run(context(run)) == "second"
+    assert current_run(context(run)) == "third"
+
+
+def test_a_run_that_is_being_written_is_not_spoken_of(run: Any) -> None:
+    method = run.get_brain_info("dfaulo").config.build()
+    method.config.complete = False
+    method.register_run(run, "dfaulo_unfinished", overwrite=False)
+    assert list_runs(run) == ["dfaulo"]
+    assert current_run(context(run)) == "dfaulo"
