@@ -103,13 +103,18 @@ def _closest(distances: np.ndarray) -> float:
 
     Samples that lie evenly in D dimensions have one of k - 1 nearer neighbours within
     a share r of the distance to the k-th with a probability of about (k - 1) r ** D.
+    The nearest does not tell D: of many samples it may be a copy. Without it, the
+    logarithms of 1 / r add up to (k - 1 - H) / D in the mean, with H = 1 + 1/2 + ... +
+    1/(k - 1).
 
     Args:
         distances: float (n, k) to the k nearest, ascending.
     """
-    apart = distances[distances[:, 0] > 0]
+    apart = distances[distances[:, 1] > 0]
     if not len(apart):
         return 0.0
-    inverse_dimension = np.median(np.log(apart[:, -1:] / apart[:, :-1]).mean(1))
+    logarithms = np.log(apart[:, -1:] / apart[:, 1:-1]).sum(1)
+    expected = (1 - 1 / np.arange(1, NEIGHBOURS)).sum()
+    inverse_dimension = np.median(logarithms) / expected
     by_chance = (CHANCE / (NEIGHBOURS - 1)) ** inverse_dimension
     return float(min(by_chance, CLOSEST))

@@ -36,6 +36,12 @@ def test_of_each_pair_both_are_found_and_nothing_else() -> None:
     assert twins.tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("distance", [0.0, 0.01])
+def test_all_are_found_where_every_sample_has_a_copy(distance: float) -> None:
+    points, labels = with_twins([(n, 300 + n) for n in range(300)], distance)
+    assert find(points, labels).tolist() == [*range(300, 600), *range(300)]
+
+
 def test_near_duplicates_with_the_same_label_are_no_conflict() -> None:
     points, labels = with_twins([(3, 100)])
     labels[100] = labels[3]
@@ -59,8 +65,9 @@ def test_it_agrees_with_plain_loops() -> None:
     apart = np.linalg.norm(points[:, None].astype(float) - points[None], axis=2)
     np.fill_diagonal(apart, np.inf)
     near = np.sort(apart, 1)[:, :10]
-    logs = [np.mean([np.log(row[9] / d) for d in row[:9]]) for row in near]
-    share = min((1e-4 / 9) ** np.median(logs), 0.3)
+    logs = [np.sum([np.log(row[9] / d) for d in row[1:9]]) for row in near]
+    harmonic = sum(1 / n for n in range(1, 10))
+    share = min((1e-4 / 9) ** (np.median(logs) / (9 - harmonic)), 0.3)
     usual = np.median(near[:, 9])
     expected = []
     for i in range(len(labels)):
