@@ -59,7 +59,7 @@ def our_poll(subject: Subject) -> polling.Poll:
     return polling.poll(
         subject.outputs.views,
         subject.labels,
-        logits=subject.outputs.views_logits,
+        logits=subject.outputs.learning,
         appearance=subject.outputs.appearance,
         points=duplicates.thumbnails(prepare(subject.case.images)),
         settings=Settings(seed=subject.seed),
@@ -126,20 +126,26 @@ def views_loss(subject: Subject) -> np.ndarray:
     return signals.loss(log_probabilities, subject.labels)
 
 
+def learning_loss(subject: Subject) -> np.ndarray:
+    """The loss of what the network says while it learns, which ours is given too."""
+    log_probabilities = signals.log_softmax(subject.outputs.learning)
+    return signals.loss(log_probabilities, subject.labels)
+
+
 def margin(subject: Subject) -> np.ndarray:
     """The network's own margin, in-sample."""
     return signals.margin(subject.log_probabilities, subject.labels)
 
 
 def mean_loss(subject: Subject) -> np.ndarray:
-    """Loss averaged over the epochs of training."""
+    """Loss averaged over the epochs of training, before each step on a sample."""
     return _over_epochs(subject, signals.loss)
 
 
 def area_under_margin(subject: Subject) -> np.ndarray:
     """Logit margin averaged over epochs: AUM, Pleiss et al., arXiv 2001.10528.
 
-    Read after each epoch, on the images as they are.
+    Of all epochs, as its steps see the samples, which is how its authors read it.
     """
     labels = subject.labels
     total = np.zeros(len(labels))
@@ -255,6 +261,7 @@ METHODS: dict[str, Method] = {
     "loss": loss,
     "loss, five views": views_loss,
     "margin": margin,
+    "loss, while learning": learning_loss,
     "mean loss over epochs": mean_loss,
     "AUM": area_under_margin,
     "cleanlab self-confidence": cleanlab("self_confidence"),

@@ -28,7 +28,8 @@ class Outputs:
         views: the embeddings, averaged over an image and moved copies of it.
         views_logits: float32 (N, K), of that average.
         appearance: float32 (N, A), what the first layers see.
-        epochs: float32 (E, N, K), logits after each epoch.
+        learning: float32 (N, K), logits while it learned, as the plugin takes them.
+        epochs: float32 (E, N, K), logits that the steps of each epoch saw.
         seconds: what training and the outputs at its end took.
     """
 
@@ -36,6 +37,7 @@ class Outputs:
     logits: np.ndarray
     views: np.ndarray
     views_logits: np.ndarray
+    learning: np.ndarray
     appearance: np.ndarray
     epochs: np.ndarray
     seconds: np.ndarray
@@ -52,27 +54,27 @@ def train(case: Case, seed: int) -> Outputs:
     """Trains the plugin's network on the case as it is."""
     pixels, settings = prepare(case.images), Settings(seed=seed)
     epochs: list[np.ndarray] = []
-    aside = 0.0
-
-    def watch(state: training.Network) -> None:
-        nonlocal aside
-        start = time.perf_counter()
-        epochs.append(state.outputs(pixels)[1])
-        aside += time.perf_counter() - start
-
     start = time.perf_counter()
     trained = training.train_network(
         pixels,
         case.labels,
         int(case.labels.max()) + 1,
         settings=settings,
-        after_epoch=watch,
+        after_epoch=epochs.append,
     )
-    plain = trained.outputs(pixels)
-    seconds = time.perf_counter() - start - aside
-    averaged = trained.outputs(pixels, views=True)
-    seen = trained.appearance(pixels)
-    return Outputs(*plain, *averaged, seen, np.stack(epochs), np.float64(seconds))
+    embeddings, logits = trained.outputs(pixels)
+    seconds = time.perf_counter() - start
+    views, views_logits = trained.outputs(pixels, views=True)
+    return Outputs(
+        embeddings=embeddings,
+        logits=logits,
+        views=views,
+        views_logits=views_logits,
+        learning=trained.learning,
+        appearance=trained.appearance(pixels),
+        epochs=np.stack(epochs),
+        seconds=np.float64(seconds),
+    )
 
 
 def load(case: Case, seed: int, folder: Path) -> Outputs:

@@ -79,15 +79,13 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
     usable, pixels, network = _train(task)
     with task.stages.stage(EMBEDDING) as report:
         size = task.settings.batch_size
-        vectors, logits = network.outputs(
-            pixels, views=True, batch_size=size, report=report
-        )
+        vectors, _ = network.outputs(pixels, views=True, batch_size=size, report=report)
         appearance = network.appearance(pixels, batch_size=size)
     with task.stages.stage(SCORING) as report:
         first = polling.poll(
             vectors,
             usable.labels,
-            logits=logits,
+            logits=network.learning,
             appearance=appearance,
             points=duplicates.thumbnails(pixels),
             settings=task.settings,

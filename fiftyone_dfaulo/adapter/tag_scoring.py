@@ -99,10 +99,10 @@ def _score_trained(task: Task) -> tuple[Usable, TagScores]:
             decoded.pixels, given, given.shape[1], settings=settings, report=report
         )
     with task.stages.stage(EMBEDDING) as report:
-        vectors, logits = network.outputs(
+        vectors, _ = network.outputs(
             decoded.pixels, views=True, batch_size=settings.batch_size, report=report
         )
-    return usable, _score(task, vectors, given, logits)
+    return usable, _score(task, vectors, given, network.learning)
 
 
 def _score(

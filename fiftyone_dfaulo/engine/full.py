@@ -69,17 +69,23 @@ def retrain_network(
         report: told the fraction done.
 
     Returns:
-        embeddings float32 (N, D) and logits float32 (N, K) of all N samples.
+        embeddings float32 (N, D) and logits float32 (N, K) of all N samples: at the end
+        for those left out, for the others ``learning`` of
+        :class:`fiftyone_dfaulo.engine.training.Network`.
     """
-    kept = np.flatnonzero(~_subset(suspiciousness, labels))
+    left_out = _subset(suspiciousness, labels)
     network = train_network(
-        pixels[kept],
-        labels[kept],
+        pixels,
+        labels,
         int(labels.max()) + 1,
         settings=settings,
+        left_out=left_out,
         report=report,
     )
-    return network.outputs(pixels, views=True, batch_size=settings.batch_size)
+    embeddings, logits = network.outputs(
+        pixels, views=True, batch_size=settings.batch_size
+    )
+    return embeddings, np.where(left_out[:, None], logits, network.learning)
 
 
 def retrain_model(

@@ -132,7 +132,9 @@ def fit_mutants(
     for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):
         loss = signals.loss(last, labels)
         subset = leave_out(loss, labels, int(share * len(labels)))
-        subset |= leave_out(foreign, labels, int((foreign >= FOREIGN).sum()))
+        subset |= foreign >= FOREIGN
+        # of a class where that is more than may be left out, the foreign ones
+        subset = leave_out(subset + foreign, labels, int(subset.sum()))
         part = _part(report, position)
         last = out_of_sample(features, labels, folds, subset, part)
         mutants.append(last)

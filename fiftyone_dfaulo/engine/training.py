@@ -31,11 +31,17 @@ class Network:
             ``module.features(x)`` penultimate activations.
         mean: float32 (3,), per channel, on the 0..255 scale.
         std: float32 (3,), per channel, on the 0..255 scale.
+        learning: float32 (N, K), mean logits of the samples that it was trained on, as
+            the steps of the second half of training saw them, each before it learned
+            from them; NaN of other samples. Less of it is learned by heart than of the
+            logits at the end. (Training dynamics, as of AUM, Pleiss et al., arXiv
+            2001.10528.)
     """
 
     module: nn.Module
     mean: Tensor
     std: Tensor
+    learning: np.ndarray
 
     @property
     def device(self) -> torch.device:
@@ -106,8 +112,9 @@ def train_network(
     num_classes: int,
     *,
     settings: Settings,
+    left_out: np.ndarray | None = None,
     report: StageReport = silent_stage,
-    after_epoch: Callable[[Network], None] = lambda network: None,
+    after_epoch: Callable[[np.ndarray], None] = lambda logits: None,
 ) -> Network:
     """Trains a small residual network on all samples with the labels as they are.
 
@@ -121,21 +128,29 @@ def train_network(
             logits are then the log-odds of each tag, whatever the others.
         num_classes: K.
         settings: seed, device and ``epochs``.
+        left_out: bool (N,), samples that it is not trained on; None is none of them.
         report: told the fraction of epochs done.
-        after_epoch: told the network as it is after each epoch, in evaluation mode.
+        after_epoch: told, after each epoch, the logits float32 (N, K) that its steps
+            saw of the samples (moved, and in training mode); NaN of those left out.
     """
     device = pick_device(settings.device)
     module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
     module = module.to(memory_format=torch.channels_last)
-    mean, std = _channel_statistics(pixels)
-    network = Network(module, mean.to(device), std.to(device))
-    trainer = _Trainer(network, pixels, labels, settings)
+    used = np.ones(len(labels), bool) if left_out is None else ~left_out
+    samples = np.flatnonzero(used)
+    mean, std = _channel_statistics(pixels, samples)
+    learning = np.zeros((len(labels), num_classes), np.float32)
+    network = Network(module, mean.to(device), std.to(device), learning)
+    trainer = _Trainer(network, pixels, labels, samples, settings)
 
+    first = settings.epochs // 2  # before, it knows too little
     for epoch in range(settings.epochs):
-        trainer.go_through(epoch)
-        module.eval()
-        after_epoch(network)
+        logits = trainer.go_through(epoch)
+        if epoch >= first:
+            learning += logits / (settings.epochs - first)
+        after_epoch(logits)
         report((epoch + 1) / settings.epochs)
+    module.eval()
     return network
 
 
@@ -147,14 +162,17 @@ class _Trainer:
         network: Network,
         pixels: np.ndarray,
         labels: np.ndarray,
+        samples: np.ndarray,
         settings: Settings,
     ) -> None:
         self.network = network
         self.pixels = pixels
+        self.samples = samples
         self.labels = torch.from_numpy(labels).to(network.device)
+        self.seen = torch.full(network.learning.shape, torch.nan, device=network.device)
         self.epochs = settings.epochs
         self.rng = np.random.default_rng(settings.seed)
-        self.batch = int(np.clip(len(labels) // STEPS_PER_EPOCH, MIN_BATCH, MAX_BATCH))
+        self.batch = int(np.clip(len(samples) // STEPS_PER_EPOCH, MIN_BATCH, MAX_BATCH))
         self.peak = PEAK_RATE * self.batch / MAX_BATCH
         self.optimizer = torch.optim.SGD(
             network.module.parameters(),
@@ -164,31 +182,41 @@ class _Trainer:
             weight_decay=5e-4,
         )
 
-    def go_through(self, epoch: int) -> None:
-        """One pass over all samples; ``epoch`` counts from 0."""
-        self.network.module.train()
-        shuffled = self.rng.permutation(len(self.labels))
+    def go_through(self, epoch: int) -> np.ndarray:
+        """One pass over the samples; ``epoch`` counts from 0.
+
+        Returns:
+            float32 (N, K), the logits that the steps saw; NaN of other samples.
+        """
+        network = self.network
+        network.module.train()
+        shuffled = self.rng.permutation(self.samples)
         steps = max(len(shuffled) // self.batch, 1)
         for step, chunk in enumerate(np.array_split(shuffled, steps)):
+            done = epoch + (step + 0.5) / steps
             for group in self.optimizer.param_groups:
-                group["lr"] = self.peak * _share(epoch + step / steps, self.epochs)
-            images = self.network.normalise(torch.from_numpy(self.pixels[chunk]))
+                group["lr"] = self.peak * _share(done, self.epochs)
+            images = network.normalise(torch.from_numpy(self.pixels[chunk]))
+            images = _channels_last(_shift(images, self.rng))
+            positions = torch.from_numpy(chunk).to(network.device)
             with repeatable():
-                loss = self._loss(_channels_last(_shift(images, self.rng)), chunk)
+                with autocast(network.device):
+                    logits = network.module(images).float()
+                loss = _loss(logits, self.labels[positions])
                 self.optimizer.zero_grad()
                 loss.backward()
             self.optimizer.step()
+            self.seen[positions] = logits.detach()
+        return self.seen.cpu().numpy().copy()
 
-    def _loss(self, images: Tensor, chunk: np.ndarray) -> Tensor:
-        with autocast(self.network.device):
-            logits = self.network.module(images)
-        labels = self.labels[torch.from_numpy(chunk)]
-        if labels.ndim == 2:  # tags, each a question of its own
-            each = F.binary_cross_entropy_with_logits(
-                logits.float(), labels.float(), reduction="none"
-            )
-            return each.sum(1).mean()
-        return F.cross_entropy(logits.float(), labels)
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    if labels.ndim == 2:  # tags, each a question of its own
+        each = F.binary_cross_entropy_with_logits(
+            logits, labels.float(), reduction="none"
+        )
+        return each.sum(1).mean()
+    return F.cross_entropy(logits, labels)
 
 
 def _share(done: float, epochs: int) -> float:
@@ -203,9 +231,11 @@ def _channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def _channel_statistics(pixels: np.ndarray, most: int = 1024) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation by channel, of an evenly spaced part."""
-    part = pixels[:: -(-len(pixels) // most)].astype(np.float32)
+def _channel_statistics(
+    pixels: np.ndarray, samples: np.ndarray, most: int = 1024
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation by channel, of an evenly spaced part of samples."""
+    part = pixels[samples[:: -(-len(samples) // most)]].astype(np.float32)
     mean = torch.from_numpy(part.mean((0, 1, 2)))
     std = torch.from_numpy(part.std((0, 1, 2)))
     return mean, std.clamp(min=1.0)  # blank images have no spread

@@ -15,7 +15,16 @@ def subject_and_scores():
     labels = np.array([0, 1, 1, 0, 1, 1])
     nothing = np.zeros((6, 0), np.float32)
     logits = np.eye(2)[[0, 0, 1, 0, 1, 1]]
-    outputs = Outputs(nothing, logits, nothing, logits, nothing, logits[None], 0.0)
+    outputs = Outputs(
+        embeddings=nothing,
+        logits=logits,
+        views=nothing,
+        views_logits=logits,
+        learning=logits,
+        appearance=nothing,
+        epochs=logits[None],
+        seconds=np.float64(0),
+    )
     case = Case("hand-made", np.zeros((6, 1, 1)), labels, truth != labels, truth)
     scores = Scores(
         suspiciousness=np.array([0.0, 0.95, 0.2, 0.6, 1.0, 0.05]),

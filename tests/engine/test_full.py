@@ -103,18 +103,23 @@ def test_mutants_never_see_the_most_suspicious(
 
     class Trained:
         def outputs(self, pixels: np.ndarray, **_: Any) -> Any:
-            return len(pixels)
+            return np.zeros((len(pixels), 3)), np.zeros((len(pixels), 2))
 
-    def train(pixels: np.ndarray, labels: np.ndarray, count: int, **_: Any) -> Any:
-        given.append((pixels, labels, count))
+        learning = np.ones((COUNT, 2))
+
+    def train(*arguments: Any, left_out: np.ndarray, **_: Any) -> Any:
+        given.append((*arguments, left_out))
         return Trained()
 
     monkeypatch.setattr(full, "train_network", train)
     pixels, labels, _ = images
-    assert retrain_network(pixels, labels, suspicious, settings=Settings()) == COUNT
-    np.testing.assert_array_equal(given[0][0], pixels[20:])
-    np.testing.assert_array_equal(given[0][1], labels[20:])
-    assert given[0][2] == 2
+    features, logits = retrain_network(pixels, labels, suspicious, settings=Settings())
+    assert features.shape == (COUNT, 3)
+    np.testing.assert_array_equal(
+        logits[:, 0], np.r_[np.zeros(20), np.ones(COUNT - 20)]
+    )
+    assert given[0][:3] == (pixels, labels, 2)
+    np.testing.assert_array_equal(given[0][3], suspicious == 1)
 
 
 def test_new_head_says_what_a_regression_says(images: Any) -> None:

@@ -6,6 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.network import seeded_network
 from fiftyone_dfaulo.engine.training import _share, _shift, train_network
 
 
@@ -51,19 +52,43 @@ def test_training_leaves_global_randomness_alone():
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 5])
-def test_it_trains_for_as_many_epochs_as_it_is_told(epochs):
+@pytest.mark.parametrize(("epochs", "first"), [(1, 0), (2, 1), (5, 2)])
+def test_what_it_said_in_the_second_half_of_training_is_kept(epochs, first):
     pixels, labels = digits(60)
-    states = []
-    train_network(
-        pixels,
-        labels,
-        10,
-        settings=Settings(epochs=epochs),
-        after_epoch=lambda network: states.append(network.outputs(pixels)[1]),
+    steps: list[np.ndarray] = []
+    network = train_network(
+        pixels, labels, 10, settings=Settings(epochs=epochs), after_epoch=steps.append
     )
-    assert len(states) == epochs
-    assert all((one != other).any() for one, other in zip(states, states[1:]))
+    assert len(steps) == epochs
+    assert all((one != other).any() for one, other in zip(steps, steps[1:]))
+    kept = np.mean(steps[first:], axis=0)
+    np.testing.assert_allclose(network.learning, kept, rtol=0, atol=1e-5)
+
+
+def test_samples_left_out_are_neither_learned_nor_measured():
+    pixels, labels = digits(60)
+    left_out = np.arange(60) % 3 == 0
+    changed = np.where(left_out[:, None, None, None], 255 - pixels, pixels)
+    settings = Settings(epochs=2)
+    one, other = (
+        train_network(these, labels, 10, settings=settings, left_out=left_out)
+        for these in (pixels, changed)
+    )
+    np.testing.assert_array_equal(one.outputs(pixels)[1], other.outputs(pixels)[1])
+    assert np.isnan(one.learning[left_out]).all()
+    np.testing.assert_array_equal(one.learning[~left_out], other.learning[~left_out])
+    alone = train_network(pixels[~left_out], labels[~left_out], 10, settings=settings)
+    np.testing.assert_array_equal(one.learning[~left_out], alone.learning)
+
+
+def test_each_sample_has_the_logits_that_its_own_step_saw():
+    pixels, labels = digits(400)
+    steps: list[np.ndarray] = []
+    train_network(
+        pixels, labels, 10, settings=Settings(epochs=12), after_epoch=steps.append
+    )
+    assert (steps[-1].argmax(1) == labels).mean() > 0.9
+    assert (steps[0].argmax(1) == labels).mean() < 0.5  # seen before it learned
 
 
 @pytest.mark.parametrize("count", [2, 3, 11])
@@ -88,6 +113,13 @@ def test_progress_rises_to_the_end():
     assert told == sorted(told)
     assert len(set(told)) >= 3
     assert told[-1] == 1.0
+
+
+def test_a_single_step_learns():
+    pixels, labels = digits(10)
+    trained = train_network(pixels, labels, 10, settings=Settings(epochs=1)).module
+    fresh = seeded_network(10, 8, Settings.seed)
+    assert (trained.head.weight != fresh.head.weight).any()
 
 
 def test_the_rate_rises_for_one_epoch_and_falls_for_three():
