@@ -14,7 +14,7 @@ from fiftyone_dfaulo.adapter.corrections import (
 )
 from fiftyone_dfaulo.adapter.export import export_review
 from fiftyone_dfaulo.adapter.frames import path_in
-from fiftyone_dfaulo.adapter.reviewing import open_review
+from fiftyone_dfaulo.adapter.reviewing import find, open_review, scope
 from fiftyone_dfaulo.adapter.tagging import tag_suspicious
 from fiftyone_dfaulo.plugin.marking import selected_ids
 from fiftyone_dfaulo.plugin.review_operator import ReviewOperator, add_choice, counted
@@ -93,8 +93,8 @@ class ApplySuggestions(ReviewOperator):
         review = open_review(samples, key, "verdict", "suggestion")
         check_writable(review)
         config, place = review.config, review.place
-        verdict = path_in(samples, place, place.path(review.fields.verdict))
-        faulty = samples.count_values(verdict).get("faulty", 0)
+        query = {review.fields.verdict: "faulty"}
+        faulty = len(list(find(review, scope(review, samples), query)))
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
         ids = selected_ids(ctx, key)
         if ids:

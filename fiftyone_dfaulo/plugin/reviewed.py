@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import fiftyone.core.media as fom
+
 from fiftyone_dfaulo.adapter.frames import frames_view
-from fiftyone_dfaulo.adapter.runs import load_config
+from fiftyone_dfaulo.adapter.runs import DFauLoConfig, load_config
 from fiftyone_dfaulo.errors import InputError
 
 
@@ -25,9 +27,13 @@ def showable(ctx: Any, brain_key: str) -> Any:
 
     All that have images, where the grid shows videos, or frames as they were before
     the run.
+
+    Raises:
+        InputError: if the grid shows a group slice that the run is not on.
     """
     config = load_config(ctx.dataset, brain_key)
     if not config.frames:
+        _check_slice(ctx.dataset, brain_key, config)
         return ctx.dataset
     view = _frames(ctx)
     if view is None or not view.has_field(config.run_fields.suspiciousness):
@@ -45,9 +51,12 @@ def whole_target(ctx: Any, brain_key: str) -> str:
     """Which of a form's view targets is all that a run may score again.
 
     Raises:
-        InputError: if the run is on frames, and the grid shows no view of all of them.
+        InputError: if the run is on frames, and the grid shows no view of all of them;
+            or if it shows a group slice that the run is not on.
     """
-    if not load_config(ctx.dataset, brain_key).frames:
+    config = load_config(ctx.dataset, brain_key)
+    if not config.frames:
+        _check_slice(ctx.dataset, brain_key, config)
         return "DATASET"
     if frames_view(ctx.view) is not None and not ctx.view._is_patches:
         return "BASE_VIEW"
@@ -55,3 +64,18 @@ def whole_target(ctx: Any, brain_key: str) -> str:
         f"Run {brain_key!r} is on frames of these videos; show them first, by the "
         "stage ToFrames, and ask again"
     )
+
+
+def _check_slice(dataset: Any, brain_key: str, config: DFauLoConfig) -> None:
+    if dataset.media_type != fom.GROUP:
+        return
+    score = config.place.top or config.run_fields.suspiciousness
+    slices = dataset._sample_collection.distinct(
+        f"{dataset.group_field}.name", {score: {"$ne": None}}
+    )
+    if slices and dataset.group_slice not in slices:
+        names = " and ".join(map(repr, slices))
+        raise InputError(
+            f"Run {brain_key!r} is on the group slice {names}, and the grid shows "
+            f"{dataset.group_slice!r}; switch the slice above the grid first"
+        )

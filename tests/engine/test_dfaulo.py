@@ -13,7 +13,7 @@ from fiftyone_dfaulo.engine.heads import (
     assign_folds,
     standardise,
 )
-from fiftyone_dfaulo.engine.polling import poll
+from fiftyone_dfaulo.engine.polling import fit_mutants, poll
 from fiftyone_dfaulo.engine.reasons import REASONS
 from tests.engine.test_heads import blobs
 
@@ -213,6 +213,19 @@ def test_small_and_uneven_classes_give_finite_scores(counts):
     assert np.isfinite(scores.signals).all()
     assert ((scores.suspiciousness >= 0) & (scores.suspiciousness <= 1)).all()
     assert ((scores.confidence >= 0) & (scores.confidence <= 1)).all()
+
+
+@pytest.mark.parametrize(("size", "foreign"), [(10, 5), (12, 6), (20, 9), (20, 10)])
+def test_a_class_that_is_half_foreign_keeps_samples_to_learn_from(size, foreign):
+    features, labels = blobs([100, 100, size])
+    unlike = np.zeros(len(labels))
+    unlike[-foreign:] = 1.0
+    everything = np.full((len(labels), 3), -1.0)
+    everything[-size:-foreign, 2] = -9.0  # all others of it have the highest losses
+    folds = assign_folds(labels, np.random.default_rng(0))
+    for mutant in fit_mutants(features, labels, folds, everything, unlike):
+        assert mutant.shape == (len(labels), 3)
+        assert np.isfinite(mutant).all()
 
 
 def test_constant_embeddings_give_finite_scores():
