@@ -218,10 +218,10 @@ def test_small_and_uneven_classes_give_finite_scores(counts):
 @pytest.mark.parametrize(("size", "foreign"), [(10, 5), (12, 6), (20, 9), (20, 10)])
 def test_a_class_that_is_half_foreign_keeps_samples_to_learn_from(size, foreign):
     features, labels = blobs([100, 100, size])
-    unlike = np.zeros(len(labels))
-    unlike[-foreign:] = 1.0
+    unlike, small = np.zeros(len(labels)), np.flatnonzero(labels == 2)
+    unlike[small[:foreign]] = 1.0
     everything = np.full((len(labels), 3), -1.0)
-    everything[-size:-foreign, 2] = -9.0  # all others of it have the highest losses
+    everything[small[foreign:], 2] = -9.0  # the others have the highest losses
     folds = assign_folds(labels, np.random.default_rng(0))
     for mutant in fit_mutants(features, labels, folds, everything, unlike):
         assert mutant.shape == (len(labels), 3)
