@@ -165,9 +165,10 @@ def _over_epochs(
 
 
 def out_of_sample(subject: Subject) -> np.ndarray:
-    """Probabilities float64 (N, K) as cleanlab's tutorials make them of embeddings.
+    """Probabilities float64 (N, K) as cleanlab's text tutorial makes them of embeddings.
 
-    Five-fold cross-validated logistic regression, docs.cleanlab.ai, image tutorial.
+    Five-fold cross-validated logistic regression, docs.cleanlab.ai; its image tutorial
+    trains the network once a fold.
     """
     folds = StratifiedKFold(5, shuffle=True, random_state=subject.seed)
     return cross_val_predict(
@@ -236,8 +237,7 @@ def mistakenness(subject: Subject) -> np.ndarray:
 def neighbours(subject: Subject) -> np.ndarray:
     """Share of the nearest embeddings with another label: SimiFeat, arXiv 2110.06283.
 
-    Its vote, by cosine, over ten neighbours; ties go to the farther neighbours' mean
-    similarity.
+    Its vote, by cosine, over ten neighbours, each weighted by its similarity.
     """
     features = subject.outputs.embeddings
     features = features / np.linalg.norm(features, axis=1, keepdims=True)

@@ -4,10 +4,10 @@
    samples that they were not fitted on; images that look like none of the others, and
    near duplicates, are found (:mod:`fiftyone_dfaulo.engine.polling`).
 2. The mean log-probabilities of the heads on all samples, of the last mutant and of the
-   original model are the *vote*. What it says of the true class, and which classes the
-   labels show to be mistaken for which (:mod:`fiftyone_dfaulo.engine.noise`), give the
-   probability that a label is wrong. The mutants alone say how many are. Near
-   duplicates share a vote and a true class.
+   original model (of one trained here, while it learned) are the *vote*. What it says
+   of the true class, and which classes the labels show to be mistaken for which
+   (:mod:`fiftyone_dfaulo.engine.noise`), give the probability that a label is wrong.
+   The mutants alone say how many are. Near duplicates share a vote and a true class.
 3. Suspiciousness is the probability that label or content is wrong. Its sum is the
    estimated number of faults; the likeliest class of the vote is the suggestion.
 
@@ -58,7 +58,9 @@ def score(
     Args:
         embeddings: float (N, D), finite; penultimate activations of a network.
         labels: int64 (N,); each of 0..K-1 occurs, K at least 2.
-        logits: float (N, K) of the original model, if there is one.
+        logits: float (N, K) of the original model, if there is one; of one trained on
+            these labels, best ``learning`` of
+            :class:`fiftyone_dfaulo.engine.training.Network`.
         logits_vote: whether they count; they should not where the model may have
             learned the labels by heart. Else they only add a signal and a reason.
         appearance: float (N, A), finite, what the images look like whatever they show,
