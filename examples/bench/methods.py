@@ -165,7 +165,7 @@ def _over_epochs(
 
 
 def out_of_sample(subject: Subject) -> np.ndarray:
-    """Probabilities float64 (N, K) as cleanlab's text tutorial makes them of embeddings.
+    """Probabilities float64 (N, K), as cleanlab's text tutorial has them of embeddings.
 
     Five-fold cross-validated logistic regression, docs.cleanlab.ai; its image tutorial
     trains the network once a fold.
