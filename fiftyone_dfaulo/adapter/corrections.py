@@ -10,6 +10,7 @@ from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.places import Item
 from fiftyone_dfaulo.adapter.relabelling import TAG, relabelling
+from fiftyone_dfaulo.adapter.review_state import edited_ids, read_state
 from fiftyone_dfaulo.adapter.reviewing import (
     Review,
     add_review_field,
@@ -113,8 +114,8 @@ def apply_suggestions(
     Raises:
         InputError: if an id is unknown or not among the scored samples, the label
             field is read-only, or another argument cannot be used; nothing is changed.
-        RunError: if there is no such run, or a field of it or its label field was
-            deleted.
+        RunError: if there is no such run, or its results, a field of it or its label
+            field were deleted.
     """
     _check(ids, verdict, label)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion", "verdict")
@@ -128,7 +129,7 @@ def apply_suggestions(
     check_writable(review)
     documents = _candidates(review, samples, wanted, verdict)
     skipped, updates, how = {}, {}, relabelling(review)
-    edited = _edited(review, documents) if wanted is None else set()
+    edited = _edited(review) if wanted is None else set()
     for one, document in documents.items():
         new = label or suggested(document.get(review.fields.suggestion))
         reason = _obstacle(review, document, new) or how.obstacle(document, str(new))
@@ -205,14 +206,9 @@ def _candidates(
     return {str(document["_id"]): document for document in found}
 
 
-def _edited(review: Review, documents: Mapping[str, Item]) -> set[str]:
-    """Ids of those whose label is not the one that was scored."""
+def _edited(review: Review) -> set[str]:
     results = load_results(review)
-    scored = dict(zip(results.ids, results.label_texts()))
-    now = {
-        i: label_text(d.get(review.config.label_field)) for i, d in documents.items()
-    }
-    return {one for one, label in now.items() if label != scored.get(one, label)}
+    return set(edited_ids(results, read_state(review, results)))
 
 
 def _obstacle(review: Review, document: Mapping[str, Any], new: Any) -> str | None:

@@ -104,14 +104,17 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
     if not dataset.has_brain_run(brain_key):
         return
     config = dataset.get_brain_info(brain_key).config
-    counts = {"verdicts": _count(dataset, config, config.run_fields.verdict)}
+    verdicts, originals = _count(dataset, config, config.run_fields.verdict), 0
     if config.review_fields is not None:
         originals = _count(dataset, config, config.review_fields.original_label)
-        counts[f"original labels of corrected {config.place.noun}s"] = originals
-    held = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
+    counts = (
+        (verdicts, "verdicts"),
+        (originals, f"original labels of corrected {config.place.noun}s"),
+    )
+    held = " and ".join(f"{count} {what}" for count, what in counts if count)
     if not held:
         return
-    first = "revert_suggestions first, " * any([*counts.values()][1:])
+    first = "revert_suggestions first, " if originals else ""
     raise RunError(
         f"brain run {brain_key!r} holds {held}, which replacing it would delete; "
         f"{first}pass another brain_key to keep them, or overwrite=True"

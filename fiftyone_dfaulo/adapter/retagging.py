@@ -12,7 +12,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.places import LABEL_PARTS, Item
+from fiftyone_dfaulo.adapter.places import Item
 from fiftyone_dfaulo.adapter.relabelling import TAG, Relabelling, mark
 from fiftyone_dfaulo.adapter.reviewing import Review, load_results
 from fiftyone_dfaulo.adapter.tag_results import Change, TagResults
@@ -107,6 +107,6 @@ def _is_same(tag: Item, applied: Item) -> bool:
 
     FiftyOne may add empty parts when it saves.
     """
-    parts = [part for part in LABEL_PARTS if part != "tags"]
+    parts = ("_id", "label", "confidence")
     same = all((tag.get(p) or None) == (applied.get(p) or None) for p in parts)
     return same and {*(applied.get("tags") or [])} <= {*(tag.get("tags") or [])}

@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 NEIGHBOURS = 10
+COPIES = 3  # near duplicates of one sample that are reckoned with
 CHANCE = 1e-4  # share of samples that may have a near duplicate by chance
 CLOSEST = 0.3
 """Share of the distance to the tenth neighbour that near duplicates are apart at most.
@@ -103,18 +104,17 @@ def _closest(distances: np.ndarray) -> float:
 
     Samples that lie evenly in D dimensions have one of k - 1 nearer neighbours within
     a share r of the distance to the k-th with a probability of about (k - 1) r ** D.
-    The nearest does not tell D: of many samples it may be a copy. Without it, the
-    logarithms of 1 / r add up to (k - 1 - H) / D in the mean, with H = 1 + 1/2 + ... +
-    1/(k - 1).
+    The nearest ones do not tell D: they may be copies. Of the j-th, the logarithm of
+    1 / r is (1 / j + ... + 1 / (k - 1)) / D in the mean.
 
     Args:
         distances: float (n, k) to the k nearest, ascending.
     """
-    apart = distances[distances[:, 1] > 0]
+    apart = distances[distances[:, COPIES] > 0]
     if not len(apart):
         return 0.0
-    logarithms = np.log(apart[:, -1:] / apart[:, 1:-1]).sum(1)
-    expected = (1 - 1 / np.arange(1, NEIGHBOURS)).sum()
-    inverse_dimension = np.median(logarithms) / expected
+    logarithms = np.log(apart[:, -1:] / apart[:, COPIES:-1]).sum(1)
+    mean = (1 / np.arange(1, NEIGHBOURS))[::-1].cumsum()[::-1]  # of the j-th, times D
+    inverse_dimension = np.median(logarithms) / mean[COPIES:].sum()
     by_chance = (CHANCE / (NEIGHBOURS - 1)) ** inverse_dimension
     return float(min(by_chance, CLOSEST))

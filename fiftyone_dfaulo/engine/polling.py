@@ -133,8 +133,9 @@ def fit_mutants(
         loss = signals.loss(last, labels)
         subset = leave_out(loss, labels, int(share * len(labels)))
         subset |= foreign >= FOREIGN
-        # of a class where that is more than may be left out, the foreign ones
-        subset = leave_out(subset + foreign, labels, int(subset.sum()))
+        # of a class where that is more than may be left out, the foreign ones first
+        order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
+        subset = leave_out(order, labels, int(subset.sum()))
         part = _part(report, position)
         last = out_of_sample(features, labels, folds, subset, part)
         mutants.append(last)

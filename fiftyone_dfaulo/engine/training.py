@@ -116,7 +116,7 @@ def train_network(
     report: StageReport = silent_stage,
     after_epoch: Callable[[np.ndarray], None] = lambda logits: None,
 ) -> Network:
-    """Trains a small residual network on all samples with the labels as they are.
+    """Trains a small residual network on samples with their labels as they are.
 
     One cycle of the learning rate: it rises to its peak over the first epoch, stays,
     and falls to zero over the last three (over a third each, of fewer than nine). Few
@@ -207,7 +207,7 @@ class _Trainer:
                 loss.backward()
             self.optimizer.step()
             self.seen[positions] = logits.detach()
-        return self.seen.cpu().numpy().copy()
+        return self.seen.to("cpu", copy=True).numpy()
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -32,19 +32,22 @@ def current_run(ctx: Any) -> str | None:
     if not runs:
         return None
     chosen = ctx.store(_STORE).get(_CHOICE) or {}
-    valid = chosen.get("run") in runs and chosen["newest"] == _newest(ctx.dataset, runs)
-    return str(chosen["run"]) if valid else runs[0]
+    if chosen.get("run") not in runs or _made(ctx.dataset, runs[0]) > chosen["newest"]:
+        return runs[0]
+    return str(chosen["run"])
 
 
 def choose_run(ctx: Any, brain_key: str) -> None:
-    """Makes this the run that panel, forms and buttons speak of."""
-    newest = _newest(ctx.dataset, list_runs(ctx.dataset))
+    """Makes this the run that panel, forms and buttons speak of, until the next one."""
+    newest = max(
+        _made(ctx.dataset, run) for run in [*list_runs(ctx.dataset), brain_key]
+    )
     ctx.store(_STORE).set(_CHOICE, {"run": brain_key, "newest": newest})
 
 
-def _newest(dataset: Any, runs: list[str]) -> str:
-    """Tells apart the runs that the dataset had last."""
-    return f"{runs[0]} {DFauLo.get_run_info(dataset, runs[0]).timestamp}"
+def _made(dataset: Any, brain_key: str) -> str:
+    """When a run was made; later ones are greater."""
+    return str(DFauLo.get_run_info(dataset, brain_key).timestamp.isoformat())
 
 
 def tile_fields(config: DFauLoConfig) -> list[str]:

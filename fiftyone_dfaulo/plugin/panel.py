@@ -69,7 +69,7 @@ class ReviewPanel(foo.Panel):
         """Reads what the panel shows, ``fresh`` where something was just written."""
         dataset = ctx.dataset
         runs = list_runs(dataset)
-        key = ctx.panel.state.run = current_run(ctx)
+        key = self._follow(ctx)
         facts: dict[str, Any] = {
             "dataset_id": str(dataset._doc.id),
             "runs": runs,
@@ -87,6 +87,16 @@ class ReviewPanel(foo.Panel):
             facts["batch"] = [len(ids), sum(v is None for v in verdicts.values())]
         ctx.panel.state.facts = facts
 
+    def _follow(self, ctx: Any) -> str | None:
+        """The run to show; what was chosen and marked in another one ends with it."""
+        before, key = ctx.panel.state.run, current_run(ctx)
+        if before not in (None, key):
+            ctx.panel.state.filter = ctx.panel.state.undo = None
+            if key is not None:
+                ctx.ops.notify(f"Now reviewing the run {key!r}", variant="info")
+        ctx.panel.state.run = key
+        return key
+
     # ---- what FiftyOne tells ----
 
     @guarded
@@ -102,7 +112,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_change_dataset(self, ctx: Any) -> None:
         """Another dataset: nothing of the old one's state fits."""
-        for name in ("run", "filter", "undo"):
+        for name in ("run", "filter", "undo", "batch_run"):
             ctx.panel.set_state(name, None)
         self.refresh(ctx)
 
@@ -126,7 +136,6 @@ class ReviewPanel(foo.Panel):
     @guarded
     def choose_run(self, ctx: Any) -> None:
         """Another run in the dropdown."""
-        ctx.panel.state.filter = ctx.panel.state.undo = None
         choose_run(ctx, ctx.params["value"])
         self.refresh(ctx)
 
@@ -145,6 +154,7 @@ class ReviewPanel(foo.Panel):
             raise InputError("No unchecked sample is left" + " here" * bool(part))
         if part == TWINS:
             ids = near_duplicates(ctx.dataset, key, ids)
+        ctx.panel.state.batch_run = key
         ctx.ops.set_selected_samples([])
         facts = {**ctx.panel.state.facts, "batch": [len(ids), len(ids)]}
         ctx.panel.state.facts = facts
@@ -216,8 +226,10 @@ class ReviewPanel(foo.Panel):
     def rest_is_correct(self, ctx: Any) -> None:
         """Marks the selection, and the rest of the batch in the grid correct."""
         ids, key = marking.batch_of(ctx.view), run_key(ctx)
-        if ids is None:
-            raise InputError("The grid shows no batch; press 'Next batch' first")
+        if ids is None or ctx.panel.state.batch_run not in (None, key):
+            raise InputError(
+                f"The grid shows no batch of run {key!r}; press 'Next batch' first"
+            )
         selected = read_selection(ctx, run_key(ctx))
         verdicts = marking.read_verdicts(ctx.dataset, key, ids)
         taken = {*selected.faulty, *selected.correct}

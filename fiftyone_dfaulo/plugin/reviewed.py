@@ -29,7 +29,7 @@ def showable(ctx: Any, brain_key: str) -> Any:
     the run.
 
     Raises:
-        InputError: if the grid shows a group slice that the run is not on.
+        InputError: if the active group slice is one that the run is not on.
     """
     config = load_config(ctx.dataset, brain_key)
     if not config.frames:
@@ -52,7 +52,7 @@ def whole_target(ctx: Any, brain_key: str) -> str:
 
     Raises:
         InputError: if the run is on frames, and the grid shows no view of all of them;
-            or if it shows a group slice that the run is not on.
+            or if the active group slice is one that the run is not on.
     """
     config = load_config(ctx.dataset, brain_key)
     if not config.frames:
@@ -70,12 +70,14 @@ def _check_slice(dataset: Any, brain_key: str, config: DFauLoConfig) -> None:
     if dataset.media_type != fom.GROUP:
         return
     score = config.place.top or config.run_fields.suspiciousness
-    slices = dataset._sample_collection.distinct(
-        f"{dataset.group_field}.name", {score: {"$ne": None}}
-    )
-    if slices and dataset.group_slice not in slices:
+    name, scored = f"{dataset.group_field}.name", {score: {"$ne": None}}
+    samples = dataset._sample_collection
+    if samples.find_one({**scored, name: dataset.group_slice}, {"_id": True}):
+        return
+    slices = samples.distinct(name, scored)
+    if slices:
         names = " and ".join(map(repr, slices))
         raise InputError(
-            f"Run {brain_key!r} is on the group slice {names}, and the grid shows "
-            f"{dataset.group_slice!r}; switch the slice above the grid first"
+            f"Run {brain_key!r} is on the group slice {names}, and the active one is "
+            f"{dataset.group_slice!r}; switch the slice first"
         )

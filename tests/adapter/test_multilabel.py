@@ -342,7 +342,7 @@ class TestReview:
     def test_a_label_tag_added_since_is_no_edit_and_stays(self, dataset: Any) -> None:
         one = dataset.first().id
         apply_suggestions(dataset, ids=one)
-        dataset.select(one).tag_labels("checked")
+        dataset.select(one).tag_labels("checked", label_fields="gt")
         assert review_status(dataset)["stale"] == 0
         assert revert_suggestions(dataset).reverted == 1
         assert "checked" in dataset[one].gt.classifications[0].tags

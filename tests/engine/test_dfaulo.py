@@ -6,14 +6,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import dfaulo, signals
+from fiftyone_dfaulo.engine import dfaulo, polling, signals
 from fiftyone_dfaulo.engine.heads import (
     FOLDS,
     INVERSE_REGULARIZATION,
     assign_folds,
+    out_of_sample,
     standardise,
 )
-from fiftyone_dfaulo.engine.polling import fit_mutants, poll
+from fiftyone_dfaulo.engine.polling import poll
 from fiftyone_dfaulo.engine.reasons import REASONS
 from tests.engine.test_heads import blobs
 
@@ -215,17 +216,28 @@ def test_small_and_uneven_classes_give_finite_scores(counts):
     assert ((scores.confidence >= 0) & (scores.confidence <= 1)).all()
 
 
-@pytest.mark.parametrize(("size", "foreign"), [(10, 5), (12, 6), (20, 9), (20, 10)])
-def test_a_class_that_is_half_foreign_keeps_samples_to_learn_from(size, foreign):
+@pytest.mark.parametrize(("size", "foreign"), [(10, 5), (12, 5), (20, 6), (20, 10)])
+def test_half_of_a_class_stays_foreign_ones_go_first_then_high_losses(
+    size, foreign, monkeypatch
+):
     features, labels = blobs([100, 100, size])
     unlike, small = np.zeros(len(labels)), np.flatnonzero(labels == 2)
     unlike[small[:foreign]] = 1.0
     everything = np.full((len(labels), 3), -1.0)
-    everything[small[foreign:], 2] = -9.0  # the others have the highest losses
+    everything[small[foreign:], 2] = -2.0 - np.arange(size - foreign)
     folds = assign_folds(labels, np.random.default_rng(0))
-    for mutant in fit_mutants(features, labels, folds, everything, unlike):
-        assert mutant.shape == (len(labels), 3)
-        assert np.isfinite(mutant).all()
+    left: list[np.ndarray] = []
+
+    def fit(features, labels, folds, left_out, report):
+        left.append(left_out)
+        return out_of_sample(features, labels, folds, left_out, report)
+
+    monkeypatch.setattr(polling, "out_of_sample", fit)
+    mutants = polling.fit_mutants(features, labels, folds, everything, unlike)
+    highest = size // 2 - foreign
+    expected = {*small[:foreign], *small[size - highest :]}
+    assert set(np.flatnonzero(left[0] & (labels == 2))) == expected
+    assert all(np.isfinite(mutant).all() for mutant in mutants)
 
 
 def test_constant_embeddings_give_finite_scores():

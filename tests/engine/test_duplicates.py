@@ -42,6 +42,14 @@ def test_all_are_found_where_every_sample_has_a_copy(distance: float) -> None:
     assert find(points, labels).tolist() == [*range(300, 600), *range(300)]
 
 
+def test_three_copies_of_every_sample_are_found() -> None:
+    points, labels = with_twins(
+        [(n, k + n) for k in (150, 300, 450) for n in range(150)]
+    )
+    twins = find(points, labels)
+    assert (twins % 150 == np.arange(600) % 150).all()
+
+
 def test_near_duplicates_with_the_same_label_are_no_conflict() -> None:
     points, labels = with_twins([(3, 100)])
     labels[100] = labels[3]
@@ -65,9 +73,9 @@ def test_it_agrees_with_plain_loops() -> None:
     apart = np.linalg.norm(points[:, None].astype(float) - points[None], axis=2)
     np.fill_diagonal(apart, np.inf)
     near = np.sort(apart, 1)[:, :10]
-    logs = [np.sum([np.log(row[9] / d) for d in row[1:9]]) for row in near]
-    harmonic = sum(1 / n for n in range(1, 10))
-    share = min((1e-4 / 9) ** (np.median(logs) / (9 - harmonic)), 0.3)
+    logs = [np.sum([np.log(row[9] / d) for d in row[3:9]]) for row in near]
+    mean = sum(1 / n for j in range(4, 10) for n in range(j, 10))
+    share = min((1e-4 / 9) ** (np.median(logs) / mean), 0.3)
     usual = np.median(near[:, 9])
     expected = []
     for i in range(len(labels)):

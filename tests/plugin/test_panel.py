@@ -202,6 +202,8 @@ def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
     assert panel.view.values("id") == [ids[second], ids[first]]
     panel.did("show_all")
     panel.did("on_reason", value="near duplicate has another label")
+    said = panel.did("rest_is_correct")["notify"]["message"]
+    assert "The grid shows no batch" in said
     panel.did("next_batch")
     assert panel.view.values("id") == [ids[second], ids[first]]
     panel.did("rest_is_correct", ids[second])
@@ -300,7 +302,7 @@ def test_edited_labels_are_said_and_shown(run: Any) -> None:
     panel.did("show_stale")
     assert panel.view.values("id") == [sample.id]
     said = panel.did("rest_is_correct")["notify"]["message"]  # nobody looks at all
-    assert "The grid shows no batch" in said
+    assert "The grid shows no batch of run 'dfaulo'" in said
     assert verdicts(run)[0] is None
 
 
@@ -313,9 +315,21 @@ def test_of_several_runs_the_chosen_one_is_reviewed(run: Any) -> None:
     panel.did("choose_run", value="dfaulo")
     assert panel.facts["key"] == "dfaulo"
     assert Opened(run).facts["key"] == "dfaulo"
+    panel.did("on_bar", x=0.025)
+    panel.did("next_batch")
+    panel.did("mark_selected", panel.view.first().id)
     compute_suspiciousness(run, embeddings="vectors", brain_key="third", progress=False)
-    panel.did("on_change_view")
+    asked = panel.did("on_change_view")
+    assert asked["notify"]["message"] == "Now reviewing the run 'third'"
     assert panel.facts["key"] == "third"
+    assert not panel.state["filter"]
+    assert "Nothing was marked" in panel.did("undo_marking")["notify"]["message"]
+    said = panel.did("rest_is_correct")["notify"]["message"]  # it is the other run's
+    assert "The grid shows no batch of run 'third'" in said
+    assert run.count("third_verdict") == 0
+    panel.did("next_batch")
+    panel.did("rest_is_correct")
+    assert run.count("third_verdict") == 37
 
 
 @pytest.mark.parametrize("gone", ["run", "field", "label field"])

@@ -275,8 +275,10 @@ def test_the_run_is_the_one_asked_for_else_the_chosen_else_the_newest(run: Any) 
     compute_suspiciousness(run, embeddings="vectors", brain_key="third", progress=False)
     assert current_run(context(run)) == "third"
     choose_run(context(run), "dfaulo")
+    run.delete_brain_run("third")
+    assert current_run(context(run)) == "dfaulo"
     run.delete_brain_run("dfaulo")
-    assert current_run(context(run)) == "third"
+    assert current_run(context(run)) == "second"
 
 
 def test_a_run_that_is_being_written_is_not_spoken_of(run: Any) -> None:
