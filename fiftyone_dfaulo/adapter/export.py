@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
-import tempfile
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from fiftyone_dfaulo.adapter.corrections import suggested
+from fiftyone_dfaulo.adapter.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.reviewing import Review, find, open_review, scope
 from fiftyone_dfaulo.adapter.tags import label_text
-from fiftyone_dfaulo.errors import InputError
 
 COLUMNS = (
     "id",
@@ -37,32 +36,23 @@ def export_review(
 
     Args:
         samples: a dataset or view; of a view, only its own samples are written.
-        path: the file, whose name ends in ``.csv`` or ``.json``.
+        path: the file, whose name ends in ``.csv`` or ``.json``; a leading ``~`` is the
+            user's own folder.
         brain_key: the key of the run.
 
     Returns:
         the number of rows.
 
     Raises:
-        InputError: if the name ends otherwise, or its folder does not exist.
+        InputError: if the name ends otherwise, its folder does not exist, or the file
+            cannot be written; what was there stays.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    target = Path(path)
-    form = target.suffix.lower()
-    if form not in (".csv", ".json"):
-        raise InputError(f"path={str(path)!r} ends in neither .csv nor .json")
-    if not target.parent.is_dir():
-        raise InputError(f"path={str(path)!r}: folder {target.parent} does not exist")
+    target = check_target(path, ".csv", ".json")
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
     rows = _rows(review, samples)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            (_write_csv if form == ".csv" else _write_json)(file, rows)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    text = _as_csv(rows) if target.suffix.lower() == ".csv" else _as_json(rows)
+    replace_file(target, lambda file: file.write(text.encode()))
     return len(rows)
 
 
@@ -86,12 +76,13 @@ def _rows(review: Review, samples: Any) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-(row["score"] or 0), row["id"]))
 
 
-def _write_csv(file: TextIO, rows: list[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(file, COLUMNS)
+def _as_csv(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     writer.writerows({**row, "reasons": "; ".join(row["reasons"])} for row in rows)
+    return text.getvalue()
 
 
-def _write_json(file: TextIO, rows: list[dict[str, Any]]) -> None:
-    json.dump(rows, file, ensure_ascii=False, indent=1)
-    file.write("\n")
+def _as_json(rows: list[dict[str, Any]]) -> str:
+    return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numbers
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from fiftyone_dfaulo.adapter.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.reviewing import Review, check_of_samples, open_review
 from fiftyone_dfaulo.adapter.runs import check_run_field
 from fiftyone_dfaulo.adapter.tags import tag_text
@@ -41,12 +41,12 @@ def save_gallery(
 
     Raises:
         InputError: if ``top`` is out of range, the name ends otherwise, its folder does
-            not exist, the view leaves out a field that is needed, or the run has scored
-            objects.
+            not exist or take it, the view leaves out a field that is needed, or the run
+            has scored objects.
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples has a score.
     """
-    target = _check_path(path)
+    target = check_target(path, ".png")
     _check_top(top)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
     check_of_samples(review)
@@ -71,7 +71,8 @@ def save_gallery(
         f"{review.dataset.name}, run {brain_key}: the {len(rows)} most suspicious. "
         "Label; in red, what it looks like; suspiciousness"
     )
-    _save(draw_sheet(title, tiles), target)
+    picture = draw_sheet(title, tiles)
+    replace_file(target, lambda file: picture.save(file, format="PNG"))
     return target
 
 
@@ -89,30 +90,7 @@ def _text(label: Any) -> str:
     return tag_text(label) if isinstance(label, list) else str(label)
 
 
-def _check_path(path: Any) -> Path:
-    if not isinstance(path, (str, os.PathLike)):
-        raise InputError(f"path={path!r} is no path; expected one that ends in .png")
-    target = Path(path).expanduser()
-    if target.suffix.lower() != ".png":
-        raise InputError(f"path={str(path)!r} does not end in .png")
-    if not target.parent.is_dir():
-        raise InputError(f"path={str(path)!r}: folder {target.parent} does not exist")
-    return target
-
-
 def _check_top(top: Any) -> None:
     whole = isinstance(top, numbers.Integral) and not isinstance(top, bool)
     if not whole or not 1 <= top <= MOST:
         raise InputError(f"top={top!r}; expected a whole number from 1 to {MOST}")
-
-
-def _save(picture: Any, target: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(handle, "wb") as file:
-            picture.save(file, format="PNG")
-        os.chmod(name, 0o644)  # as any new file, not a temporary one's
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -34,7 +34,7 @@ def check_key(
         RunError: if the key is no identifier, ends in ``_unfinished``, or belongs to
             another type of run; if a field that the run would write exists and is not
             its own; or if the run to be replaced holds verdicts or original labels and
-            ``overwrite`` is False.
+            ``overwrite`` is False, or one under the key that it is written under first.
     """
     if (
         not isinstance(brain_key, str)
@@ -64,6 +64,11 @@ def check_key(
             f"brain_key={brain_key!r} would overwrite the fields {', '.join(taken)}, "
             "which are no DFauLo run's of that key; pass another brain_key, or rename "
             "or delete the fields"
+        )
+    if held := _held(dataset, spare):
+        raise RunError(
+            f"brain run {spare!r} holds {held}, and runs that are being replaced are "
+            "written under that key; rename it with rename_brain_run() first"
         )
     if not overwrite:
         check_no_review(dataset, brain_key)
@@ -101,8 +106,18 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
     Raises:
         RunError: if a sample has a verdict in it, or an original label.
     """
+    if held := _held(dataset, brain_key):
+        first = "revert_suggestions first, " if "original" in held else ""
+        raise RunError(
+            f"brain run {brain_key!r} holds {held}, which replacing it would delete; "
+            f"{first}pass another brain_key to keep them, or overwrite=True"
+        )
+
+
+def _held(dataset: Any, brain_key: str) -> str:
+    """What people have put into the run under this key, if there is one."""
     if not dataset.has_brain_run(brain_key):
-        return
+        return ""
     config = dataset.get_brain_info(brain_key).config
     verdicts, originals = _count(dataset, config, config.run_fields.verdict), 0
     if config.review_fields is not None:
@@ -111,14 +126,7 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
         (verdicts, "verdicts"),
         (originals, f"original labels of corrected {config.place.noun}s"),
     )
-    held = " and ".join(f"{count} {what}" for count, what in counts if count)
-    if not held:
-        return
-    first = "revert_suggestions first, " if originals else ""
-    raise RunError(
-        f"brain run {brain_key!r} holds {held}, which replacing it would delete; "
-        f"{first}pass another brain_key to keep them, or overwrite=True"
-    )
+    return " and ".join(f"{count} {what}" for count, what in counts if count)
 
 
 def _count(dataset: Any, config: DFauLoConfig, name: str) -> int:

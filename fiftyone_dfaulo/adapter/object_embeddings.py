@@ -46,10 +46,10 @@ def read_attribute(
             pairs = [p for a, b in zip(found, values) for p in zip(a or (), b or ())]
         else:
             pairs = list(zip(found, values))
-        yield [(number[one], _plain(row)) for one, row in pairs if one in number]
+        yield [(number[one], plain(row)) for one, row in pairs if one in number]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """An array that no schema declares comes as FiftyOne stores it."""
     return fou.deserialize_numpy_array(value) if isinstance(value, bytes) else value
 

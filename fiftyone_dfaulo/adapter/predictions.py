@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
+from fiftyone_dfaulo.adapter.object_embeddings import plain
 from fiftyone_dfaulo.adapter.runs import DFauLo
 from fiftyone_dfaulo.engine import signals
-from fiftyone_dfaulo.engine.classes import Match, match_classes
+from fiftyone_dfaulo.engine.classes import EMBEDDINGS_ONLY, Match, match_classes
 from fiftyone_dfaulo.errors import InputError
 
 NO_PREDICTION = "no prediction"
@@ -124,17 +126,21 @@ def read_predictions(
 ) -> Predictions:
     """Reads the predictions of some samples as log-probabilities.
 
-    Rows that sum to 1 and have no negative number are probabilities, whatever they are
-    called; all others are logits. Of a confidence alone, what is left of 1 is shared
-    among the other classes.
+    Logits that have no negative number and, most rows of them, sum to 1 are
+    probabilities; rows of these, and of what is called so, are scaled to sum to 1. Of a
+    confidence alone, what is left of 1 is shared among the other classes.
+
+    Which column is which class the predictions say themselves: the label of those where
+    it is the largest.
 
     Args:
         samples: a dataset or view.
         field: a field that :func:`check_predictions` accepts.
         ids: ids of the samples to read, all of them in ``samples``.
         classes: the K classes of the labels, sorted.
-        given: the classes of the predictions, in the order of their logits; None takes
-            those that the dataset states for the field.
+        given: the classes of the predictions, in the order of their logits; None goes
+            by their labels, and for what these leave open by the classes that the
+            dataset states, or by those of the labels if they are as many.
 
     Raises:
         InputError: if no sample has a prediction; if logits differ in their number or
@@ -164,8 +170,47 @@ def read_predictions(
     array = _as_array(field, attribute, rows, [ids[n] for n in index])
     dataset = samples._root_dataset
     stated = dataset.classes.get(field) or dataset.default_classes or None
-    match = match_classes(array.shape[1], classes, given=given, stated=stated)
-    return Predictions(_log_probabilities(array), index, missing, match)
+    named = _named([labels[n] for n in index], array)
+    match = _match(named, classes, given, stated)
+    logs = _log_probabilities(array, attribute)
+    return Predictions(logs, index, missing, match)
+
+
+def _named(labels: Sequence[str | None], array: np.ndarray) -> list[str | None]:
+    """Of each column, the commonest label where it is the largest; None if unknown.
+
+    All are unknown if two have the same: the labels are not the likeliest classes then.
+    """
+    named: list[str | None] = [None] * array.shape[1]
+    counts = Counter(zip(array.argmax(1).tolist(), labels))
+    for (column, label), _ in sorted(counts.items(), key=lambda one: one[1]):
+        if label is not None:
+            named[column] = label
+    known = [name for name in named if name is not None]
+    return named if len(set(known)) == len(known) else [None] * len(named)
+
+
+def _match(
+    named: Sequence[str | None],
+    classes: Sequence[str],
+    given: Sequence[str] | None,
+    stated: Sequence[str] | None,
+) -> Match:
+    """Which column is which class; see :func:`read_predictions`."""
+    outputs = len(named)
+    if given is not None or not any(named):
+        return match_classes(outputs, classes, given=given, stated=stated)
+    whole = [name for name in named if name is not None]
+    for order in (stated or (), classes, whole):
+        fits = all(name in (None, said) for name, said in zip(named, order))
+        if len(order) == outputs and fits:
+            return match_classes(outputs, classes, stated=order)
+    return Match(
+        None,
+        f"{outputs - len(whole)} of the {outputs} logits are never the largest, and "
+        "the labels of the predictions contradict the order of the classes; "
+        f"{EMBEDDINGS_ONLY} Pass classes= to say which logit is which.",
+    )
 
 
 def _read(
@@ -189,7 +234,7 @@ def _as_array(
     field: str, attribute: str, rows: list[Any], ids: Sequence[str]
 ) -> np.ndarray:
     try:
-        vectors = [np.asarray(row, np.float64).reshape(-1) for row in rows]
+        vectors = [np.asarray(plain(row), np.float64).reshape(-1) for row in rows]
     except (TypeError, ValueError) as error:
         raise InputError(
             f"predictions={field!r} holds {attribute} that are no numbers ({error}); "
@@ -213,10 +258,11 @@ def _as_array(
     return array
 
 
-def _log_probabilities(array: np.ndarray) -> np.ndarray:
-    sums = np.abs(array.sum(1) - 1.0)
-    if array.min() >= 0 and sums.max() < 1e-3:
-        logs = np.log(np.maximum(array, _LEAST))
+def _log_probabilities(array: np.ndarray, attribute: str) -> np.ndarray:
+    sums = array.sum(1, keepdims=True)
+    most_sum_to_1 = np.median(np.abs(sums - 1.0)) < 1e-3
+    if array.min() >= 0 and sums.min() > 0 and (attribute != "logits" or most_sum_to_1):
+        logs = np.log(np.maximum(array / sums, _LEAST))
     else:
         logs = signals.log_softmax(array)
     return np.maximum(logs, np.log(_LEAST)).astype(np.float32)

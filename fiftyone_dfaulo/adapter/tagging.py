@@ -54,8 +54,8 @@ def tag_suspicious(
 
     Raises:
         InputError: if an argument is out of range, not exactly one picks the samples,
-            the tags are read-only, or another view is saved under the name; nothing
-            is changed.
+            the tags are read-only, or no view can be saved under the name or another
+            one is; nothing is changed.
         RunError: if there is no such run, or a field of it was deleted.
     """
     _check_choice(top, fraction, min_suspiciousness, verdict)
@@ -103,9 +103,17 @@ def _check_choice(
 
 def _check_view(review: Review, view: Any, name: str | None) -> None:
     dataset = review.dataset
-    if name is None or not dataset.has_saved_view(name):
+    if name is None:
         return
-    if dataset.load_saved_view(name) != view:
+    if not dataset.has_saved_view(name):
+        try:
+            dataset._validate_saved_view_name(name)
+        except ValueError as error:
+            raise InputError(
+                f"save_view={name!r} cannot be the name of a saved view ({error}); "
+                "pass another name. Nothing was changed"
+            ) from None
+    elif dataset.load_saved_view(name) != view:
         raise InputError(
             f"save_view={name!r} is the name of another saved view; pass another name. "
             "Nothing was changed"

@@ -75,8 +75,9 @@ class Embedder:
         self.open, self._mixed, self._batch = model.open, model.mixed, model.batch
         self.device = pick_device(settings.device)
         self.module = _copy(model, self.device)
-        known = settings.preprocessing or model.preprocessing
-        self.preprocessing = known or _guess(self.module)
+        given, stated = settings.preprocessing, model.preprocessing
+        self.preprocessing = given or stated or _guess(self.module)
+        known = given or (stated and not model.assumed)
         self.notes = () if known else (_assumed(self.preprocessing),)
         self._mean, self._std = (
             torch.tensor(values, dtype=torch.float32, device=self.device) * 255
@@ -296,7 +297,7 @@ def _guess(module: nn.Module) -> Preprocessing:
 def _assumed(preprocessing: Preprocessing) -> str:
     side = preprocessing.size
     return (
-        "Nothing says how images are prepared for this model. They were resized to "
-        f"{side} x {side}, {preprocessing.mode}, with ImageNet's mean and standard "
+        "Nothing says fully how images are prepared for this model. They were resized "
+        f"to {side} x {side}, {preprocessing.mode}, with ImageNet's mean and standard "
         "deviation; pass preprocessing= if it was trained otherwise."
     )

@@ -21,14 +21,22 @@ LEAST_PROBABILITY = 1e-12
 LEAST_SPREAD = 1e-6
 """Share of its largest value that a feature has to spread by, or it is rounding."""
 
+_BLOCK = 10_000
+
 
 def standardise(embeddings: np.ndarray) -> np.ndarray:
     """Float32 (N, D) features of mean 0 and variance 1; constant ones become 0."""
-    features = embeddings - embeddings.mean(0, dtype=np.float64)
-    spread = features.std(0)
-    varies = spread > LEAST_SPREAD * np.abs(embeddings).max(0)
-    features *= varies / np.where(varies, spread, 1.0)
-    return features.astype(np.float32)
+    mean = embeddings.mean(0, dtype=np.float64)
+    blocks = [slice(n, n + _BLOCK) for n in range(0, len(embeddings), _BLOCK)]
+    squares = sum(((embeddings[block] - mean) ** 2).sum(0) for block in blocks)
+    spread = np.sqrt(squares / len(embeddings))
+    largest = np.maximum(embeddings.max(0), -embeddings.min(0))
+    varies = spread > LEAST_SPREAD * largest
+    scale = varies / np.where(varies, spread, 1.0)
+    features = np.empty(embeddings.shape, np.float32)
+    for block in blocks:  # in double precision, but not all at once
+        features[block] = (embeddings[block] - mean) * scale
+    return features
 
 
 def assign_folds(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

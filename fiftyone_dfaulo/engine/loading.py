@@ -146,7 +146,12 @@ def _exported_model(path: str, name: str) -> OriginalModel:
         if shape[2] > 0 and shape[2] == shape[3]:
             preprocessing = Preprocessing(size=shape[2], mode=mode)
     return OriginalModel(
-        module, name, preprocessing=preprocessing, batch=batch, open=False
+        module,
+        name,
+        preprocessing=preprocessing,
+        assumed=True,  # an archive tells the shape alone
+        batch=batch,
+        open=False,
     )
 
 

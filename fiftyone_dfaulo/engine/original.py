@@ -19,6 +19,7 @@ class OriginalModel:
         name: how a message calls it.
         preprocessing: what the model states on how images are prepared; None if
             nothing.
+        assumed: whether its mean and standard deviation are not stated, but ImageNet's.
         classes: names of its classes in the order of the logits, if it states them.
         batch: how many images at a time it takes; None is any number.
         open: whether its layers are Python modules, which can be named and trained.
@@ -28,6 +29,7 @@ class OriginalModel:
     module: nn.Module
     name: str
     preprocessing: Preprocessing | None = None
+    assumed: bool = False
     classes: tuple[str, ...] | None = None
     batch: int | None = None
     open: bool = True

@@ -59,7 +59,7 @@ _ADVANCED = {
     "classes": ("Classes", "Of the logits in their order, separated by commas"),
     "preprocessing": (
         "Input size",
-        "Side in pixels that the model was trained on; empty takes what it states",
+        "In pixels; with this and the next three empty, what the model states is taken",
     ),
 }
 """Setting of a model that is asked for under Advanced, to its label and description."""
@@ -238,9 +238,8 @@ def _add_input(inputs: types.Object, problem: str) -> None:
     choices = types.Dropdown()
     for mode in ("RGB", "BGR", "L"):
         choices.add_choice(mode, label=mode)
-    inputs.enum(
-        "input_mode", choices.values(), default="RGB", label="Colours", view=choices
-    )
+    # no default: the App would send it, and it would replace what the model states
+    inputs.enum("input_mode", choices.values(), label="Colours", view=choices)
     for name, what in (("mean", "Mean"), ("std", "Standard deviation")):
         inputs.str(
             f"input_{name}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +59,35 @@ def test_csv_holds_the_same_and_replaces_the_file(dataset: Any, tmp_path: Path) 
 def test_bad_paths_and_a_missing_run_leave_no_file(
     dataset: Any, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="neither .csv nor .json"):
+    with pytest.raises(InputError, match="does not end in .csv or .json"):
         export_review(dataset, tmp_path / "x.txt")
     with pytest.raises(InputError, match="does not exist"):
         export_review(dataset, tmp_path / "no" / "x.csv")
     with pytest.raises(RunError, match="no brain run"):
         export_review(dataset, tmp_path / "x.csv", "other")
     assert not [p for p in tmp_path.iterdir() if p.is_file()]
+
+
+def test_a_file_that_cannot_be_written_is_said_and_what_was_there_stays(
+    dataset: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("old")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(InputError, match="cannot be written: .* No space left"):
+            export_review(dataset, path)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["x.csv"]
+
+
+def test_the_file_is_for_all_to_read_and_may_lie_at_home(
+    dataset: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    export_review(dataset, "~/x.json")
+    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == 0o644

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from fiftyone_dfaulo import (
     save_gallery,
     suspicious_view,
 )
-from fiftyone_dfaulo.adapter import gallery
 from fiftyone_dfaulo.engine import contact_sheet
 
 
@@ -124,8 +124,8 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(
     def fail(*args: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(gallery.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(InputError, match="cannot be written: disk full"):
         save_gallery(scored, path=target, top=2)
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["g.png"]
     assert target.read_text() == "old"

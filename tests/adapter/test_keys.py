@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.keys import check_key
+from fiftyone_dfaulo.adapter.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.writing import write_run
 from fiftyone_dfaulo.errors import RunError
 
@@ -54,6 +55,18 @@ class TestCheckKey:
         write_run(make_results(dataset))
 
         check_key(dataset, KEY)
+
+
+def test_a_review_put_aside_under_the_name_of_an_unfinished_run_is_kept(
+    dataset: Any, make_results: Any
+) -> None:
+    write_run(make_results(dataset))
+    record_verdicts(dataset, faulty=dataset.values("id")[:1])
+    dataset.rename_brain_run(KEY, "dfaulo_unfinished")
+    with pytest.raises(RunError, match="'dfaulo_unfinished' holds 1 verdicts"):
+        write_run(make_results(dataset), overwrite=True)
+    assert dataset.list_brain_runs() == ["dfaulo_unfinished"]
+    assert dataset.count("dfaulo_unfinished_verdict") == 1
 
 
 def test_the_name_of_an_unfinished_run_is_refused(dataset: Any) -> None:

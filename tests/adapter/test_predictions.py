@@ -46,7 +46,7 @@ def test_logits_find_the_faults(predicted: Any) -> None:
     results = compute(predicted, predictions="predictions")
     assert worst(results, predicted) == FAULTS
     assert "loss_original" in results.signal_names
-    assert "in the order a, b, c. Pass classes=" in results.notes[0]
+    assert not any("classes=" in note for note in results.notes)  # the labels tell
     settings = predicted.get_brain_info("dfaulo").config.settings
     assert settings["predictions"] == "predictions"
 
@@ -101,10 +101,48 @@ def test_what_is_left_of_a_confidence_is_shared(predicted: Any) -> None:
 
 def test_classes_are_the_dataset_s_for_the_field_or_those_given(predicted: Any) -> None:
     assert read(predicted, given=["c", "b", "a"]).match.columns.tolist() == [2, 1, 0]
+    predicted.set_values("predictions.label", [None] * 60)
+    match = read(predicted).match
+    assert match.columns.tolist() == [0, 1, 2]
+    assert "in the order a, b, c. Pass classes=" in str(match.note)
     predicted.classes = {"predictions": ["b", "a", "c"]}
     found = read(predicted)
     assert found.match.columns.tolist() == [1, 0, 2]
     assert found.match.note is None
+
+
+def test_the_labels_of_predictions_say_which_logit_is_which(predicted: Any) -> None:
+    logits = np.array(predicted.values("predictions.logits"))
+    predicted.set_values("predictions.logits", list(logits[:, [2, 0, 1]]))
+    predicted.default_classes = ["a", "b", "c"]  # which is not the model's order
+    match = read(predicted).match
+    assert (match.columns.tolist(), match.note) == ([1, 2, 0], None)
+    assert worst(compute(predicted, predictions="predictions"), predicted) == FAULTS
+
+    logits[:, 1] = -9.0  # never the largest: the rest of the order is the dataset's
+    predicted.set_values("predictions.logits", list(logits))
+    names = np.array([*"abc"])[logits.argmax(1)]
+    predicted.set_values("predictions.label", names.tolist())
+    assert read(predicted).match.columns.tolist() == [0, 1, 2]
+    predicted.set_values("predictions.label", np.where(names == "a", "c", "a").tolist())
+    match = read(predicted).match
+    assert match.columns is None
+    assert "1 of the 3 logits are never the largest" in str(match.note)
+
+
+def test_probabilities_as_arrays_and_not_quite_1(predicted: Any) -> None:
+    truth = np.arange(60) % 3
+    rows = np.where(np.eye(3)[truth] > 0, 0.8, 0.1)
+    rows[0] *= 0.99
+    predicted.set_values(
+        "predictions",
+        [
+            fo.Classification(label="abc"[k], probabilities=row)
+            for k, row in zip(truth, rows)
+        ],
+    )
+    found = np.exp(read(predicted).log_probabilities)
+    np.testing.assert_allclose(found, rows / rows.sum(1, keepdims=True), rtol=1e-5)
 
 
 def test_samples_without_a_prediction_are_counted_and_named(predicted: Any) -> None:

@@ -59,6 +59,17 @@ def test_tagging_again_and_a_saved_view(dataset: Any) -> None:
     assert len(dataset.load_saved_view("todo")) == 2
 
 
+@pytest.mark.parametrize("name", ["要修正", "To Do"])
+def test_a_name_that_no_view_can_have_changes_nothing(
+    dataset: Any, name: str, unchanged: Any
+) -> None:
+    dataset.save_view("to do", dataset.limit(1))
+    check = unchanged(dataset)
+    with pytest.raises(InputError, match="cannot be the name"):
+        tag_suspicious(dataset, top=1, save_view=name)
+    check()
+
+
 def test_another_saved_view_is_never_replaced(dataset: Any, unchanged: Any) -> None:
     dataset.save_view("todo", dataset[:1])
     check = unchanged(dataset)

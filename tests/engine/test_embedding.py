@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,12 @@ def test_without_a_word_images_are_prepared_as_imagenet_s_and_it_is_noted() -> N
     assert "resized to 224 x 224, L, with ImageNet's mean" in one.notes[0]
     stated = OriginalModel(Net(), "mine", preprocessing=Preprocessing(8))
     assert Embedder(stated, settings()).notes == ()
+    shape = replace(stated, assumed=True)  # all that an exported network tells
+    assert (
+        "resized to 8 x 8, RGB, with ImageNet's" in Embedder(shape, settings()).notes[0]
+    )
+    own = settings(preprocessing=Preprocessing(8, mean=0.5, std=0.5))
+    assert Embedder(shape, own).notes == ()
 
 
 @pytest.mark.parametrize(

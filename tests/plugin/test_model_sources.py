@@ -106,6 +106,16 @@ def test_file_and_what_is_said_of_it_become_settings(
     )
 
 
+def test_the_defaults_that_the_app_sends_say_nothing_of_the_input(
+    scored: Any, exported: str
+) -> None:
+    own = {"source": "file", "model_path": exported, "advanced": True}
+    shown = form(scored, **own)
+    sent = {n: one.default for n, one in shown.items() if one.default is not None}
+    assert {"depth", "seed"} <= {*sent}
+    assert request(scored, **{**sent, **own}).preprocessing is None
+
+
 def test_model_settings_are_asked_for_only_where_they_matter(scored: Any) -> None:
     every = {"depth", "layer", "classes", "input_size", "factory", "out_of_sample"}
     for source, asked in {
