@@ -69,23 +69,17 @@ def retrain_network(
         report: told the fraction done.
 
     Returns:
-        embeddings float32 (N, D) and logits float32 (N, K) of all N samples: at the end
-        for those left out, for the others ``learning`` of
-        :class:`fiftyone_dfaulo.engine.training.Network`.
+        embeddings float32 (N, D) and logits float32 (N, K) of all N samples.
     """
-    left_out = _subset(suspiciousness, labels)
     network = train_network(
         pixels,
         labels,
         int(labels.max()) + 1,
         settings=settings,
-        left_out=left_out,
+        left_out=_subset(suspiciousness, labels),
         report=report,
     )
-    embeddings, logits = network.outputs(
-        pixels, views=True, batch_size=settings.batch_size
-    )
-    return embeddings, np.where(left_out[:, None], logits, network.learning)
+    return network.outputs(pixels, views=True, batch_size=settings.batch_size)
 
 
 def retrain_model(

@@ -59,11 +59,13 @@ class Poll(NamedTuple):
 
     @property
     def voters(self) -> list[np.ndarray]:
-        """The log-probabilities that the vote is the mean of."""
-        voters = [self.heads[HEADS[0]], self.mutants[-1]]
-        if self.original is not None and self.original_votes:
-            voters.append(self.original)
-        return voters
+        """The log-probabilities that the vote is the mean of.
+
+        Those of the last mutant and of a model of all samples: the network or, where it
+        does not vote, the heads.
+        """
+        network = self.original if self.original_votes else None
+        return [self.mutants[-1], self.heads[HEADS[0]] if network is None else network]
 
 
 def poll(

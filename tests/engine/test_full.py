@@ -105,8 +105,6 @@ def test_mutants_never_see_the_most_suspicious(
         def outputs(self, pixels: np.ndarray, **_: Any) -> Any:
             return np.zeros((len(pixels), 3)), np.zeros((len(pixels), 2))
 
-        learning = np.ones((COUNT, 2))
-
     def train(*arguments: Any, left_out: np.ndarray, **_: Any) -> Any:
         given.append((*arguments, left_out))
         return Trained()
