@@ -5,7 +5,8 @@
    near duplicates, are found (:mod:`fiftyone_dfaulo.engine.polling`).
 2. The mean log-probabilities of the last mutant and of the original model (of one
    trained here, while it learned) are the *vote*; where there is none that may vote,
-   the heads on all samples stand in for it. What the vote says of the true class, and which classes the labels show to be mistaken for which
+   the heads on all samples stand in for it. What the vote says of the true class, and
+   which classes the labels show to be mistaken for which
    (:mod:`fiftyone_dfaulo.engine.noise`), give the probability that a label is wrong.
    The mutants alone say how many are. Near duplicates share a vote and a true class.
 3. Suspiciousness is the probability that label or content is wrong. Its sum is the
