@@ -123,7 +123,11 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
 def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     key, dataset = answers.brain_key(ctx), ctx.dataset
     place = answers.place(ctx)
-    problem = said(check_key, dataset, key, place=place, overwrite=True)
+    problem = remember(
+        ctx,
+        ("key", repr(key), str(answers.label_field(ctx))),
+        lambda: said(check_key, dataset, key, place=place, overwrite=True),
+    )
     fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
     prop = inputs.str(
         "brain_key",
