@@ -151,7 +151,6 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
             "overwrite",
             default=False,
             label="Replace the run and delete its review",
-            description=work,
             view=types.CheckboxView(),
         )
         mark(sure, "" if ctx.params.get("overwrite") else work)
