@@ -213,7 +213,7 @@ def test_a_parameter_that_it_does_not_take_is_refused(run: Any) -> None:
             "not a number above",
         ),
         ("apply_suggestions", {"brain_key": "other"}, "has no brain run 'other'"),
-        ("export_review", {"path": "review.txt"}, "ends in neither"),
+        ("export_review", {"path": "review.txt"}, "does not end in .csv or .json"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(
