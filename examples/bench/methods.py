@@ -46,10 +46,6 @@ class Subject:
     def labels(self) -> np.ndarray:
         return self.case.labels
 
-    @property
-    def log_probabilities(self) -> np.ndarray:
-        return signals.log_softmax(self.outputs.logits)
-
 
 Method = Callable[[Subject], np.ndarray]
 
@@ -117,24 +113,27 @@ def papers(subject: Subject) -> np.ndarray:
 
 def loss(subject: Subject) -> np.ndarray:
     """The network's own loss, in-sample."""
-    return signals.loss(subject.log_probabilities, subject.labels)
+    return _loss(subject, subject.outputs.logits)
 
 
 def views_loss(subject: Subject) -> np.ndarray:
     """The same, of the average over an image and moved copies that ours is given."""
-    log_probabilities = signals.log_softmax(subject.outputs.views_logits)
-    return signals.loss(log_probabilities, subject.labels)
+    return _loss(subject, subject.outputs.views_logits)
 
 
 def learning_loss(subject: Subject) -> np.ndarray:
     """The loss of what the network says while it learns, which ours is given too."""
-    log_probabilities = signals.log_softmax(subject.outputs.learning)
-    return signals.loss(log_probabilities, subject.labels)
+    return _loss(subject, subject.outputs.learning)
+
+
+def _loss(subject: Subject, logits: np.ndarray) -> np.ndarray:
+    return signals.loss(signals.log_softmax(logits), subject.labels)
 
 
 def margin(subject: Subject) -> np.ndarray:
     """The network's own margin, in-sample."""
-    return signals.margin(subject.log_probabilities, subject.labels)
+    log_probabilities = signals.log_softmax(subject.outputs.logits)
+    return signals.margin(log_probabilities, subject.labels)
 
 
 def mean_loss(subject: Subject) -> np.ndarray:
@@ -147,11 +146,7 @@ def area_under_margin(subject: Subject) -> np.ndarray:
 
     Of all epochs, as its steps see the samples, which is how its authors read it.
     """
-    labels = subject.labels
-    total = np.zeros(len(labels))
-    for logits in subject.outputs.epochs:
-        total += signals.margin(logits.astype(np.float64), labels)
-    return total / len(subject.outputs.epochs)
+    return _over_epochs(subject, signals.margin)  # logits have that of their softmax
 
 
 def _over_epochs(

@@ -104,8 +104,9 @@ def _closest(distances: np.ndarray) -> float:
 
     Samples that lie evenly in D dimensions have one of k - 1 nearer neighbours within
     a share r of the distance to the k-th with a probability of about (k - 1) r ** D.
-    The nearest ones do not tell D: they may be copies. Of the j-th, the logarithm of
-    1 / r is (1 / j + ... + 1 / (k - 1)) / D in the mean.
+    The m nearest do not tell D: they may be copies. Of the other k - 1 - m, the
+    logarithms of 1 / r add up to the sum of 1 - m / i, for i from m + 1 to k - 1, over
+    D in the mean.
 
     Args:
         distances: float (n, k) to the k nearest, ascending.
@@ -114,7 +115,7 @@ def _closest(distances: np.ndarray) -> float:
     if not len(apart):
         return 0.0
     logarithms = np.log(apart[:, -1:] / apart[:, COPIES:-1]).sum(1)
-    mean = (1 / np.arange(1, NEIGHBOURS))[::-1].cumsum()[::-1]  # of the j-th, times D
-    inverse_dimension = np.median(logarithms) / mean[COPIES:].sum()
+    expected = (1 - COPIES / np.arange(COPIES + 1, NEIGHBOURS)).sum()  # times 1 / D
+    inverse_dimension = np.median(logarithms) / expected
     by_chance = (CHANCE / (NEIGHBOURS - 1)) ** inverse_dimension
     return float(min(by_chance, CLOSEST))

@@ -13,7 +13,7 @@ import fiftyone as fo
 import fiftyone.operators.types as types
 from fiftyone import ViewField
 
-from fiftyone_dfaulo.adapter.keys import check_key
+from fiftyone_dfaulo.adapter.keys import check_key, check_no_review
 from fiftyone_dfaulo.adapter.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.media import check_samples
 from fiftyone_dfaulo.adapter.reading import read_labels
@@ -139,7 +139,7 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     mark(prop, problem)
     if not problem and dataset.has_brain_run(key):
         work = remember(
-            ctx, ("review", key), lambda: said(check_key, dataset, key, place=place)
+            ctx, ("review", key), lambda: said(check_no_review, dataset, key)
         )
         _add_replace(inputs, ctx, dataset.get_brain_info(key), work)
 
