@@ -54,7 +54,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score
 
 import fiftyone_dfaulo as dfaulo
-from fiftyone_dfaulo.engine.result import Scores
+from fiftyone_dfaulo.engine.scores import Scores
 
 BASE_STAGES = ("Training the network",)
 OWN_STAGES = ("Scoring with mutants",)

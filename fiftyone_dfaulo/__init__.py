@@ -19,24 +19,26 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
-    from .adapter.compute import compute_suspiciousness as compute_suspiciousness
-    from .adapter.corrections import Corrections as Corrections
-    from .adapter.corrections import Reverted as Reverted
-    from .adapter.corrections import apply_suggestions as apply_suggestions
-    from .adapter.corrections import revert_suggestions as revert_suggestions
-    from .adapter.evaluation import Evaluation as Evaluation
-    from .adapter.evaluation import evaluate_ranking as evaluate_ranking
-    from .adapter.export import export_review as export_review
-    from .adapter.faults import inject_faults as inject_faults
-    from .adapter.faults import revert_faults as revert_faults
-    from .adapter.gallery import save_gallery as save_gallery
-    from .adapter.learning import review_status as review_status
-    from .adapter.learning import update_suspiciousness as update_suspiciousness
-    from .adapter.quality import estimate_quality as estimate_quality
-    from .adapter.runs import DFauLoResults as DFauLoResults
-    from .adapter.tagging import tag_suspicious as tag_suspicious
-    from .adapter.verdicts import record_verdicts as record_verdicts
-    from .adapter.views import suspicious_view as suspicious_view
+    from .adapter.injection.evaluation import Evaluation as Evaluation
+    from .adapter.injection.evaluation import evaluate_ranking as evaluate_ranking
+    from .adapter.injection.inject import inject_faults as inject_faults
+    from .adapter.injection.inject import revert_faults as revert_faults
+    from .adapter.injection.quality import estimate_quality as estimate_quality
+    from .adapter.review.corrections import Corrections as Corrections
+    from .adapter.review.corrections import Reverted as Reverted
+    from .adapter.review.corrections import apply_suggestions as apply_suggestions
+    from .adapter.review.corrections import revert_suggestions as revert_suggestions
+    from .adapter.review.export import export_review as export_review
+    from .adapter.review.gallery import save_gallery as save_gallery
+    from .adapter.review.learning import review_status as review_status
+    from .adapter.review.learning import update_suspiciousness as update_suspiciousness
+    from .adapter.review.tagging import tag_suspicious as tag_suspicious
+    from .adapter.review.verdicts import record_verdicts as record_verdicts
+    from .adapter.review.views import suspicious_view as suspicious_view
+    from .adapter.runs.brain_run import DFauLoResults as DFauLoResults
+    from .adapter.scoring.compute import (
+        compute_suspiciousness as compute_suspiciousness,
+    )
     from .config import Preprocessing as Preprocessing
     from .config import Settings as Settings
     from .errors import Cancelled as Cancelled
@@ -49,30 +51,30 @@ _NAME = "fiftyone_dfaulo"
 
 _HOMES = {
     "Cancelled": "errors",
-    "Corrections": "adapter.corrections",
+    "Corrections": "adapter.review.corrections",
     "DFauLoError": "errors",
-    "DFauLoResults": "adapter.runs",
-    "Evaluation": "adapter.evaluation",
+    "DFauLoResults": "adapter.runs.brain_run",
+    "Evaluation": "adapter.injection.evaluation",
     "InputError": "errors",
     "Preprocessing": "config",
-    "Reverted": "adapter.corrections",
+    "Reverted": "adapter.review.corrections",
     "RunError": "errors",
     "Settings": "config",
     "WeightsError": "errors",
-    "apply_suggestions": "adapter.corrections",
-    "compute_suspiciousness": "adapter.compute",
-    "estimate_quality": "adapter.quality",
-    "evaluate_ranking": "adapter.evaluation",
-    "export_review": "adapter.export",
-    "inject_faults": "adapter.faults",
-    "record_verdicts": "adapter.verdicts",
-    "revert_faults": "adapter.faults",
-    "revert_suggestions": "adapter.corrections",
-    "review_status": "adapter.learning",
-    "save_gallery": "adapter.gallery",
-    "suspicious_view": "adapter.views",
-    "tag_suspicious": "adapter.tagging",
-    "update_suspiciousness": "adapter.learning",
+    "apply_suggestions": "adapter.review.corrections",
+    "compute_suspiciousness": "adapter.scoring.compute",
+    "estimate_quality": "adapter.injection.quality",
+    "evaluate_ranking": "adapter.injection.evaluation",
+    "export_review": "adapter.review.export",
+    "inject_faults": "adapter.injection.inject",
+    "record_verdicts": "adapter.review.verdicts",
+    "revert_faults": "adapter.injection.inject",
+    "revert_suggestions": "adapter.review.corrections",
+    "review_status": "adapter.review.learning",
+    "save_gallery": "adapter.review.gallery",
+    "suspicious_view": "adapter.review.views",
+    "tag_suspicious": "adapter.review.tagging",
+    "update_suspiciousness": "adapter.review.learning",
 }
 """The public names, and the module that each is imported from on first use."""
 

@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     importable = importlib.util.find_spec("fiftyone_dfaulo") is not None
     logging.getLogger().addHandler(Listener())
     operator = foo.get_operator(URI)
-    from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
+    from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 
     fop.ensure_plugin_compatibility("@dfaulo/dfaulo", error_level=0)
     dataset = make_dataset(folder)

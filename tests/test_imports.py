@@ -87,7 +87,7 @@ def test_module_imports_only_what_lies_below_it(path: Path) -> None:
         ("engine", "from ..adapter.runs import DFauLo"),
         ("engine", "if TYPE_CHECKING:\n    from fiftyone_dfaulo import adapter"),
         ("engine", "importlib.import_module('fiftyone')"),
-        ("adapter", "from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness"),
+        ("adapter", "from fiftyone_dfaulo.plugin.operators import compute"),
         ("adapter", "from fiftyone import operators"),
         ("adapter", "foo = fou.lazy_import('fiftyone.operators')"),
         ("__main__", "import fiftyone.operators.types"),

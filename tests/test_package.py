@@ -127,7 +127,7 @@ def test_fiftyone_meets_the_classes_that_python_imports() -> None:
     from fiftyone.plugins.context import PluginContext
     from fiftyone.plugins.definitions import PluginDefinition
 
-    from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
+    from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 
     context = PluginContext(PluginDefinition.from_disk(str(ROOT / "fiftyone.yml")))
     context.register_all()

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import yaml
 
-from fiftyone_dfaulo.adapter.runs import field_names, review_names
-from fiftyone_dfaulo.engine import multilabel
-from fiftyone_dfaulo.engine.reasons import REASONS
+from fiftyone_dfaulo.adapter.runs.brain_run import field_names, review_names
+from fiftyone_dfaulo.engine.method import multi_label
+from fiftyone_dfaulo.engine.method.reasons import REASONS
 from tests.objects import paste_digits
 from tests.tagged import build_pairs, draw_pairs
 from tests.videos import build_videos
@@ -102,7 +102,7 @@ def test_fields_and_reasons_are_those_of_the_code() -> None:
         *field_names("dfaulo"),
         *review_names("dfaulo"),
     ]
-    for reason in (*REASONS, *multilabel.REASONS):
+    for reason in (*REASONS, *multi_label.REASONS):
         assert f"`{reason}`" in README
 
 

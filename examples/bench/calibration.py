@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.methods import Subject
-from fiftyone_dfaulo.engine.reasons import REASONS
-from fiftyone_dfaulo.engine.result import Scores
+from fiftyone_dfaulo.engine.method.reasons import REASONS
+from fiftyone_dfaulo.engine.scores import Scores
 
 EDGES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 """Where the bins of the suspiciousness begin; the last one ends at 1."""

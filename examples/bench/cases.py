@@ -10,8 +10,8 @@ import fiftyone.zoo as foz
 import numpy as np
 from sklearn.datasets import load_digits
 
-from fiftyone_dfaulo.engine import faults
-from fiftyone_dfaulo.engine.images import decode_images
+from fiftyone_dfaulo.engine.images.batches import decode_images
+from fiftyone_dfaulo.engine.injection import plans
 
 LEAK = 0.15
 """Share of a class that the kind ``pair`` gives the label of a confusable class."""
@@ -115,9 +115,9 @@ def plant(
             first; for the kinds that name classes.
     """
     rng = np.random.default_rng(seed)
-    rate_used = LEAK / faults.LEAK if kind == "pair" else rate
+    rate_used = LEAK / plans.LEAK if kind == "pair" else rate
     name = kind.replace("-", "_")
-    plan = faults.plan_faults(clean.labels, name, rate_used, rng, pairs)
+    plan = plans.plan_faults(clean.labels, name, rate_used, rng, pairs)
     kept = plan.labels >= 0
     return Case(
         name=f"{clean.name}-{kind}-{rate:g}-{seed}",
@@ -129,17 +129,17 @@ def plant(
 
 
 def _paint(
-    images: np.ndarray, plan: faults.Plan, rng: np.random.Generator
+    images: np.ndarray, plan: plans.Plan, rng: np.random.Generator
 ) -> np.ndarray:
     painted, shape = images.copy(), images.shape[1:]
     for position, what in plan.images.items():
         source = plan.sources.get(position)
         copied = None if source is None else images[source]
-        painted[position] = faults.paint(what, shape, rng, copied)
+        painted[position] = plans.paint(what, shape, rng, copied)
     return painted
 
 
-def _truth(truth: np.ndarray, plan: faults.Plan) -> np.ndarray:
+def _truth(truth: np.ndarray, plan: plans.Plan) -> np.ndarray:
     shown = truth.copy()
     for position in plan.images:
         source = plan.sources.get(position)
@@ -147,5 +147,5 @@ def _truth(truth: np.ndarray, plan: faults.Plan) -> np.ndarray:
     return shown
 
 
-KINDS = [kind.replace("_", "-") for kind in faults.KINDS]
+KINDS = [kind.replace("_", "-") for kind in plans.KINDS]
 """The engine's kinds of faults. The rate of ``pair`` is fixed."""

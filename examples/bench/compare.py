@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 
 from bench.methods import CHANCE, METHODS, OURS, Subject
-from fiftyone_dfaulo.engine.metrics import evaluate
+from fiftyone_dfaulo.engine.feedback.metrics import evaluate
 
 SHOWN = ("AP", "ROC-AUC", "APFD", "RAUC", "POBL 5%", "POBL 10%", "seconds", "MiB")
 POINTS = 200

@@ -19,17 +19,11 @@ from sklearn.neighbors import NearestNeighbors
 from bench.cases import Case
 from bench.outputs import Outputs, prepare
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import (
-    dfaulo,
-    duplicates,
-    full,
-    heads,
-    paper,
-    polling,
-    signals,
-    training,
-)
-from fiftyone_dfaulo.engine.result import Scores
+from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.method import ensemble, heads, near_duplicates, single_label
+from fiftyone_dfaulo.engine.network import finetuning, training
+from fiftyone_dfaulo.engine.paper import method
+from fiftyone_dfaulo.engine.scores import Scores
 
 NEIGHBOURS = 10
 
@@ -50,37 +44,37 @@ class Subject:
 Method = Callable[[Subject], np.ndarray]
 
 
-def our_poll(subject: Subject) -> polling.Poll:
+def our_poll(subject: Subject) -> ensemble.Poll:
     """What ``method="dfaulo"`` asks the models around the network."""
-    return polling.poll(
+    return ensemble.poll(
         subject.outputs.views,
         subject.labels,
         logits=subject.outputs.learning,
         appearance=subject.outputs.appearance,
-        points=duplicates.thumbnails(prepare(subject.case.images)),
+        points=near_duplicates.thumbnails(prepare(subject.case.images)),
         settings=Settings(seed=subject.seed),
     )
 
 
 def our_scores(subject: Subject) -> Scores:
     """``method="dfaulo"``."""
-    return dfaulo.judge(subject.labels, our_poll(subject))
+    return single_label.judge(subject.labels, our_poll(subject))
 
 
 def our_full_scores(subject: Subject) -> Scores:
     """``method="dfaulo"`` with ``depth="full"``: a second network is trained."""
     settings, labels = Settings(seed=subject.seed), subject.labels
     first = our_poll(subject)
-    vectors, logits = full.retrain_network(
+    vectors, logits = finetuning.retrain_network(
         prepare(subject.case.images),
         labels,
-        dfaulo.judge(labels, first).suspiciousness,
+        single_label.judge(labels, first).suspiciousness,
         settings=settings,
     )
-    second = polling.poll(
+    second = ensemble.poll(
         vectors, labels, logits=logits, foreign=first.foreign, settings=settings
     )
-    return dfaulo.judge(labels, first, second)
+    return single_label.judge(labels, first, second)
 
 
 def papers_scores(subject: Subject) -> Scores:
@@ -91,7 +85,7 @@ def papers_scores(subject: Subject) -> Scores:
     pixels, settings = prepare(subject.case.images), Settings(seed=subject.seed)
     count = int(subject.labels.max()) + 1
     network = training.train_network(pixels, subject.labels, count, settings=settings)
-    return paper.score(
+    return method.score(
         pixels, subject.labels, count, network=network, settings=settings
     )
 

@@ -13,9 +13,14 @@ import numpy as np
 from bench.cases import Case
 from fiftyone_dfaulo import config
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import device, faults, heads, images, network, training
+from fiftyone_dfaulo.engine import device
+from fiftyone_dfaulo.engine.images import batches
+from fiftyone_dfaulo.engine.injection import plans
+from fiftyone_dfaulo.engine.method import heads
+from fiftyone_dfaulo.engine.network import architecture, training
 
-SOURCES = [Path(str(m.__file__)) for m in (config, device, images, network, training)]
+MODULES = (config, device, batches, architecture, training)
+SOURCES = [Path(str(module.__file__)) for module in MODULES]
 
 
 @dataclass(frozen=True)
@@ -111,4 +116,4 @@ def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, in
     folds = heads.assign_folds(labels, np.random.default_rng(0))
     seen = heads.out_of_sample(features, labels, folds)
     seen[np.arange(len(labels)), labels] = -np.inf
-    return faults.rank_pairs(labels, seen.argmax(1), int(labels.max()) + 1)
+    return plans.rank_pairs(labels, seen.argmax(1), int(labels.max()) + 1)

@@ -14,10 +14,10 @@ from sklearn.metrics import average_precision_score
 
 from bench.cases import Case
 from bench.methods import Subject
-from fiftyone_dfaulo.engine import paper
-from fiftyone_dfaulo.engine.estimate import FaultEstimate, estimate_faults
-from fiftyone_dfaulo.engine.ranking import learn
-from fiftyone_dfaulo.engine.result import Scores
+from fiftyone_dfaulo.engine.feedback.estimate import FaultEstimate, estimate_faults
+from fiftyone_dfaulo.engine.feedback.learning import learn
+from fiftyone_dfaulo.engine.paper import method as paper
+from fiftyone_dfaulo.engine.scores import Scores
 
 BATCH = 50
 MARKS = (0.01, 0.05)

@@ -11,13 +11,13 @@ import fiftyone as fo
 import numpy as np
 
 import fiftyone_dfaulo as dfaulo
-from fiftyone_dfaulo.adapter.reviewing import load_results, open_review
-from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
-from fiftyone_dfaulo.adapter.writing import write_run
+from fiftyone_dfaulo.adapter.review.session import load_results, open_review
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.ranking import learn
-from fiftyone_dfaulo.engine.reasons import REASONS
-from fiftyone_dfaulo.plugin.review_facts import read_facts
+from fiftyone_dfaulo.engine.feedback.learning import learn
+from fiftyone_dfaulo.engine.method.reasons import REASONS
+from fiftyone_dfaulo.plugin.panel.facts import read_facts
 
 MARKED = 500
 SUSPICIOUS = 0.05

@@ -28,7 +28,7 @@ from torch import nn
 
 import fiftyone_dfaulo as dfaulo
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.training import train_network
+from fiftyone_dfaulo.engine.network.training import train_network
 
 ROOT = Path(__file__).parents[2]
 OPERATOR = "@dfaulo/dfaulo/compute_suspiciousness"
@@ -36,7 +36,7 @@ ZOO_NAME = "resnet18-imagenet-torch"
 """The zoo's name that the stand-in, made of the trained network, is loaded by."""
 
 _FACTORY = """
-from fiftyone_dfaulo.engine.network import SmallResNet
+from fiftyone_dfaulo.engine.network.architecture import SmallResNet
 
 def build():
     return SmallResNet({classes}, {size})

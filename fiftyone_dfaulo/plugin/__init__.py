@@ -7,27 +7,27 @@ from functools import cache
 from typing import Any
 
 from fiftyone_dfaulo._version import __version__
-from fiftyone_dfaulo.plugin.compute import ComputeSuspiciousness
-from fiftyone_dfaulo.plugin.fault_operators import (
-    EvaluateRanking,
-    InjectFaults,
-    RevertFaults,
-)
-from fiftyone_dfaulo.plugin.leaving_operators import (
+from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
+from fiftyone_dfaulo.plugin.operators.finish import (
     ApplySuggestions,
     ExportReview,
     RevertSuggestions,
     TagSuspicious,
 )
-from fiftyone_dfaulo.plugin.panel import ReviewPanel
-from fiftyone_dfaulo.plugin.quality_operator import EstimateQuality
-from fiftyone_dfaulo.plugin.review_operators import (
+from fiftyone_dfaulo.plugin.operators.injection import (
+    EvaluateRanking,
+    InjectFaults,
+    RevertFaults,
+)
+from fiftyone_dfaulo.plugin.operators.quality import EstimateQuality
+from fiftyone_dfaulo.plugin.operators.review import (
     MarkCorrect,
     MarkFaulty,
     OpenReview,
     RecordVerdicts,
     UpdateSuspiciousness,
 )
+from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
 
 logger = logging.getLogger(__name__)
 

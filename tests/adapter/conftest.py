@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.adapter.reading import read_labels
-from fiftyone_dfaulo.adapter.runs import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.reasons import REASONS
+from fiftyone_dfaulo.engine.method.reasons import REASONS
 
 
 def vectors(numbers: np.ndarray, width: int = 6) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.app.app_tools import App
 from tests.app.test_compute import watch
-from tests.engine.test_model_files import Hostile
+from tests.engine.models.test_file_format import Hostile
 
 
 def test_pickle_is_refused_on_the_screen_and_an_exported_network_scores(

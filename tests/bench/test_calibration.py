@@ -7,7 +7,7 @@ from bench.cases import Case
 from bench.methods import Subject
 from bench.outputs import Outputs
 
-from fiftyone_dfaulo.engine.result import Scores
+from fiftyone_dfaulo.engine.scores import Scores
 
 
 def subject_and_scores():

@@ -11,8 +11,8 @@ import pytest
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
 from tests.conftest import draw
-from tests.plugin.test_panel import Opened
-from tests.plugin.test_review_operators import form
+from tests.plugin.operators.test_review import form
+from tests.plugin.panel.test_panel import Opened
 
 COUNT = 12
 

@@ -15,15 +15,15 @@ from fiftyone_dfaulo import (
     record_verdicts,
     suspicious_view,
 )
-from fiftyone_dfaulo.plugin.answers import of_run
-from fiftyone_dfaulo.plugin.fault_operators import EvaluateRanking
-from fiftyone_dfaulo.plugin.leaving_operators import ApplySuggestions
-from fiftyone_dfaulo.plugin.planting import add_kind
-from fiftyone_dfaulo.plugin.review_facts import describe, filtered, read_facts
-from fiftyone_dfaulo.plugin.summary import show_summary, summarize
+from fiftyone_dfaulo.plugin.app.summaries import show_summary, summarize
+from fiftyone_dfaulo.plugin.forms.injection import add_kind
+from fiftyone_dfaulo.plugin.forms.params import of_run
+from fiftyone_dfaulo.plugin.operators.finish import ApplySuggestions
+from fiftyone_dfaulo.plugin.operators.injection import EvaluateRanking
+from fiftyone_dfaulo.plugin.panel.facts import describe, filtered, read_facts
+from tests.plugin.forms.test_compute import form, labels_of, problems
+from tests.plugin.panel.test_panel import Opened
 from tests.plugin.plugin_tools import URI, context, snapshot
-from tests.plugin.test_forms import form, labels_of, problems
-from tests.plugin.test_panel import Opened
 from tests.tagged import build_pairs, draw_pairs
 
 COUNT = 200

@@ -1,0 +1,219 @@
+"""How good a run's ranking is, where it is known which samples are faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import fiftyone as fo
+import numpy as np
+
+from fiftyone_dfaulo.adapter.reading.injection_record import find_record
+from fiftyone_dfaulo.adapter.review.session import (
+    Review,
+    check_of_samples,
+    find,
+    load_results,
+    open_review,
+    scope,
+)
+from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS, curves, evaluate, order
+from fiftyone_dfaulo.errors import InputError
+
+_KINDS = (fo.BooleanField, fo.StringField, fo.Classification)
+
+
+class Evaluation(dict[str, float]):
+    """The metrics of a ranking, by name, with what is needed to plot it.
+
+    The keys are those of :func:`.metrics.evaluate`, and
+    ``samples`` and ``faults`` (numbers of ranked samples, and of faults among them)
+    and ``unranked`` (number of samples whose truth is known and that have no score).
+
+    Attributes:
+        curve: ``reviewed``, ``precision`` and ``recall``, lists of equal length: of
+            the first so many samples, the share that are faults, and the share of all
+            faults that are among them.
+        notes: plain sentences to read with the figures.
+    """
+
+    def __init__(
+        self,
+        figures: Mapping[str, float],
+        curve: Mapping[str, list[float]],
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(figures)
+        self.curve = dict(curve)
+        self.notes = list(notes)
+
+    def plot(self) -> dict[str, Any]:
+        """Precision and recall against the number reviewed.
+
+        Returns:
+            ``data`` and ``layout``, JSON for plotly:
+            ``plotly.graph_objects.Figure(**evaluation.plot())`` shows it.
+        """
+        told = {"precision": "of those, faults", "recall": "of all faults, found"}
+        data = [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": self.curve["reviewed"],
+                "y": self.curve[name],
+                "name": text,
+                "hovertemplate": "%{y:.0%} " + text + "<extra></extra>",
+            }
+            for name, text in told.items()
+        ]
+        last = min(self["samples"], 5 * self["faults"])
+        layout = {
+            "xaxis": {"title": {"text": "samples reviewed"}, "range": [0, last]},
+            "yaxis": {"range": [0, 1.02], "tickformat": ".0%"},
+            "showlegend": True,
+            "legend": {"orientation": "h", "x": 0, "y": 1.15},
+            "hovermode": "x unified",
+            "margin": {"l": 50, "r": 15, "t": 35, "b": 45},
+            "height": 300,
+        }
+        return {"data": data, "layout": layout}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self['faults']} faults among {self['samples']} ranked samples; "
+            f"reviewing as many as there are faults finds {self[AT_FAULTS]:.0%} of them"
+        ]
+        for name, value in self.items():
+            figure = f"{value:.3f}" if isinstance(value, float) else f"{value}"
+            lines.append(f"{name:<22}{figure:>8}")
+        return "\n".join([*lines, *self.notes])
+
+    __repr__ = __str__
+
+
+def evaluate_ranking(
+    samples: Any, brain_key: str = "dfaulo", *, fault_field: str
+) -> Evaluation:
+    """Compares a run's ranking, as it is now, with the truth.
+
+    Args:
+        samples: a dataset or view; of a view, only its own samples count.
+        brain_key: the key of the run.
+        fault_field: where the truth is: a boolean field, True for a fault, such as
+            ``"injected_fault"`` of :func:`fiftyone_dfaulo.inject_faults`; or a field
+            of true labels, classifications or strings, which are compared with the
+            labels that the run scored. Samples where it is None do not count.
+
+    Returns:
+        :class:`Evaluation`, a dict of the metrics; print it for a table.
+
+    Raises:
+        InputError: if the field does not exist, is of another type, or all ranked
+            samples are faults, or none is; if the run has scored objects; or if it has
+            scored several tags a sample and the field is not boolean.
+        RunError: if there is no such run, or a field of it was deleted.
+    """
+    review = open_review(samples, brain_key, "suspiciousness")
+    check_of_samples(review)
+    check_fault_field(review.dataset, review.place, fault_field)
+    score = review.fields.suspiciousness
+    truth = _read_truth(review, samples, fault_field)
+    ranked = [one for one in truth if one.score is not None]
+    faults = np.array([one.fault for one in ranked], bool)
+    if not faults.any() or faults.all():
+        raise InputError(
+            f"fault_field={fault_field!r} says that {int(faults.sum())} of the "
+            f"{len(faults)} ranked samples are faults; expected some that are and some "
+            f"that are not. Samples where the field is None, or {score!r}, do not count"
+        )
+    scores = np.array([one.score for one in ranked], float)
+    figures = {
+        "samples": len(ranked),
+        "faults": int(faults.sum()),
+        "unranked": len(truth) - len(ranked),
+        **evaluate(scores, faults),
+    }
+    return Evaluation(figures, curves(faults[order(scores)]))
+
+
+def list_fault_fields(dataset: Any, place: Place) -> list[str]:
+    """The fields that may say what is a fault; that of planted faults comes first.
+
+    Args:
+        dataset: the dataset.
+        place: where the items that a run has scored lie; of tags, a field of labels
+            cannot say it.
+    """
+    record = None if place.frames else find_record(dataset)
+    first = [] if record is None else [record.fields.fault]
+    kinds = (fo.BooleanField,) if place.tags_path else _KINDS
+    names = [
+        name
+        for name, field in place.storage(dataset).schema().items()
+        if _kind(field) in kinds and name != "filepath"
+    ]
+    return list(dict.fromkeys([n for n in first if n in names] + names))
+
+
+def check_fault_field(dataset: Any, place: Place, fault_field: Any) -> None:
+    """Makes sure that a field exists and is of a type that can hold the truth.
+
+    Raises:
+        InputError: if it does not.
+    """
+    storage = place.storage(dataset)
+    known = isinstance(fault_field, str) and storage.has_field(fault_field)
+    field = storage.get_field(fault_field) if known else None
+    if field is None or _kind(field) not in _KINDS or "." in fault_field:
+        what = f"is a {_kind(field).__name__}" if known else "does not exist"
+        raise InputError(
+            f"fault_field={fault_field!r} {what}; expected a boolean field, or one of "
+            "true labels. Such fields here: "
+            f"{', '.join(list_fault_fields(dataset, place)) or 'none'}"
+        )
+    if place.tags_path and _kind(field) is not fo.BooleanField:
+        raise InputError(
+            f"fault_field={fault_field!r} holds one label a sample, and "
+            f"{place.label_field!r} holds several tags each; pass a boolean field that "
+            "says whether any tag is wrong or missing"
+        )
+
+
+def _kind(field: Any) -> type:
+    kind: type = getattr(field, "document_type", type(field))
+    return kind
+
+
+class _Truth(NamedTuple):
+    id: str
+    score: float | None
+    fault: bool
+
+
+def _read_truth(review: Review, samples: Any, fault_field: str) -> list[_Truth]:
+    """The samples whose truth is known, by id."""
+    score, label = review.fields.suspiciousness, review.config.label_field
+    known = {fault_field: {"$ne": None}}
+    found = find(review, scope(review, samples), known, score, fault_field, label)
+    documents = {str(document["_id"]): document for document in found}
+    kind = _kind(review.storage.get_field(fault_field))
+    scored = {} if kind is fo.BooleanField else _scored_labels(review)
+    told = []
+    for one, document in sorted(documents.items()):
+        truth, given = document[fault_field], document.get(label) or {}
+        if kind is fo.Classification:
+            truth = truth.get("label")
+        if kind is not fo.BooleanField:
+            now = scored.get(one, given.get("label"))
+            truth = None if truth is None else truth != now
+        if truth is not None:
+            told.append(_Truth(one, document.get(score), bool(truth)))
+    return told
+
+
+def _scored_labels(review: Review) -> dict[str, str]:
+    """The labels that the run scored, by sample; they may have changed since."""
+    results = load_results(review)
+    names = (results.classes[number] for number in results.labels)
+    return dict(zip(results.ids, names))

@@ -1,0 +1,304 @@
+"""Plants faults whose truth is known, in a copy of a dataset, and takes them back.
+
+Steps of an injection:
+
+1. Check everything, draw which samples change and how, and look at the images that
+   will be replaced. Nothing is written so far.
+2. Clone the dataset, unless it is to be changed itself.
+3. Write the new images, if any, into a folder of their own.
+4. Add the fields, the first of which holds the record of the injection; copy the true
+   labels inside the database; then change labels and paths, one update a sample.
+
+A failure deletes the clone and the files, or takes back what was done in place. So does
+:func:`revert_faults` after a process has died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fiftyone as fo
+import fiftyone.core.dataset as fod
+import numpy as np
+from bson import ObjectId
+from fiftyone.core.sample import Sample
+from pymongo import UpdateOne
+
+from fiftyone_dfaulo.adapter.injection.class_pairs import read_pairs
+from fiftyone_dfaulo.adapter.injection.request import (
+    Injection,
+    check_injection,
+    check_name,
+)
+from fiftyone_dfaulo.adapter.reading.injection_record import (
+    FaultFields,
+    add_fields,
+    discard,
+    find_record,
+    make_folder,
+    restore,
+)
+from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
+from fiftyone_dfaulo.adapter.review.session import batches
+from fiftyone_dfaulo.engine.injection.painting import read_shapes, write_images
+from fiftyone_dfaulo.engine.injection.plans import PAIRED, Plan, plan_faults
+from fiftyone_dfaulo.engine.progress import Report, Stages, silent
+from fiftyone_dfaulo.errors import InputError, RunError
+
+COPYING = "Copying the dataset"
+PLANTING = "Planting faults"
+
+
+def inject_faults(
+    samples: Any,
+    label_field: str = "ground_truth",
+    *,
+    kind: str = "random_label",
+    rate: float = 0.05,
+    seed: int = 51,
+    pairs: Any = None,
+    name: str | None = None,
+    in_place: bool = False,
+    prefix: str = "injected",
+    folder: Any = None,
+    persistent: bool = False,
+) -> Any:
+    """Plants faults in a copy of a dataset, and records which and what they were.
+
+    ==================  ==============================================================
+    ``random_label``    in every class, some get a uniformly drawn other label
+    ``specific_label``  some of two classes get each other's label
+    ``pair``            a third of the classes leak three times the rate into another
+    ``imbalanced``      classes shrunk, by taking labels away, to sizes from 1 down to
+                        a tenth; then random labels
+    ``random_data``     in every class, some get a piece of a photograph as their image
+    ``specific_data``   the same in one class
+    ``mixture``         half random labels, half such images
+    ``corrupt``         in every class, some images become black, grey, white or noise
+    ``duplicates``      some get a noisy copy of an image of another class
+    ==================  ==============================================================
+
+    Four fields are added: ``injected_fault`` (whether it is one; None where there is
+    no label), ``injected_kind`` (what was done, in words), ``injected_true_label`` and
+    ``injected_original_filepath`` (the path of an image that was replaced). New images
+    are PNG files in a folder of their own; no file of yours is changed. Embeddings and
+    metadata stay those of the original images. :func:`revert_faults` takes all of it
+    back.
+
+    Args:
+        samples: a dataset or view of images; a copy of it is made.
+        label_field: the Classification field, of two classes or more.
+        kind: one of the above; the paper's are the random and specific ones.
+        rate: share of faults in each class that gets some, above 0 and at most 0.5 (in
+            ``pair`` at most a third).
+        seed: non-negative integer; the same one gives the same faults again.
+        pairs: for ``pair`` and the specific kinds, which class is taken for which:
+            pairs of names; the key of a DFauLo run, for what it suggests; the name of
+            embeddings, for the class whose mean is nearest; or None for the next class
+            by name. Without names, the most confused class comes first.
+        name: of the copy; None for the dataset's with ``-injected`` after it.
+        in_place: whether to change the dataset itself and make no copy.
+        prefix: what the fields' names begin with.
+        folder: where to write new images, a folder that is empty or does not exist;
+            None for a new one in FiftyOne's ``default_dataset_dir``.
+        persistent: whether the copy stays when the database shuts down.
+
+    Returns:
+        the dataset that holds the faults.
+
+    Raises:
+        InputError: if something cannot be used, a dataset of that name exists, the
+            rate is too low for a single fault, or an image to be replaced cannot be
+            read; nothing is written.
+        RunError: if the dataset holds planted faults already.
+    """
+    request = Injection(
+        label_field,
+        kind,
+        rate,
+        seed,
+        pairs,
+        name,
+        in_place,
+        prefix,
+        folder,
+        persistent,
+    )
+    return run(samples, request)
+
+
+class _Draft(NamedTuple):
+    """An injection, drawn but not written."""
+
+    labelled: Labelled
+    plan: Plan
+    shapes: dict[int, tuple[int, ...]]
+    rng: np.random.Generator
+
+
+def run(samples: Any, request: Injection, report: Report = silent) -> Any:
+    """:func:`inject_faults`, with its progress reported.
+
+    Args:
+        samples: a dataset or view.
+        request: the arguments.
+        report: told the stage and the fraction of the whole; what it raises stops the
+            injection, and nothing is left of it.
+    """
+    check_injection(samples, request)
+    draft = _draw(samples, request)
+    stages = Stages({COPYING: 2, PLANTING: 8 if draft.shapes else 2}, report)
+    dataset = samples._root_dataset if request.in_place else None
+    try:
+        with stages.stage(COPYING):
+            if dataset is None:
+                dataset = _clone(samples, request)
+        with stages.stage(PLANTING) as told:
+            _plant(dataset, request, draft, told)
+    except BaseException:
+        if dataset is not None:
+            restore(dataset) if request.in_place else discard(dataset)
+        raise
+    return dataset
+
+
+def _draw(samples: Any, request: Injection) -> _Draft:
+    labelled = read_labels(samples, request.label_field)
+    pairs = _pairs(samples, labelled, request)
+    rng = np.random.default_rng(int(request.seed))
+    plan = plan_faults(labelled.labels, request.kind, float(request.rate), rng, pairs)
+    if not plan.faults.any():
+        largest = int(np.bincount(labelled.labels).max())
+        raise InputError(
+            f"rate={request.rate} plants no fault: the largest class has {largest} "
+            "samples; pass a higher rate, or more samples"
+        )
+    shapes = read_shapes(labelled.files, plan)
+    return _Draft(labelled, plan, shapes, rng)
+
+
+def _pairs(
+    samples: Any, labelled: Labelled, request: Injection
+) -> list[tuple[int, int]]:
+    if request.kind not in PAIRED:
+        return []
+    pairs = read_pairs(samples, labelled, request.pairs)
+    most = max(1, len(labelled.classes) // 3) if request.kind == "pair" else len(pairs)
+    named = request.pairs is not None and not isinstance(request.pairs, str)
+    if named and len(pairs) > most:
+        raise InputError(
+            f"pairs names {len(pairs)} pairs; kind='pair' has a third of the classes "
+            f"leak, here at most {most}"
+        )
+    return pairs
+
+
+def _clone(samples: Any, request: Injection) -> Any:
+    name = request.name
+    if name is None:
+        root = f"{samples._root_dataset.name}-injected"
+        name = fod.make_unique_dataset_name(root)
+        check_name(name)
+    source = samples
+    if request.only:
+        source = samples.select_fields(list(request.only))
+    try:
+        return source.clone(name, persistent=request.persistent)
+    except BaseException as error:
+        if "is not available" in str(error):  # another process was faster
+            raise InputError(f"{error}; pass another name") from error
+        if fo.dataset_exists(name):
+            fo.delete_dataset(name)
+        raise
+
+
+def _plant(
+    dataset: Any, request: Injection, draft: _Draft, told: Callable[[float], None]
+) -> None:
+    told(0.0)
+    folder = make_folder(dataset, request.folder) if draft.shapes else None
+    fields = add_fields(dataset, request, folder)
+    targets = {}
+    if folder is not None:
+        ids = draft.labelled.ids
+        targets = {n: folder / f"{ids[n]}.png" for n in draft.plan.images}
+        write_images(
+            draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, told
+        )
+    _write(dataset, request, draft, fields, targets)
+
+
+def _write(
+    dataset: Any,
+    request: Injection,
+    draft: _Draft,
+    fields: FaultFields,
+    targets: dict[int, Path],
+) -> None:
+    labelled, plan = draft.labelled, draft.plan
+    collection, now = dataset._sample_collection, datetime.now(timezone.utc)
+    for part in batches([ObjectId(i) for i in labelled.ids], 100_000):
+        copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
+        collection.update_many({"_id": {"$in": part}}, [{"$set": copied}])
+    changed = [n for n in range(len(labelled.ids)) if plan.what(n)]
+    for part in batches(changed):
+        updates = []
+        for n in part:
+            change = _change(request, draft, fields, n, targets.get(n))
+            update = {"$set": {**change, "last_modified_at": now}}
+            updates.append(UpdateOne({"_id": ObjectId(labelled.ids[n])}, update))
+        collection.bulk_write(updates, ordered=False)
+    Sample._reload_docs(dataset._sample_collection_name)
+
+
+def _change(
+    request: Injection, draft: _Draft, fields: FaultFields, n: int, target: Path | None
+) -> dict[str, Any]:
+    """What is set in the document of a sample that changes."""
+    labelled, new = draft.labelled, int(draft.plan.labels[n])
+    change: dict[str, Any] = {fields.kind: draft.plan.what(n)}
+    if new < 0:
+        return {**change, request.label_field: None, fields.fault: None}
+    change[fields.fault] = True
+    if target is not None:
+        change["filepath"] = str(target)
+        change[fields.original_filepath] = labelled.files[n]
+    if new != labelled.labels[n]:
+        change[f"{request.label_field}.label"] = labelled.classes[new]
+    return change
+
+
+def revert_faults(samples: Any) -> int:
+    """Takes planted faults back: labels and images are, byte for byte, as they were.
+
+    What has been done to those labels since is undone as well; all other samples and
+    labels are left as they are. The fields of the injection and the images that it
+    wrote are deleted.
+
+    Args:
+        samples: the dataset that holds the faults, or any view into it.
+
+    Returns:
+        the number of samples that were restored.
+
+    Raises:
+        InputError: if ``samples`` is neither a dataset nor a view.
+        RunError: if the dataset holds no planted faults, or a field that is needed was
+            deleted or renamed; nothing is changed.
+    """
+    if not isinstance(samples, (fo.Dataset, fo.DatasetView)):
+        raise InputError(
+            f"samples is a {type(samples).__name__}; expected a FiftyOne dataset or "
+            "view"
+        )
+    dataset = samples._root_dataset
+    dataset.reload()
+    if find_record(dataset) is None:
+        raise RunError(
+            f"dataset {dataset.name!r} holds no planted faults; pass the dataset that "
+            "inject_faults returned"
+        )
+    return restore(dataset)

@@ -1,0 +1,196 @@
+"""How well faults are found in a dataset: planted in a copy, found, and counted.
+
+Should the process be killed meanwhile, FiftyOne deletes the copy by itself when its
+database starts the next time: it is not persistent. New images are temporary files.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.core.utils as fou
+import numpy as np
+
+from fiftyone_dfaulo.adapter.injection import inject
+from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
+from fiftyone_dfaulo.adapter.injection.request import Injection, check_injection
+from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
+from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.scoring import checks, compute
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.injection.plans import PAINTED
+from fiftyone_dfaulo.engine.progress import Report, silent
+from fiftyone_dfaulo.errors import InputError
+
+EVALUATING = "Evaluating"
+_KEY = "dfaulo_estimate"
+
+PESSIMISTIC = (
+    "Labels that were wrong before count as false alarms here, so that the true "
+    "figures are probably better."
+)
+
+
+def estimate_quality(
+    samples: Any,
+    label_field: str = "ground_truth",
+    *,
+    kind: str = "random_label",
+    rate: float = 0.05,
+    seed: int = 51,
+    pairs: Any = None,
+    embeddings: Any = None,
+    progress: bool | Callable[[Any], None] | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """How well faults would be found in these samples.
+
+    Plants faults in a temporary copy, scores it, compares the ranking with the truth,
+    and deletes the copy and all that belongs to it, also if it fails or is stopped.
+    The dataset itself is only read.
+
+    Args:
+        samples: a dataset or view of images.
+        label_field: the Classification field with the labels.
+        kind, rate, pairs: what to plant, as :func:`fiftyone_dfaulo.inject_faults`.
+        seed: of the faults and of the scoring.
+        embeddings: where to take embeddings from, as
+            :func:`fiftyone_dfaulo.compute_suspiciousness`. Neither they nor
+            ``predictions`` go with kinds that replace images, which they do not show.
+        progress: whether to show a progress bar, as there.
+        **settings: the other arguments that say how to score, as there; ``model`` by
+            name or path only.
+
+    Returns:
+        the metrics; the faults that were planted are what should be found.
+
+    Raises:
+        InputError: as both functions.
+        WeightsError: if pretrained weights are neither cached nor downloadable.
+    """
+    request = Injection(label_field, kind, rate, seed, pairs)
+    made = _make_settings(seed, settings)
+    check(samples, request, embeddings, made)  # before a bar is drawn
+    with fou.ProgressBar(total=100, progress=progress, **compute.BAR) as bar:
+        return run(samples, request, embeddings, made, compute.report_to(bar))
+
+
+def _make_settings(seed: int, settings: dict[str, Any]) -> Settings:
+    try:
+        return Settings(seed=seed, **settings)
+    except TypeError as error:
+        raise InputError(f"{error}; see help(estimate_quality)") from None
+
+
+def check(
+    samples: Any, request: Injection, embeddings: Any, settings: Settings
+) -> None:
+    """Makes sure that :func:`run` can take these; computes and writes nothing.
+
+    Raises:
+        InputError, RunError: as :func:`run`, apart from what only labels, images and
+            embeddings tell.
+    """
+    check_injection(samples, request)
+    check_seen(request, embeddings, settings)
+    checks.check(
+        samples,
+        request.label_field,
+        brain_key=_KEY,
+        embeddings=embeddings,
+        settings=settings,
+        overwrite=True,
+    )
+
+
+def check_seen(request: Injection, embeddings: Any, settings: Settings) -> None:
+    """Makes sure that what scores can see the faults.
+
+    Raises:
+        InputError: if they are in the images, and embeddings or predictions of others
+            are used.
+    """
+    given = {"embeddings": embeddings, "predictions": settings.predictions}
+    for name, value in given.items():
+        if value is not None and request.kind in PAINTED:
+            raise InputError(
+                f"kind={request.kind!r} replaces images, which the {name} do not show; "
+                "choose a kind that changes labels, or train a network"
+            )
+
+
+def run(
+    samples: Any,
+    request: Injection,
+    embeddings: Any,
+    settings: Settings,
+    report: Report = silent,
+) -> Evaluation:
+    """:func:`estimate_quality` with settings made and progress reported.
+
+    Args:
+        samples: a dataset or view.
+        request: what to plant; where, is decided here.
+        embeddings, settings: how to score.
+        report: told the stage and the fraction of the whole; what it raises stops the
+            run.
+    """
+    check(samples, request, embeddings, settings)
+    name = f"dfaulo-estimate-{uuid.uuid4().hex[:12]}"
+    with tempfile.TemporaryDirectory(prefix="dfaulo-estimate-") as folder:
+        images = Path(folder) / "images"
+        only = tuple(filter(None, (request.label_field, settings.predictions)))
+        there = replace(request, name=name, folder=images, only=only)
+        try:
+            copy = inject.run(samples, there, _part(report, 0.0, 0.1))
+            chosen, vectors = _match_embeddings(samples, request, embeddings, copy)
+            compute.run(
+                chosen,
+                request.label_field,
+                brain_key=_KEY,
+                embeddings=vectors,
+                settings=settings,
+                report=_part(report, 0.1, 0.98),
+            )
+            report(EVALUATING, 0.98)
+            found = evaluate_ranking(copy, _KEY, fault_field="injected_fault")
+        finally:
+            if fo.dataset_exists(name):
+                fo.delete_dataset(name)
+    with suppress(Exception):
+        report(EVALUATING, 1.0)
+    found.notes.append(PESSIMISTIC)
+    return found
+
+
+def _part(report: Report, start: float, end: float) -> Report:
+    """Reports a part of the work as that part of the whole."""
+    return lambda stage, done: report(stage, start + (end - start) * done)
+
+
+def _match_embeddings(
+    samples: Any, request: Injection, embeddings: Any, copy: Any
+) -> tuple[Any, np.ndarray | None]:
+    """What of the copy to score, with its embeddings, wherever they are, as an array.
+
+    Labelled samples that have none are left out.
+    """
+    if embeddings is None:
+        return copy, None
+    ids = read_labels(samples, request.label_field).ids
+    array, kept, missing = read_embeddings(samples, embeddings, ids)
+    row = {ids[n]: number for number, n in enumerate(kept)}
+    chosen = copy.select(list(row)) if missing else copy
+    order = chosen.values("id")
+    matched = np.zeros((len(order), array.shape[1]), np.float32)
+    for position, one in enumerate(order):
+        if one in row:  # else it has no label and is not scored
+            matched[position] = array[row[one]]
+    return chosen, matched

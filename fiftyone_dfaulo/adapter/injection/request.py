@@ -1,0 +1,141 @@
+"""What faults are to be planted, and whether they can be."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import fiftyone.core.dataset as fod
+
+from fiftyone_dfaulo.adapter.injection.class_pairs import check_pairs
+from fiftyone_dfaulo.adapter.reading.injection_record import fault_fields, find_record
+from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
+from fiftyone_dfaulo.adapter.reading.media import check_samples
+from fiftyone_dfaulo.adapter.targets.frames import frames_view
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.injection.plans import KINDS, LEAK, PAIRED
+from fiftyone_dfaulo.errors import InputError, RunError
+
+MOST = 0.5
+"""The highest rate: where more labels are wrong than right, nothing can be found."""
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What to plant, and where; the arguments of ``inject_faults``.
+
+    If ``only`` names fields, the copy has no others, and no runs or saved views.
+    """
+
+    label_field: str = "ground_truth"
+    kind: str = "random_label"
+    rate: float = 0.05
+    seed: int = 51
+    pairs: Any = None
+    name: str | None = None
+    in_place: bool = False
+    prefix: str = "injected"
+    folder: Any = None
+    persistent: bool = False
+    only: tuple[str, ...] = ()
+
+
+def check_injection(samples: Any, request: Injection) -> None:
+    """Makes sure that faults can be planted; reads no labels, writes nothing.
+
+    Raises:
+        InputError, RunError: as :func:`fiftyone_dfaulo.inject_faults`, apart from
+            what only the labels and images tell.
+    """
+    check_samples(samples)
+    check_label_field(samples, request.label_field)
+    check_drawing(request)
+    if request.kind in PAIRED:
+        check_pairs(samples, request.pairs)
+    check_place(samples, request)
+
+
+def check_place(samples: Any, request: Injection) -> None:
+    """Makes sure that the dataset, or a copy of the samples, has room for the faults.
+
+    Raises:
+        InputError: if a field or the name is taken or cannot be used, or the dataset
+            is to be changed and a field is read-only, or it is the frames of videos.
+        RunError: if the dataset holds planted faults already.
+    """
+    if request.in_place and frames_view(samples) is not None:
+        raise InputError(
+            "faults cannot be planted in the frames of videos themselves; make a copy "
+            "by in_place=False, which is an image dataset"
+        )
+    dataset = samples._root_dataset
+    dataset.reload()
+    if find_record(dataset) is not None:
+        raise RunError(
+            f"dataset {dataset.name!r} holds planted faults already; revert_faults "
+            "first, or pass the dataset that it was copied from"
+        )
+    fields = fault_fields(request.prefix)
+    taken = [name for name in fields if dataset.has_sample_field(name)]
+    if taken:
+        raise InputError(
+            f"prefix={request.prefix!r} would overwrite the fields {', '.join(taken)}; "
+            "pass another prefix"
+        )
+    if request.in_place:
+        _check_in_place(dataset, request)
+    elif request.name is not None:
+        check_name(request.name)
+
+
+def check_drawing(request: Injection) -> None:
+    """Checks kind, rate and seed.
+
+    Raises:
+        InputError: if one of them is unknown or out of range.
+    """
+    if request.kind not in KINDS:
+        raise InputError(
+            f"kind={request.kind!r} is unknown; choose one of {', '.join(KINDS)}"
+        )
+    most = 1 / LEAK if request.kind == "pair" else MOST
+    rate = request.rate
+    number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
+    if not number or not 0 < rate <= most:
+        raise InputError(
+            f"rate={rate!r} cannot be used for kind={request.kind!r}; expected a "
+            f"number above 0 and at most {most:.2g}, such as 0.05"
+        )
+    Settings(seed=request.seed)
+
+
+def _check_in_place(dataset: Any, request: Injection) -> None:
+    if request.name is not None:
+        raise InputError(
+            f"name={request.name!r} names a copy, but in_place=True makes none; leave "
+            "one of them out"
+        )
+    read_only = [
+        path
+        for path in (request.label_field, f"{request.label_field}.label", "filepath")
+        if dataset._is_read_only_field(path)
+    ]
+    if read_only:
+        raise InputError(
+            f"field {read_only[0]!r} is read-only; make a copy by in_place=False"
+        )
+
+
+def check_name(name: Any) -> None:
+    """Makes sure that a new dataset can have this name.
+
+    Raises:
+        InputError: if it cannot, or another dataset has it.
+    """
+    try:
+        fod._validate_dataset_name(name)
+    except Exception as error:
+        raise InputError(
+            f"name={name!r} cannot be given to the copy ({error}); pass another name"
+        ) from error

@@ -1,0 +1,86 @@
+"""What the dataset says now about the items of a run: scores, verdicts, labels."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fiftyone_dfaulo.adapter.review.session import Review
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
+from fiftyone_dfaulo.adapter.targets.multilabel import tag_text
+
+_CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
+
+
+class ReviewState(NamedTuple):
+    """The N items of the results, in their order."""
+
+    present: np.ndarray  # bool (N,), whether the item still exists
+    scores: np.ndarray  # float64 (N,), NaN where there is none
+    verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
+    labels: np.ndarray  # object (N,), the text of the label, or tags, or None
+
+
+def read_state(review: Review, results: DFauLoResults) -> ReviewState:
+    """Reads it, in one request: half a second for 100,000 samples."""
+    label = review.place.label_path
+    score, verdict = review.fields.suspiciousness, review.fields.verdict
+    flat: dict[str, Any] = {  # nested documents take longer to decode
+        "score": f"${score}",
+        "verdict": f"${verdict}",
+        "label": f"${label}",
+    }
+    stages = review.place.stages(None, {}, score, verdict, label)
+    found: list[Any] = list(review.collection.aggregate([*stages, {"$project": flat}]))
+    count = len(results.ids)
+    place, known = _places(results.ids, [d["_id"].binary for d in found])
+    scores = np.array([d.get("score") for d in found], np.float64)
+    verdicts = np.array([_CODES.get(d.get("verdict"), -1) for d in found], np.int8)
+    given = (d.get("label") for d in found)
+    texts = (tag_text(one) if isinstance(one, list) else one for one in given)
+    labels = np.fromiter(texts, object, len(found))
+    state = ReviewState(
+        np.zeros(count, bool),
+        np.full(count, np.nan),
+        np.full(count, -1, np.int8),
+        np.full(count, None, object),
+    )
+    state.present[place] = True
+    state.scores[place] = scores[known]
+    state.verdicts[place] = verdicts[known]
+    state.labels[place] = labels[known]
+    return state
+
+
+def _places(ids: list[str], found: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Where samples that were found are in the results; which of those found are."""
+    wanted = np.frombuffer(bytes.fromhex("".join(ids)), "S12")
+    there = np.array(found, "S12")
+    order = np.argsort(wanted)
+    near = np.minimum(np.searchsorted(wanted, there, sorter=order), len(wanted) - 1)
+    place = order[near]
+    known = wanted[place] == there
+    return place[known], known
+
+
+def edited_ids(results: DFauLoResults, state: ReviewState) -> list[str]:
+    """Ids of the samples whose label is no longer the one that was scored."""
+    edited = state.present & np.asarray(state.labels != results.label_texts(), bool)
+    return [results.ids[n] for n in np.flatnonzero(edited)]
+
+
+def fingerprint(review: Review) -> tuple[Any, ...]:
+    """Another one once something was written, as far as the database's indexes tell.
+
+    Takes milliseconds. What is written by a machine whose clock is slow, or in the
+    same millisecond, can be missed.
+    """
+    dataset, when = review.dataset, "last_modified_at"
+    last = review.collection.find_one({}, {when: True, "_id": False}, sort=[(when, -1)])
+    return (
+        review.config.token,
+        dataset.last_modified_at,
+        (last or {}).get(when),
+        review.collection.estimated_document_count(),
+    )

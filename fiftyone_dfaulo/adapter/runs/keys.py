@@ -1,0 +1,135 @@
+"""Whether a run can be written under a key without touching what is not its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, all_names, own_fields
+from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.targets.storage import Storage
+from fiftyone_dfaulo.errors import RunError
+
+
+def unfinished_key(brain_key: str) -> str:
+    """The key under which a run is written that will replace another."""
+    return f"{brain_key}_unfinished"
+
+
+def check_key(
+    dataset: Any,
+    brain_key: Any,
+    *,
+    place: Place | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Makes sure that a run can be written under this key.
+
+    Args:
+        dataset: the dataset, reloaded.
+        brain_key: the key.
+        place: where the items that the run scores lie; None if these are samples.
+        overwrite: whether a run that holds verdicts may be replaced.
+
+    Raises:
+        RunError: if the key is no identifier, ends in ``_unfinished``, or belongs to
+            another type of run; if a field that the run would write exists and is not
+            its own; or if the run to be replaced holds verdicts or original labels and
+            ``overwrite`` is False, or one under the key that it is written under first.
+    """
+    if (
+        not isinstance(brain_key, str)
+        or not brain_key.isidentifier()
+        or brain_key.startswith("_")
+    ):
+        raise RunError(
+            f"brain_key={brain_key!r} cannot be used; expected letters, digits and "
+            "underscores, a letter first"
+        )
+    if brain_key.endswith(unfinished_key("")):
+        raise RunError(
+            f"brain_key={brain_key!r} cannot be used: runs that are being replaced are "
+            f"written under keys that end in {unfinished_key('')!r}; pass another one"
+        )
+    place, spare = place or Place(""), unfinished_key(brain_key)
+    storage = place.storage(dataset)
+    owned = _owned_fields(storage, brain_key) | _owned_fields(storage, spare)
+    taken = [
+        name
+        for key in (brain_key, spare)
+        for name in all_names(key, place)
+        if name not in owned and _exists(storage, name)
+    ]
+    if taken:
+        raise RunError(
+            f"brain_key={brain_key!r} would overwrite the fields {', '.join(taken)}, "
+            "which are no DFauLo run's of that key; pass another brain_key, or rename "
+            "or delete the fields"
+        )
+    if held := _held(dataset, spare):
+        raise RunError(
+            f"brain run {spare!r} holds {held}, and runs that are being replaced are "
+            "written under that key; rename it with rename_brain_run() first"
+        )
+    if not overwrite:
+        check_no_review(dataset, brain_key)
+
+
+def _exists(storage: Storage, name: str) -> bool:
+    """Whether there is such a field, or such an attribute, declared or not."""
+    if storage.has_field(name):
+        return True
+    if "." not in name:
+        return False
+    query = {name: {"$exists": True}}
+    return storage.collection.find_one(query, {"_id": True}) is not None
+
+
+def _owned_fields(storage: Storage, brain_key: str) -> set[str]:
+    """Those fields there that belong to the run under this key, if there is one."""
+    dataset = storage.dataset
+    if not dataset.has_brain_run(brain_key):
+        return set()
+    config = dataset.get_brain_info(brain_key).config
+    if not isinstance(config, DFauLoConfig):
+        raise RunError(
+            f"brain_key={brain_key!r} is taken by a brain run of type "
+            f"{config.type!r}; pass another brain_key, or delete that run first"
+        )
+    if config.frames != storage.frames:
+        return set()
+    return set(own_fields(dataset, config))
+
+
+def check_no_review(dataset: Any, brain_key: str) -> None:
+    """Makes sure that nobody's work is lost with the run under this key, if any.
+
+    Raises:
+        RunError: if a sample has a verdict in it, or an original label.
+    """
+    if held := _held(dataset, brain_key):
+        first = "revert_suggestions first, " if "original" in held else ""
+        raise RunError(
+            f"brain run {brain_key!r} holds {held}, which replacing it would delete; "
+            f"{first}pass another brain_key to keep them, or overwrite=True"
+        )
+
+
+def _held(dataset: Any, brain_key: str) -> str:
+    """What people have put into the run under this key, if there is one."""
+    if not dataset.has_brain_run(brain_key):
+        return ""
+    config = dataset.get_brain_info(brain_key).config
+    verdicts, originals = _count(dataset, config, config.run_fields.verdict), 0
+    if config.review_fields is not None:
+        originals = _count(dataset, config, config.review_fields.original_label)
+    counts = (
+        (verdicts, "verdicts"),
+        (originals, f"original labels of corrected {config.place.noun}s"),
+    )
+    return " and ".join(f"{count} {what}" for count, what in counts if count)
+
+
+def _count(dataset: Any, config: DFauLoConfig, name: str) -> int:
+    """Items with a value, counted in all slices of a grouped dataset."""
+    collection = config.place.storage(dataset).collection
+    return config.place.count(collection, {name: {"$ne": None}})

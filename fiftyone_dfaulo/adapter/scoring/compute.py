@@ -1,0 +1,315 @@
+"""One run from start to end: reads, has the engine score, writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import fiftyone.core.utils as fou
+
+from fiftyone_dfaulo._version import __version__
+from fiftyone_dfaulo.adapter.reading.label_fields import find_place
+from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.runs.writer import STAGE as WRITING
+from fiftyone_dfaulo.adapter.runs.writer import write_run
+from fiftyone_dfaulo.adapter.scoring.checks import check
+from fiftyone_dfaulo.adapter.scoring.models import describe, read_preprocessing
+from fiftyone_dfaulo.adapter.scoring.scoring import pick_route
+from fiftyone_dfaulo.adapter.scoring.tag_scoring import make_tag_results, pick_tag_route
+from fiftyone_dfaulo.adapter.scoring.tasks import Task, Usable
+from fiftyone_dfaulo.config import GIB, Settings
+from fiftyone_dfaulo.engine.method.reasons import REASONS
+from fiftyone_dfaulo.engine.progress import Report, Stages, silent
+from fiftyone_dfaulo.errors import Cancelled
+
+if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.scores import Scores
+
+READING = "Reading labels"
+
+
+def compute_suspiciousness(
+    samples: Any,
+    label_field: str = "ground_truth",
+    *,
+    brain_key: str = "dfaulo",
+    embeddings: Any = None,
+    model: Any = None,
+    predictions: str | None = None,
+    method: str = "dfaulo",
+    seed: int = 51,
+    progress: bool | Callable[[Any], None] | None = None,
+    layer: str | None = None,
+    classes: Sequence[str] | None = None,
+    preprocessing: Any = None,
+    factory: str | None = None,
+    allow_pickle: bool = False,
+    out_of_sample: bool = False,
+    depth: str = "head",
+    image_size: int | None = None,
+    epochs: int = 10,
+    batch_size: int = 256,
+    num_workers: int | None = None,
+    memory_budget: int = 2 * GIB,
+    device: str | None = None,
+    overwrite: bool = False,
+) -> DFauLoResults:
+    """Scores how likely each label, or its image, is wrong: of samples, or objects.
+
+    Writes four fields, of which the first is indexed, and a brain run that FiftyOne
+    lists, renames and deletes together with them:
+
+    ==========================  =====================================================
+    ``<key>_suspiciousness``    float in [0, 1], higher is more likely a fault
+    ``<key>_suggestion``        Classification: the class that models trained without
+                                the suspicious samples see, and their confidence
+    ``<key>_reasons``           list of strings: why
+    ``<key>_verdict``           string: ``"faulty"``, ``"correct"`` or None so far
+    ==========================  =====================================================
+
+    If the field holds Detections or Polylines, it is their objects that are scored, by
+    what is in their boxes. The four are attributes of the objects then, of which the
+    suggestion is the class alone, and the samples' field ``<key>_suspiciousness`` is
+    the maximum of their objects'.
+
+    If the field holds Classifications, several tags a sample, both wrong and missing
+    tags are looked for. The four fields are the samples': the suspiciousness is the
+    maximum over all tags, the suggestion says which to remove and which to add. Each
+    given tag has its own suspiciousness and reasons, and the field ``<key>_missing``
+    holds the tags that look missing, Classifications with a confidence of 0.5 or more.
+
+    What has no label, and images that cannot be read, get no score; nor do objects
+    whose box has no area or lies outside the image. They are counted and named in the
+    results. Either all of the run is written or nothing.
+
+    Args:
+        samples: a dataset or view of images, or a view of patches of the label field;
+            or a view of the frames of videos, as by ``to_frames(sample_frames=True)``,
+            or of patches of it, whose run and fields are then those of the videos.
+        label_field: the Classification, Detections or Polylines field with the labels,
+            of two classes or more; or the Classifications field with the tags, one at
+            least that not all samples have. An empty list says that a sample has none.
+        brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
+            Two runs must not write under one key at the same time.
+        embeddings: where to take embeddings from, rather than training a network on
+            the images: the name of a field of vectors, the key of a brain run that
+            has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
+            an attribute, a brain run on the patches, or an array in their order.
+        model: the original model, rather than a network trained here: a
+            ``torch.nn.Module``; a FiftyOne model; the path of a TorchScript or
+            ``torch.export`` archive, or of safetensors or a state dict with
+            ``factory``; the name of a FiftyOne zoo model; or a torchvision
+            architecture, such as ``"resnet18"``, with pretrained weights. It is never
+            changed. Not with ``embeddings``.
+        predictions: name of a Classification field whose logits, probabilities or
+            confidences serve as the original model.
+        method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
+            Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by
+            step; that one takes no ``embeddings``, ``model`` or ``predictions``. Of
+            several tags a sample, only ``"dfaulo"``, without ``predictions``,
+            ``classes``, ``out_of_sample`` and ``depth="full"``.
+        seed: non-negative integer that all randomness comes from. Same inputs, seed
+            and machine give the same scores to the bit.
+        progress: whether to show a progress bar (True/False), FiftyOne's default
+            (None), or a function to call with the progress bar instead.
+        layer: dotted path of the model's layer whose output is the embedding, or
+            whose input with ``"<"`` before it, as FiftyOne's ``embeddings_layer``;
+            ``""`` is the model's own output. None finds the input of the last linear
+            layer or 1x1 convolution that all logits come from.
+        classes: names of the model's or the predictions' classes, in the order of the
+            logits. None takes those they state, such as a module's ``classes``, or, if
+            there are as many logits as classes, the dataset's in sorted order.
+        preprocessing: how images are prepared for the model: a
+            :class:`fiftyone_dfaulo.Preprocessing`, torchvision weights or their
+            transform. None takes what the model states, or else ImageNet's, which the
+            results then note.
+        factory: ``"package.module:function"`` that builds the network whose weights
+            the model's file holds; it is called without arguments.
+        allow_pickle: whether a pickled model may be loaded, which runs any code that
+            is in the file.
+        out_of_sample: whether the model or the predictions never saw these labels; then
+            it votes beside the heads.
+        depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it, or a
+            copy of ``model``, without the most suspicious samples, and lets both vote.
+        image_size: side in pixels, 8 to 64, that images are resized to for the
+            network trained here; None picks it from the images.
+        epochs: how often training goes through the images, at least 1. With many, the
+            network learns faulty labels by heart.
+        batch_size: images per forward pass; does not change the scores.
+        num_workers: threads that decode images; None is one per core, at most 8.
+        memory_budget: bytes of decoded images to keep in memory; beyond that they are
+            streamed from a temporary file.
+        device: torch device, such as ``"cuda:0"``; None picks one.
+        overwrite: whether a run that holds verdicts may be replaced.
+
+    Returns:
+        :class:`.brain_run.DFauLoResults`; print it for a summary.
+
+    Raises:
+        InputError: if the samples, the field, the embeddings, the model or a setting
+            cannot be used, or fewer than two classes are left once unreadable images
+            are.
+        RunError: if the key or a field of the run is taken, or if the run to be
+            replaced holds verdicts and ``overwrite`` is False.
+        WeightsError: if pretrained weights are neither cached nor downloadable.
+    """
+    settings = Settings(
+        method=method,
+        seed=seed,
+        model=describe(model),
+        factory=factory,
+        layer=layer,
+        classes=classes,  # type: ignore[arg-type]  # a list becomes a tuple
+        preprocessing=read_preprocessing(preprocessing),
+        allow_pickle=allow_pickle,
+        depth=depth,
+        predictions=predictions,
+        out_of_sample=out_of_sample,
+        image_size=image_size,
+        epochs=epochs,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        memory_budget=memory_budget,
+        device=device,
+    )
+    arguments = {
+        "brain_key": brain_key,
+        "embeddings": embeddings,
+        "model": model,
+        "settings": settings,
+        "overwrite": overwrite,
+    }
+    check(samples, label_field, **arguments)  # before a bar is drawn
+    with fou.ProgressBar(total=100, progress=progress, **BAR) as bar:
+        return _run(samples, label_field, report=report_to(bar), **arguments)
+
+
+BAR = {"iters_str": "%", "show_iteration": False, "show_iter_rate": False}
+"""How a run's progress bar looks; its total is 100."""
+
+
+def report_to(bar: Any) -> Report:
+    """Moves a progress bar, once for each per cent and each stage."""
+    last: list[tuple[str, int]] = [("", -1)]
+
+    def report(stage: str, fraction: float) -> None:
+        state = (stage, int(100 * fraction))
+        if state != last[0]:
+            last[0] = state
+            bar.set_iteration(state[1], suffix=stage)
+
+    return report
+
+
+def run(
+    samples: Any,
+    label_field: str,
+    *,
+    brain_key: str = "dfaulo",
+    embeddings: Any = None,
+    model: Any = None,
+    settings: Settings,
+    overwrite: bool = False,
+    report: Report = silent,
+) -> DFauLoResults:
+    """:func:`compute_suspiciousness` with settings made and progress reported.
+
+    Args:
+        samples, label_field, brain_key, embeddings, overwrite: as there.
+        model: a model itself; None takes the one that the settings name.
+        settings: how to score.
+        report: told the stage and the fraction of the whole; what it raises stops the
+            run, and the dataset is as it was.
+
+    Raises:
+        InputError, RunError, WeightsError: as there.
+    """
+    arguments = {
+        "brain_key": brain_key,
+        "embeddings": embeddings,
+        "model": settings.model if model is None else model,
+        "settings": settings,
+        "overwrite": overwrite,
+    }
+    check(samples, label_field, **arguments)
+    return _run(samples, label_field, report=report, **arguments)
+
+
+def _run(
+    samples: Any,
+    label_field: str,
+    *,
+    brain_key: str,
+    embeddings: Any,
+    model: Any,
+    settings: Settings,
+    overwrite: bool,
+    report: Report,
+) -> DFauLoResults:
+    place = find_place(samples, label_field)
+    pick: Any = pick_tag_route if place.tags_path else pick_route
+    score, weights = pick(embeddings, settings)
+    stages = Stages({READING: 1, **weights, WRITING: 10}, report)
+    with stages.stage(READING):
+        labelled = read_labels(samples, label_field)
+    task = Task(samples, place, labelled, embeddings, settings, stages, model)
+    usable, scores = score(task)
+    config = DFauLoConfig(
+        label_field,
+        settings.to_dict(),
+        embeddings=_describe(embeddings),
+        versions=_versions(),
+        list_path=place.list_path,
+        frames=place.frames,
+        tags_path=place.tags_path,
+    )
+    make: Any = make_tag_results if place.tags_path else _results
+    results = make(samples, config, brain_key, usable, scores)
+    results.seconds = dict(stages.seconds)
+    written = False
+    try:
+        with stages.stage(WRITING) as told:
+            write_run(results, overwrite=overwrite, report=told)
+            written = True
+    except Cancelled:
+        if not written:  # else it came too late: the run is there, and whole
+            raise
+    return results
+
+
+def _results(
+    samples: Any, config: DFauLoConfig, key: str, usable: Usable, scores: Scores
+) -> DFauLoResults:
+    return DFauLoResults(
+        samples,
+        config,
+        key,
+        confidence=scores.confidence,
+        reason_names=REASONS,
+        signals=scores.signals,
+        signal_names=scores.signal_names,
+        near_duplicates={
+            usable.ids[n]: usable.ids[scores.twins[n]]
+            for n in (scores.twins >= 0).nonzero()[0]
+        },
+        **usable.scored(scores),
+    )
+
+
+def _describe(embeddings: Any) -> str | None:
+    if embeddings is None or isinstance(embeddings, str):
+        return embeddings
+    return "array"
+
+
+def _versions() -> dict[str, str | None]:
+    """Versions of what the scores depend on."""
+    found: dict[str, str | None] = {"fiftyone_dfaulo": __version__}
+    for name in ("fiftyone", "torch", "torchvision", "scikit-learn", "numpy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found

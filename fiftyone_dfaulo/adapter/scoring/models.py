@@ -1,0 +1,170 @@
+"""What ``model=`` may be, and how each is loaded.
+
+A string is a file's path, the name of a FiftyOne zoo model, or that of a torchvision
+architecture. Checks import torch only where they must: a form makes them.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fiftyone_dfaulo.config import Preprocessing, Settings
+from fiftyone_dfaulo.engine.models import file_format
+from fiftyone_dfaulo.errors import InputError
+
+if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.models.original import OriginalModel
+
+FILE, ZOO, TORCHVISION, MODULE, FIFTYONE = (
+    "file",
+    "zoo model",
+    "torchvision network",
+    "torch module",
+    "FiftyOne model",
+)
+"""What a model can be."""
+
+_SUFFIXES = (".pt", ".pth", ".pt2", ".ts", ".safetensors", ".ckpt", ".bin", ".pkl")
+
+
+def kind_of(model: Any) -> str:
+    """What a ``model=`` is; a name may turn out to be no network's.
+
+    Raises:
+        InputError: if it is of a type that no model has.
+    """
+    if isinstance(model, (str, Path)):
+        name = str(model)
+        if not name or "/" in name or "\\" in name or name.lower().endswith(_SUFFIXES):
+            return FILE
+        if name in zoo_names():
+            return ZOO
+        return FILE if Path(name).is_file() else TORCHVISION
+    import fiftyone.core.models as fom
+    from torch import nn
+
+    if isinstance(model, nn.Module):
+        return MODULE
+    if isinstance(model, fom.Model):
+        return FIFTYONE
+    raise InputError(
+        f"model is a {type(model).__name__}; expected a torch.nn.Module, a FiftyOne "
+        "model, the path of a file, or the name of a zoo model or a torchvision network"
+    )
+
+
+def zoo_names() -> list[str]:
+    """Names of the zoo's image models with embeddings or logits, sorted."""
+    import fiftyone.zoo as foz
+
+    tagged = {
+        *foz.list_zoo_models(tags="embeddings"),
+        *foz.list_zoo_models(tags="logits"),
+    }
+    return sorted(tagged)
+
+
+def describe(model: Any) -> str | None:
+    """What the settings of a run say of its model: a name, a path or a class."""
+    if model is None:
+        return None
+    if isinstance(model, (str, Path)):
+        return str(model)
+    return f"{type(model).__module__}.{type(model).__qualname__}"
+
+
+def check_model(model: Any, settings: Settings) -> None:
+    """Makes sure, without loading it, that a model can be used with the settings.
+
+    Args:
+        model: as ``compute_suspiciousness`` takes it, or None.
+        settings: ``factory``, ``allow_pickle``, ``layer``, ``depth`` and
+            ``preprocessing`` are looked at.
+
+    Raises:
+        InputError: if it cannot.
+    """
+    if model is None:
+        return
+    kind = kind_of(model)
+    if kind == FILE:
+        _check_file(str(model), settings)
+    elif settings.factory is not None or settings.allow_pickle:
+        raise InputError(
+            "factory and allow_pickle are for a model's file; "
+            f"model={describe(model)!r} is a {kind}"
+        )
+    if kind in (ZOO, FIFTYONE) and (settings.layer is not None or _full(settings)):
+        raise InputError(
+            f"model={describe(model)!r} is a {kind}, whose embeddings are its own; "
+            "leave out layer and depth, or pass the torch.nn.Module"
+        )
+    if kind == TORCHVISION:
+        _check_architecture(str(model))
+
+
+def _check_file(path: str, settings: Settings) -> None:
+    if settings.allow_pickle:
+        file_format.identify(path)
+    else:
+        file_format.check_file(path, settings.factory)
+
+
+def _full(settings: Settings) -> bool:
+    return settings.depth == "full"
+
+
+def _check_architecture(name: str) -> None:
+    from fiftyone_dfaulo.engine.models.pretrained import architectures
+
+    known = architectures()
+    if name in known:
+        return
+    near = get_close_matches(name.lower(), [*known, *zoo_names()]) or ["resnet18"]
+    raise InputError(
+        f"model={name!r} is no file, no FiftyOne zoo model with embeddings or logits, "
+        "and no torchvision classification architecture; did you mean "
+        f"{' or '.join(map(repr, near))}?"
+    )
+
+
+def load_original(model: Any, settings: Settings) -> OriginalModel:
+    """Loads a model that is neither a zoo's nor a FiftyOne model.
+
+    Raises:
+        InputError: if it cannot be loaded.
+        WeightsError: if pretrained weights are not to be had.
+    """
+    from fiftyone_dfaulo.engine.models import loading, pretrained
+    from fiftyone_dfaulo.engine.models.original import OriginalModel, is_closed
+
+    kind = kind_of(model)
+    if kind == FILE:
+        return loading.load_model(
+            str(model), factory=settings.factory, allow_pickle=settings.allow_pickle
+        )
+    if kind == TORCHVISION:
+        return pretrained.load_pretrained(str(model))
+    return OriginalModel(
+        model,
+        type(model).__name__,
+        classes=loading.stated_classes(model),
+        open=not is_closed(model),
+    )
+
+
+def read_preprocessing(value: Any) -> Any:
+    """A torchvision transform or its weights as a :class:`Preprocessing`.
+
+    Anything else is returned as it is, for :class:`Settings` to judge.
+    """
+    if callable(getattr(value, "transforms", None)):  # the weights
+        value = value.transforms()
+    names = ("crop_size", "mean", "std")
+    if all(isinstance(getattr(value, name, None), (list, tuple)) for name in names):
+        return Preprocessing(
+            int(value.crop_size[0]), tuple(value.mean), tuple(value.std)
+        )
+    return value

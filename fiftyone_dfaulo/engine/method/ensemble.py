@@ -1,0 +1,149 @@
+"""What models that were not taught a sample's label say of it: a *poll* of them.
+
+1. Linear heads are cross-fitted on the penultimate embeddings: the log-probabilities
+   of a sample always come from a head that never saw it.
+2. Mutants are such heads fitted without a suspicious subset: without the highest
+   losses, then without the highest losses under that mutant. Faults can no longer vouch
+   for each other.
+3. Images that look like none of the others have foreign content
+   (:mod:`.outliers`), unless they are near duplicates of one that
+   does (:mod:`.near_duplicates`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.method import near_duplicates, outliers
+from fiftyone_dfaulo.engine.method.heads import (
+    assign_folds,
+    leave_out,
+    out_of_sample,
+    standardise,
+)
+from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+
+HIGH_LOSS = 0.10  # share of the samples left out for a high loss
+HIGH_MUTANT_LOSS = 0.05  # share left out for a high loss under the first mutant
+HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
+
+FOREIGN = 0.5  # a probability from which on no model should learn from a sample
+
+
+class Poll(NamedTuple):
+    """What the models around one network say of N samples and K classes.
+
+    Attributes:
+        heads: name, one of :data:`HEADS`, to out-of-sample log-probabilities, float32
+            (N, K).
+        original: log-probabilities (N, K) of the network itself, or None.
+        original_votes: whether these count in the vote.
+        foreign: float64 (N,), probabilities of foreign content.
+        twins: int64 (N,), positions of near duplicates that have another label; -1
+            where there is none.
+    """
+
+    heads: dict[str, np.ndarray]
+    original: np.ndarray | None
+    original_votes: bool
+    foreign: np.ndarray
+    twins: np.ndarray
+
+    @property
+    def mutants(self) -> list[np.ndarray]:
+        """The heads fitted without a subset, the last one without the best known."""
+        return [self.heads[name] for name in HEADS[1:]]
+
+    @property
+    def voters(self) -> list[np.ndarray]:
+        """The log-probabilities that the vote is the mean of.
+
+        Those of the last mutant and of a model of all samples: the network or, where it
+        does not vote, the heads.
+        """
+        network = self.original if self.original_votes else None
+        return [self.mutants[-1], self.heads[HEADS[0]] if network is None else network]
+
+
+def poll(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    *,
+    logits: np.ndarray | None = None,
+    logits_vote: bool = True,
+    appearance: np.ndarray | None = None,
+    foreign: np.ndarray | None = None,
+    points: np.ndarray | None = None,
+    settings: Settings,
+    report: StageReport = silent_stage,
+) -> Poll:
+    """Asks the models around one network.
+
+    Args:
+        embeddings, labels, logits, logits_vote, appearance, points, settings, report:
+            as of :func:`.single_label.score`.
+        foreign: float64 (N,), probabilities of foreign content where they are known
+            already; not with an appearance.
+    """
+    features = standardise(embeddings)
+    folds = assign_folds(labels, np.random.default_rng(settings.seed))
+    everything = out_of_sample(features, labels, folds, None, _part(report, 0))
+    if foreign is None:
+        foreign = np.zeros(len(labels))
+    if appearance is not None:
+        contradicted = everything.argmax(1) != labels
+        foreign = outliers.foreign_content(appearance, labels, folds, contradicted)
+    twins = np.full(len(labels), -1)
+    if points is not None:
+        loss = signals.loss(everything, labels)
+        twins = near_duplicates.conflicting(points, labels, loss)
+        # known content, though a copy has noise that the others do not have
+        foreign = np.where(twins < 0, foreign, np.minimum(foreign, foreign[twins]))
+    mutants = fit_mutants(features, labels, folds, everything, foreign, report)
+    return Poll(
+        heads=dict(zip(HEADS, [everything, *mutants], strict=True)),
+        original=None if logits is None else signals.log_softmax(logits),
+        original_votes=logits_vote,
+        foreign=foreign,
+        twins=twins,
+    )
+
+
+def fit_mutants(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    everything: np.ndarray,
+    foreign: np.ndarray,
+    report: StageReport = silent_stage,
+) -> list[np.ndarray]:
+    """Out-of-sample log-probabilities, float32 (N, K), of the two head mutants.
+
+    Args:
+        features: float32 (N, D), standardised.
+        labels: int64 (N,).
+        folds: int64 (N,), from :func:`.heads.assign_folds`.
+        everything: float32 (N, K), log-probabilities of the heads on all samples.
+        foreign: float64 (N,), probabilities of foreign content.
+        report: told the fraction of all heads fitted.
+    """
+    mutants, last = [], everything
+    for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):
+        loss = signals.loss(last, labels)
+        subset = leave_out(loss, labels, int(share * len(labels)))
+        subset |= foreign >= FOREIGN
+        # of a class where that is more than may be left out, the foreign ones first
+        order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
+        subset = leave_out(order, labels, int(subset.sum()))
+        part = _part(report, position)
+        last = out_of_sample(features, labels, folds, subset, part)
+        mutants.append(last)
+    return mutants
+
+
+def _part(report: StageReport, position: int) -> StageReport:
+    return lambda fraction: report((position + fraction) / len(HEADS))

@@ -1,0 +1,132 @@
+"""Cross-fitted linear heads: every sample is judged by heads that never saw it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from fiftyone_dfaulo.engine.paper.subsets import rank_in_class
+from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+
+FOLDS = 5
+INVERSE_REGULARIZATION = 30.0
+"""Divided by the number of training samples: scikit-learn's C of each head. Strong on
+purpose: a head that is free to follow single samples follows faulty labels too."""
+LEAST_PROBABILITY = 1e-12
+LEAST_SPREAD = 1e-6
+"""Share of its largest value that a feature has to spread by, or it is rounding."""
+
+_BLOCK = 10_000
+
+
+def standardise(embeddings: np.ndarray) -> np.ndarray:
+    """Float32 (N, D) features of mean 0 and variance 1; constant ones become 0."""
+    mean = embeddings.mean(0, dtype=np.float64)
+    blocks = [slice(n, n + _BLOCK) for n in range(0, len(embeddings), _BLOCK)]
+    squares = sum(((embeddings[block] - mean) ** 2).sum(0) for block in blocks)
+    spread = np.sqrt(squares / len(embeddings))
+    largest = np.maximum(embeddings.max(0), -embeddings.min(0))
+    varies = spread > LEAST_SPREAD * largest
+    scale = varies / np.where(varies, spread, 1.0)
+    features = np.empty(embeddings.shape, np.float32)
+    for block in blocks:  # in double precision, but not all at once
+        features[block] = (embeddings[block] - mean) * scale
+    return features
+
+
+def assign_folds(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Deals the samples of every class evenly over the folds.
+
+    Args:
+        labels: int64 (N,).
+        rng: shuffles within classes, and picks the fold that each class starts at.
+
+    Returns:
+        int64 (N,), in 0..FOLDS-1. Samples of one class differ by at most one in
+        number between folds.
+    """
+    shuffled = rng.permutation(len(labels))
+    order = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    start = np.repeat(rng.integers(0, FOLDS, len(counts)), counts)
+    folds = np.empty(len(labels), np.int64)
+    folds[order] = (np.arange(len(labels)) - first + start) % FOLDS
+    return folds
+
+
+def leave_out(scores: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """The subset of samples that a mutant is fitted without.
+
+    Takes the ``count`` highest scores, but at most half of any class, and none of a
+    class with fewer than ``2 * FOLDS`` samples, so that every head knows every class.
+
+    Args:
+        scores: (N,), higher is left out first; ties go by position.
+        labels: int64 (N,).
+        count: how many to leave out at most.
+
+    Returns:
+        bool (N,), True for samples left out.
+    """
+    totals = np.bincount(labels)
+    most = np.where(totals >= 2 * FOLDS, totals // 2, 0)
+    out = np.zeros(len(labels), bool)
+    out[np.argsort(-scores, kind="stable")[:count]] = True
+    return out & (rank_in_class(scores, labels) < most[labels])
+
+
+def out_of_sample(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    left_out: np.ndarray | None = None,
+    report: StageReport = silent_stage,
+) -> np.ndarray:
+    """Log-probabilities of every sample by a head fitted on the other folds.
+
+    The only sample of a class is never held out: no head could know its class then.
+
+    Args:
+        features: float32 (N, D), standardised.
+        labels: int64 (N,), all of 0..K-1 present, K at least 2.
+        folds: int64 (N,), from :func:`assign_folds`.
+        left_out: bool (N,), samples that no head is fitted on; None is none of them.
+        report: told the fraction of heads fitted.
+
+    Returns:
+        float32 (N, K), from log(1e-12) to 0.
+    """
+    single = np.bincount(labels)[labels] == 1
+    used = np.ones(len(labels), bool) if left_out is None else ~left_out
+    result = np.empty((len(labels), int(labels.max()) + 1), np.float32)
+
+    def fit(fold: int) -> None:
+        held_out = folds == fold
+        training = (used & ~held_out) | single
+        if held_out.any():
+            head = LogisticRegression(
+                C=INVERSE_REGULARIZATION / training.sum(), tol=1e-3, max_iter=200
+            )
+            head.fit(features[training], labels[training])
+            result[held_out] = head.predict_proba(features[held_out])
+
+    # A fold a thread: the threads of one fold would wait for one another at each of
+    # many small products, for long where the machine does anything else.
+    with (
+        warnings.catch_warnings(),
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool,
+    ):
+        # labels are classes, however many: they are never a regression target
+        warnings.filterwarnings("ignore", "The number of unique classes")
+        heads = [pool.submit(fit, fold) for fold in range(FOLDS)]
+        for done, head in enumerate(as_completed(heads), 1):
+            head.result()
+            report(done / FOLDS)
+    return np.log(np.clip(result, LEAST_PROBABILITY, 1.0))

@@ -1,0 +1,140 @@
+"""Images that are unlike all others: photographs among letters, blank or broken files.
+
+1. A normal distribution is fitted to the appearance of the images, without those that
+   lie farthest from it (a *mutant* of it, so to say): faults cannot pull it to them.
+   It is cross-fitted, as the heads are.
+2. The logarithm of the squared Mahalanobis distance, less its median, over its spread
+   below the median, is the *remoteness*. A class that is remote as a whole is a class
+   of its own, not a fault: its median is taken off.
+3. A remoteness above :data:`REMOTE` is beyond what images of one kind reach: foreign
+   content, unless the heads know such images' labels better than by always saying one
+   class. Then they are a kind of their own, such as the pictures taken at night.
+4. Below, it depends on the dataset. If remote samples get another label from the heads
+   much more often than the others do, their content is wrong that often: that excess,
+   rising with the remoteness, is the probability.
+
+The trimmed fit is Rousseeuw's minimum covariance determinant (Technometrics 41, 1999).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from fiftyone_dfaulo.engine.method.heads import FOLDS
+
+KEPT = 0.75  # share of the samples that the distribution is fitted to
+ROUNDS = 3  # of leaving out the farthest
+SHRINKAGE = 0.1  # of the covariance, towards a multiple of the identity
+REMOTE = 9.0
+"""Natural images reached 8 on letters and on CIFAR-10, foreign ones began at 10."""
+
+BLOCK = 50  # samples of like remoteness that are counted together
+PSEUDO = 20  # samples of the usual disagreement that each block is filled up with
+LEAST_EXCESS = 0.3  # a smaller excess is no evidence
+MOST = 0.999  # of the probability by the excess
+LEAST_KNOWN = 0.2
+"""By this share, remote labels have to be confirmed more often than by chance."""
+
+LEAST_SAMPLES = 200
+"""With fewer samples, distances are too noisy to tell anything."""
+
+
+def foreign_content(
+    appearance: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    contradicted: np.ndarray,
+) -> np.ndarray:
+    """Probabilities that the content of the samples is wrong.
+
+    Args:
+        appearance: float (N, A), what the images look like, whatever they show.
+        labels: int64 (N,), each of 0..K-1 occurs.
+        folds: int64 (N,), in 0..FOLDS-1.
+        contradicted: bool (N,), whether out-of-sample heads see another class.
+
+    Returns:
+        float64 (N,), in [0, 1].
+    """
+    if len(labels) < LEAST_SAMPLES:
+        return np.zeros(len(labels))
+    remote = remoteness(appearance, labels, folds)
+    beyond = 1 / (1 + np.exp(-2 * (remote - REMOTE)))
+    if _are_known(labels[remote > REMOTE], contradicted[remote > REMOTE]):
+        beyond = np.zeros(len(labels))
+    return np.maximum(beyond, _excess(remote, contradicted))
+
+
+def remoteness(
+    appearance: np.ndarray, labels: np.ndarray, folds: np.ndarray
+) -> np.ndarray:
+    """How far images lie from the bulk: float64 (N,), 0 in the middle; see the top.
+
+    Args:
+        appearance, labels, folds: as of :func:`foreign_content`.
+    """
+    centred = appearance - np.median(appearance, 0)
+    scaled = (centred / (centred.std(0) + 1e-6)).astype(np.float64)
+    distances = np.empty(len(labels))
+    for fold in range(FOLDS):
+        held_out = folds == fold
+        mean, precision = _trimmed_normal(scaled[~held_out])
+        distances[held_out] = _distances(scaled[held_out], mean, precision)
+    logs = np.log(np.maximum(distances, 1e-12))
+    middle, below = np.quantile(logs, [0.5, 0.16])
+    remote = (logs - middle) / max(middle - below, 1e-6)
+    classes = range(int(labels.max()) + 1)
+    medians = np.array([np.median(remote[labels == k]) for k in classes])
+    return remote - np.maximum(medians, 0.0)[labels]
+
+
+def _trimmed_normal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (A,) and inverse covariance (A, A) of the nearest points."""
+    near = points
+    for _ in range(ROUNDS):
+        mean, precision = _normal(near)
+        order = np.argsort(_distances(points, mean, precision), kind="stable")
+        near = points[order[: int(KEPT * len(points))]]
+    return _normal(near)
+
+
+def _normal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    covariance = np.cov(points.T)
+    size = len(covariance)
+    level = max(np.trace(covariance) / size, 1e-12)
+    covariance = (1 - SHRINKAGE) * covariance + SHRINKAGE * level * np.eye(size)
+    return points.mean(0), np.linalg.inv(covariance)
+
+
+def _distances(
+    points: np.ndarray, mean: np.ndarray, precision: np.ndarray
+) -> np.ndarray:
+    away = points - mean
+    return np.einsum("ij,ij->i", away @ precision, away)
+
+
+def _are_known(labels: np.ndarray, contradicted: np.ndarray) -> bool:
+    """Whether the heads know these labels, rather than always say one class."""
+    if not len(labels):
+        return False
+    commonest = np.bincount(labels).max() / len(labels)
+    return bool(1 - contradicted.mean() > commonest + LEAST_KNOWN)
+
+
+def _excess(remote: np.ndarray, contradicted: np.ndarray) -> np.ndarray:
+    """By how much more often samples as remote as these are contradicted, (N,)."""
+    order = np.argsort(remote, kind="stable")
+    usual = contradicted[order[: len(order) // 2]].mean()
+    blocks = np.array_split(order, max(len(order) // BLOCK, 1))
+    shares = [
+        (contradicted[block].sum() + PSEUDO * usual) / (len(block) + PSEUDO)
+        for block in blocks
+    ]
+    rising = IsotonicRegression().fit_transform(np.arange(len(blocks)), shares)
+    excess = np.clip((rising - usual) / max(1 - usual, 1e-6), 0.0, MOST)
+    excess[excess < LEAST_EXCESS] = 0.0
+    result = np.empty(len(remote))
+    for block, value in zip(blocks, excess):
+        result[block] = value
+    return result

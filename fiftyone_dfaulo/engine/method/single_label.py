@@ -1,0 +1,256 @@
+"""``method="dfaulo"``: how sure are models that were not taught a sample's label of it?
+
+1. Heads and mutants, linear models on the penultimate embeddings, are asked about the
+   samples that they were not fitted on; images that look like none of the others, and
+   near duplicates, are found (:mod:`.ensemble`).
+2. The mean log-probabilities of the last mutant and of the original model (of one
+   trained here, while it learned) are the *vote*; where there is none that may vote,
+   the heads on all samples stand in for it. What the vote says of the true class, and
+   which classes the labels show to be mistaken for which
+   (:mod:`.label_noise`), give the probability that a label is wrong.
+   The mutants alone say how many are. Near duplicates share a vote and a true class.
+3. Suspiciousness is the probability that label or content is wrong. Its sum is the
+   estimated number of faults; the likeliest class of the vote is the suggestion.
+
+A *full mutant*, the network trained without the most suspicious samples, doubles the
+vote: its heads and mutants are asked as well.
+
+The idea, training without suspicious subsets, is that of Yin et al., "Dynamic Data
+Fault Localization for Deep Neural Networks", ESEC/FSE 2023; the paper's own procedure
+is :mod:`.method`. ``docs/benchmark.md`` has what was tried.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.method import label_noise, reasons
+from fiftyone_dfaulo.engine.method.ensemble import FOREIGN, HEADS, Poll, poll
+from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.scores import Scores
+
+SHARPNESS = 1.65
+"""The heads are regularised, hence less sure than they are right: the log-probabilities
+of the mutants, which count, are multiplied by this. So are, for the order, the log-odds
+that come of the vote, rather than the vote: samples that look like no class come last
+otherwise."""
+
+PRIOR = 0.02
+"""How much evidence it takes that one class is mistaken for another: see
+:func:`.label_noise.transition_matrix`."""
+
+
+def score(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    *,
+    logits: np.ndarray | None = None,
+    logits_vote: bool = True,
+    appearance: np.ndarray | None = None,
+    points: np.ndarray | None = None,
+    settings: Settings,
+    report: StageReport = silent_stage,
+) -> Scores:
+    """Scores samples by their embeddings and labels.
+
+    Args:
+        embeddings: float (N, D), finite; penultimate activations of a network.
+        labels: int64 (N,); each of 0..K-1 occurs, K at least 2.
+        logits: float (N, K) of the original model, if there is one; of one trained on
+            these labels, best ``learning`` of
+            :class:`.training.Network`.
+        logits_vote: whether they count; they should not where the model may have
+            learned the labels by heart. Else they only add a signal and a reason.
+        appearance: float (N, A), finite, what the images look like whatever they show,
+            as :meth:`.training.Network.appearance` gives it; None
+            does not look for foreign content.
+        points: float (N, P), finite, in which near duplicates lie close: thumbnails of
+            the images, or embeddings (a model that was taught the labels may have
+            moved near duplicates apart); None does not look for any.
+        settings: only the seed is used.
+        report: told the fraction of heads fitted.
+    """
+    return judge(
+        labels,
+        poll(
+            embeddings,
+            labels,
+            logits=logits,
+            logits_vote=logits_vote,
+            appearance=appearance,
+            points=points,
+            settings=settings,
+            report=report,
+        ),
+    )
+
+
+def judge(labels: np.ndarray, *polls: Poll, even: bool = False) -> Scores:
+    """Steps 2 and 3: the scores by the polls of one or more networks together.
+
+    Args:
+        labels: int64 (N,).
+        polls: of the original network, then of its full mutants.
+        even: as of :func:`.label_noise.transition_matrix`.
+    """
+    first = polls[0]
+    vote = _mean([voter for each in polls for voter in each.voters])
+    counting = _mean([mutant for each in polls for mutant in each.mutants])
+    vote, counting = _shared(vote, first.twins), _shared(counting, first.twins)
+    wrong = wrong_label(
+        vote,
+        counting,
+        labels,
+        first.foreign < FOREIGN,
+        twin_labels=np.where(first.twins < 0, -1, labels[first.twins]),
+        even=even,
+    )
+    suspiciousness = 1 - (1 - first.foreign) * (1 - wrong)
+    probabilities = signals.softmax(SHARPNESS * vote)
+    columns = _signals(polls, vote, labels)
+    return Scores(
+        suspiciousness=suspiciousness,
+        suggestion=vote.argmax(1),
+        confidence=probabilities.max(1).astype(np.float32),
+        reasons=reasons.find(
+            probabilities,
+            labels,
+            suspiciousness,
+            first.foreign >= FOREIGN,
+            first.twins >= 0,
+            first.original,
+        ),
+        signals=np.column_stack(list(columns.values())).astype(np.float32),
+        signal_names=tuple(columns),
+        twins=first.twins,
+        estimated_faults=round(float(suspiciousness.sum())),
+        notes=_notes(first.heads[HEADS[0]], labels),
+    )
+
+
+def _mean(log_probabilities: list[np.ndarray]) -> np.ndarray:
+    """Log-probabilities of the geometric mean; np.mean would copy them all."""
+    total = sum(log_probabilities[1:], log_probabilities[0])
+    return signals.log_softmax(total / len(log_probabilities))
+
+
+def _shared(log_probabilities: np.ndarray, twins: np.ndarray) -> np.ndarray:
+    """Log-probabilities (N, K); a sample and its twin have the mean of both."""
+    paired = np.flatnonzero(twins >= 0)
+    if not len(paired):
+        return log_probabilities
+    shared = log_probabilities.copy()
+    shared[paired] = _mean(
+        [log_probabilities[paired], log_probabilities[twins[paired]]]
+    )
+    return shared
+
+
+def wrong_label(
+    vote: np.ndarray,
+    counting: np.ndarray,
+    labels: np.ndarray,
+    trusted: np.ndarray,
+    *,
+    twin_labels: np.ndarray | None = None,
+    even: bool = False,
+) -> np.ndarray:
+    """Probabilities float64 (N,) that the labels are wrong.
+
+    The mutants alone say how many are. The order is that of the vote, given that many;
+    it is shifted, in log-odds, so that its sum is their number.
+
+    Args:
+        vote: log-probabilities (N, K) of the classes.
+        counting: those by the mutants alone.
+        labels: int64 (N,).
+        trusted: bool (N,), samples whose content is not foreign; the others say nothing
+            about which class is mistaken for which.
+        twin_labels: as of :func:`.label_noise.log_odds_of_mistake`.
+        even: as of :func:`.label_noise.transition_matrix`.
+    """
+
+    def log_odds(logits: np.ndarray, mistakes: float | None) -> np.ndarray:
+        return _log_odds(logits, labels, trusted, twin_labels, even, mistakes)
+
+    counted = expit(log_odds(SHARPNESS * counting, None))[trusted]
+    order = SHARPNESS * log_odds(vote, float(counted.mean()))
+    shift = _shift_to_sum(order[trusted], counted.sum())
+    return expit(order + shift)
+
+
+def _log_odds(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    trusted: np.ndarray,
+    twin_labels: np.ndarray | None,
+    even: bool,
+    mistakes: float | None,
+) -> np.ndarray:
+    """Log-odds (N,) of a wrong label, the noise learned from the trusted samples.
+
+    Args:
+        logits: log-probabilities (N, K), but for a constant of each row.
+        labels, trusted, twin_labels: as of :func:`wrong_label`.
+        mistakes, even: as of
+            :func:`.label_noise.transition_matrix`.
+    """
+    least = np.finfo(np.float32).tiny
+    probabilities = np.maximum(signals.softmax(logits), least).astype(np.float32)
+    matrix = label_noise.transition_matrix(
+        probabilities[trusted],
+        labels[trusted],
+        prior=PRIOR,
+        mistakes=mistakes,
+        even=even,
+    )
+    return label_noise.log_odds_of_mistake(probabilities, labels, matrix, twin_labels)
+
+
+def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
+    """What to add to log-odds so that their probabilities add up to a total."""
+    total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
+    furthest = float(np.abs(log_odds).max()) + 50.0
+    return float(
+        brentq(lambda x: expit(log_odds + x).sum() - total, -furthest, furthest)
+    )
+
+
+def _signals(
+    polls: tuple[Poll, ...], vote: np.ndarray, labels: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Signal name to float (N,); those of full mutants begin with ``full_``."""
+    columns = {}
+    for number, each in enumerate(polls):
+        prefix = "full_" * number
+        for name, head in each.heads.items():
+            columns[f"{prefix}loss_{name}"] = signals.loss(head, labels)
+            columns[f"{prefix}margin_{name}"] = signals.margin(head, labels)
+        if each.original is not None:
+            columns[f"{prefix}loss_original"] = signals.loss(each.original, labels)
+    columns["doubt"] = signals.doubt(vote, labels)
+    columns["foreign_content"] = polls[0].foreign
+    return columns
+
+
+def _notes(everything: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+    counts = np.bincount(labels)
+    notes = []
+    if alone := int((counts == 1).sum()):
+        notes.append(
+            f"Classes with only one sample: {alone}. No other sample can confirm or "
+            "contradict such a label; read its score with care."
+        )
+    largest = counts.max() / len(labels)
+    spread = np.sqrt(len(labels) * largest * (1 - largest))
+    if (everything.argmax(1) == labels).sum() <= counts.max() + 3 * spread:
+        notes.append(
+            "The embeddings do not tell the classes apart: heads agree with hardly "
+            "more labels than if they always said the largest class. The scores mean "
+            "little; use other embeddings, or another way to score."
+        )
+    return tuple(notes)

@@ -1,0 +1,236 @@
+"""Where in a network the penultimate activations are, and how to get at them.
+
+1. Every matrix product and 1x1 convolution that a forward pass makes is seen by a
+   dispatch mode, which works for Python modules, TorchScript and exported graphs alike.
+2. From the last one backwards, each is tried for being the head: if its output is
+   frozen to that of the first image, all logits have to become those of the first
+   image. A layer that the logits bypass, such as an auxiliary head's, fails.
+3. The head's input is the embedding. Where the head is a Python module it is taken by
+   a hook on that, otherwise by the dispatch mode again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from fiftyone_dfaulo.engine.models.original import is_closed
+from fiftyone_dfaulo.errors import InputError
+
+_aten = torch.ops.aten
+_PRODUCTS = {
+    _aten.addmm.default: (1, 2),
+    _aten.mm.default: (0, 1),
+    _aten.linear.default: (0, 1),
+    _aten.convolution.default: (0, 1),
+    _aten._convolution.default: (0, 1),
+    _aten.conv2d.default: (0, 1),
+}
+"""Operation to the positions of its input and its weights among the arguments."""
+
+_TRIED = 24  # products from the end that may be the head
+_CLOSE = 1e-3  # share of the logits' spread that a frozen head may leave
+
+
+@dataclass(frozen=True)
+class Penultimate:
+    """Where the embedding is taken.
+
+    Attributes:
+        layer: dotted path of a Python module, with ``"<"`` before it if its input is
+            taken; None if there is no such module.
+        product: else the position of the product whose input is taken, of ``products``.
+        products: how many products one forward pass makes.
+    """
+
+    layer: str | None
+    product: int = -1
+    products: int = 0
+
+
+class Products(TorchDispatchMode):
+    """Sees the matrix products of a forward pass.
+
+    Args:
+        batch: B, the number of images.
+        freeze: position of a product whose output is replaced by that of the first
+            image, for all images.
+        keep: position of a product whose input is kept.
+
+    Attributes:
+        weights: for each product the address of its weights.
+        shapes: for each product the shape of its output.
+        kept: the input asked for.
+    """
+
+    def __init__(self, batch: int, *, freeze: int = -1, keep: int = -1) -> None:
+        super().__init__()
+        self.batch, self.freeze, self.keep = batch, freeze, keep
+        self.weights: list[int] = []
+        self.shapes: list[torch.Size] = []
+        self.kept: Tensor | None = None
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        operands = _operands(func, args)
+        if operands is None:
+            return output
+        position = len(self.weights)
+        self.weights.append(operands[1].data_ptr())
+        self.shapes.append(output.shape)
+        if position == self.keep:
+            self.kept = operands[0]
+        if position == self.freeze:
+            output = freeze_first(output, self.batch)
+        return output
+
+
+def _operands(func: Any, args: Any) -> tuple[Tensor, Tensor] | None:
+    places = _PRODUCTS.get(func)
+    if places is None:
+        return None
+    values, weights = (args[place] for place in places)
+    if weights.ndim > 2 and any(side != 1 for side in weights.shape[2:]):
+        return None
+    return values, weights
+
+
+def freeze_first(output: Tensor, batch: int) -> Tensor:
+    """The output for the first image in place of every image's."""
+    if not batch or output.shape[0] % batch:
+        return output
+    rows = output.unflatten(0, (batch, -1))
+    return rows[:1].expand_as(rows).flatten(0, 1).clone()
+
+
+def find(module: nn.Module, images: Tensor) -> Penultimate:
+    """Finds the input of the last layer that all of the logits come from.
+
+    A head of zeros, as some networks start with, is told by its shape alone.
+
+    Args:
+        module: in evaluation mode.
+        images: (B, C, S, S), at least two that differ.
+
+    Raises:
+        InputError: if there is none.
+    """
+    with torch.no_grad():
+        seen = Products(len(images))
+        with seen:
+            logits = module(images)
+        spread = (logits - logits[:1]).abs().max()
+        count = len(seen.weights)
+        for position in reversed(range(max(count - _TRIED, 0), count)):
+            if not spread > 0 and seen.shapes[position] != logits.shape:
+                continue
+            with Products(len(images), freeze=position):
+                frozen = module(images)
+            if (frozen - logits[:1]).abs().max() <= _CLOSE * spread:
+                return _place(module, images, position, seen.weights)
+    raise InputError(
+        f"none of the {count} linear layers and 1x1 convolutions of the model "
+        f"{type(module).__name__} makes the logits alone; name the penultimate layer, "
+        "as by layer='features', or pass layer='' if the model's own output is the "
+        "embedding"
+    )
+
+
+def _place(
+    module: nn.Module, images: Tensor, position: int, weights: list[int]
+) -> Penultimate:
+    """The Python module that makes a product, if there is one that can be hooked."""
+    anywhere = Penultimate(None, position, len(weights))
+    if is_closed(module):
+        return anywhere
+    owners = [
+        name.rpartition(".")[0]
+        for name, parameter in module.named_parameters()
+        if parameter.data_ptr() == weights[position]
+    ]
+    if not owners or weights.count(weights[position]) > 1:
+        return anywhere
+    place = Penultimate(f"<{owners[0]}")
+    with tap(module, place, len(images)) as tapped:
+        module(images)
+    owner = module.get_submodule(owners[0])
+    plain = isinstance(owner, (nn.Linear, nn.Conv2d))
+    return place if plain and tapped else anywhere
+
+
+@contextmanager
+def tap(module: nn.Module, place: Penultimate, batch: int) -> Iterator[list[Tensor]]:
+    """Puts the activations at ``place`` into the list, at each forward pass inside.
+
+    Args:
+        module: the network.
+        place: from :func:`find` or :func:`named`.
+        batch: number of images of the pass.
+    """
+    values: list[Tensor] = []
+    if place.layer is None:
+        with Products(batch, keep=place.product) as products:
+            yield values
+        if products.kept is not None and len(products.weights) == place.products:
+            values.append(products.kept)
+        return
+    layer = module.get_submodule(place.layer.removeprefix("<"))
+    if place.layer.startswith("<"):
+        handle = layer.register_forward_pre_hook(
+            lambda _, args, kwargs: values.append(_first(args, kwargs)),
+            with_kwargs=True,
+        )
+    else:
+        handle = layer.register_forward_hook(lambda _, __, out: values.append(out))
+    try:
+        yield values
+    finally:
+        handle.remove()
+
+
+def _first(args: Any, kwargs: Any) -> Any:
+    return args[0] if args else next(iter(kwargs.values()), None)
+
+
+def named(module: nn.Module, layer: str) -> Penultimate:
+    """The place that a dotted path names.
+
+    Raises:
+        InputError: if the network has no such layer.
+    """
+    path = layer.removeprefix("<")
+    if is_closed(module) and path:
+        raise InputError(
+            f"layer={layer!r} cannot be taken from a TorchScript or torch.export "
+            "archive, whose layers run outside Python; leave layer out, or pass the "
+            "torch.nn.Module"
+        )
+    names = [name for name, _ in module.named_modules() if name]
+    if path and path not in names:
+        raise InputError(
+            f"the model {type(module).__name__} has no layer={layer!r}; it has "
+            f"{', '.join(names[-8:]) or 'none'}{' and more' if len(names) > 8 else ''}"
+        )
+    return Penultimate(layer)
+
+
+def pool(values: Tensor, batch: int, *, channels_first: bool) -> Tensor:
+    """Activations as (B, D): the mean over cells or tokens, where there are several.
+
+    Args:
+        values: (B, D), (B * T, D), (B, T, D), (B, D, H, W) or (B, H, W, D).
+        batch: B.
+        channels_first: whether four dimensions have the features in the second.
+    """
+    if values.ndim == 4 and channels_first:
+        return values.mean((2, 3))
+    rows = values.reshape(batch, -1, values.shape[-1])
+    return rows[:, 0] if rows.shape[1] == 1 else rows.mean(1)

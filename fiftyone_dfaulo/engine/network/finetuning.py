@@ -1,0 +1,200 @@
+"""``depth="full"``: mutants of the network itself, not of its last layer alone.
+
+As in the paper, a full mutant is trained without a suspicious subset: the samples that
+the heads on the frozen network find most suspicious. The built-in network is trained
+again from scratch; a given one is trained on, as a copy.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.device import repeatable
+from fiftyone_dfaulo.engine.method.heads import (
+    INVERSE_REGULARIZATION,
+    leave_out,
+    standardise,
+)
+from fiftyone_dfaulo.engine.models.embedder import Embedder
+from fiftyone_dfaulo.engine.network.training import train_network
+from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.errors import InputError
+
+SUBSET = 0.10
+"""Share of the samples that a full mutant is trained without, or more: as many as are
+probably faults."""
+
+EPOCHS, BATCH, RATE, MOMENTUM = 5, 64, 1e-3, 0.9
+"""How a given network is trained on: the paper's batch, rate and momentum."""
+
+_STEEPEST = 1.0  # norm that gradients are cut to
+
+
+def check_depth(embedder: Embedder) -> None:
+    """Makes sure that a given network can be trained on.
+
+    Raises:
+        InputError: if it is an archive, or its features cannot be told apart.
+    """
+    if not embedder.open or embedder.place.layer is None or not embedder.place.layer:
+        raise InputError(
+            f"depth='full' trains the network on, which model={embedder.name} does not "
+            "allow (it is an archive, or its penultimate layer is no module); pass a "
+            "torch.nn.Module or weights with a factory, or use depth='head'"
+        )
+
+
+def retrain_network(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    suspiciousness: np.ndarray,
+    *,
+    settings: Settings,
+    report: StageReport = silent_stage,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The built-in network, trained from scratch without the most suspicious samples.
+
+    Args:
+        pixels: uint8 (N, S, S, 3).
+        labels: int64 (N,), all of 0..K-1 present.
+        suspiciousness: float (N,), by the network trained on all samples.
+        settings: as of :func:`.training.train_network`.
+        report: told the fraction done.
+
+    Returns:
+        embeddings float32 (N, D) and logits float32 (N, K) of all N samples.
+    """
+    network = train_network(
+        pixels,
+        labels,
+        int(labels.max()) + 1,
+        settings=settings,
+        left_out=_subset(suspiciousness, labels),
+        report=report,
+    )
+    return network.outputs(pixels, views=True, batch_size=settings.batch_size)
+
+
+def retrain_model(
+    embedder: Embedder,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    embeddings: np.ndarray,
+    suspiciousness: np.ndarray,
+    *,
+    settings: Settings,
+    report: StageReport = silent_stage,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A copy of a given network, trained on without the most suspicious samples.
+
+    It gets a new head for the K classes, which starts from a logistic regression on the
+    frozen features. Batch norms keep their statistics.
+
+    Args:
+        embedder: the network, which is left as it is.
+        pixels: uint8 (N, S, S, 3), of the size that the network takes.
+        labels: int64 (N,), all of 0..K-1 present.
+        embeddings: float32 (N, D), the frozen network's.
+        suspiciousness: (N,), from the heads on them.
+        settings: its seed is used.
+        report: told the fraction done.
+
+    Returns:
+        embeddings float32 (N, D) and logits float32 (N, K) of all N samples.
+
+    Raises:
+        InputError: as :func:`check_depth`.
+    """
+    check_depth(embedder)
+    kept = np.flatnonzero(~_subset(suspiciousness, labels))
+    mutant = copy.copy(embedder)
+    mutant.module = copy.deepcopy(embedder.module)
+    head = _fitted_head(embeddings[kept], labels[kept]).to(embedder.device)
+    with torch.random.fork_rng(devices=_devices(embedder.device)):
+        torch.manual_seed(settings.seed)
+        _train(mutant, head, pixels, labels, kept, settings.seed, report)
+    features, _ = embed_pixels(mutant, pixels)
+    with torch.no_grad():
+        logits = head(torch.from_numpy(features).to(embedder.device))
+    return features, logits.cpu().numpy()
+
+
+def embed_pixels(
+    embedder: Embedder, pixels: np.ndarray, report: StageReport = silent_stage
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Embeddings and logits of images that are decoded, uint8 (N, S, S, 3)."""
+    parts = []
+    for start in range(0, len(pixels), embedder.step):
+        parts.append(embedder(np.asarray(pixels[start : start + embedder.step])))
+        report(min((start + embedder.step) / len(pixels), 1.0))
+    features, logits = zip(*parts)
+    known = logits[0] is not None
+    return np.concatenate(features), np.concatenate(logits) if known else None
+
+
+def _subset(suspiciousness: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    count = max(int(SUBSET * len(labels)), int(suspiciousness.sum()))
+    return leave_out(suspiciousness, labels, count)
+
+
+def _fitted_head(embeddings: np.ndarray, labels: np.ndarray) -> nn.Linear:
+    """A linear layer that says what a regression on the scaled features does."""
+    mean, spread = embeddings.mean(0), embeddings.std(0)
+    scale = np.where(spread > 0, spread, 1.0)
+    model = LogisticRegression(C=INVERSE_REGULARIZATION / len(labels), max_iter=200)
+    model.fit(standardise(embeddings), labels)
+    weights, bias = model.coef_ / scale, model.intercept_ - model.coef_ @ (mean / scale)
+    if len(weights) == 1:  # of two classes there is one row, for the second
+        weights, bias = np.stack([-weights[0], weights[0]]) / 2, np.r_[-bias, bias] / 2
+    head = nn.Linear(weights.shape[1], weights.shape[0])
+    head.weight.data = torch.from_numpy(weights.astype(np.float32))
+    head.bias.data = torch.from_numpy(bias.astype(np.float32))
+    return head
+
+
+def _train(
+    mutant: Embedder,
+    head: nn.Linear,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    kept: np.ndarray,
+    seed: int,
+    report: StageReport,
+) -> None:
+    rng = np.random.default_rng(seed)
+    targets = torch.from_numpy(labels).to(mutant.device)
+    for parameter in mutant.module.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    parameters = [p for p in mutant.module.parameters() if p.requires_grad]
+    parameters += head.parameters()
+    optimizer = torch.optim.SGD(parameters, RATE, momentum=MOMENTUM)
+    mutant.module.train()
+    for layer in mutant.module.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.eval()
+    for epoch in range(EPOCHS):
+        order = rng.permutation(kept)
+        for start in range(0, len(order), BATCH):
+            chunk = order[start : start + BATCH]
+            with repeatable():
+                features, _ = mutant.forward(mutant.prepare(np.asarray(pixels[chunk])))
+                loss = F.cross_entropy(
+                    head(features.float()), targets[torch.from_numpy(chunk)]
+                )
+                optimizer.zero_grad()
+                loss.backward()
+            nn.utils.clip_grad_norm_(parameters, _STEEPEST)
+            optimizer.step()
+            report((epoch + min(start + BATCH, len(order)) / len(order)) / EPOCHS)
+    mutant.module.eval()
+
+
+def _devices(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []

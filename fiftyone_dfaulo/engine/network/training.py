@@ -1,0 +1,272 @@
+"""Trains the original model on the samples as they are, and runs it over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.device import autocast, pick_device, repeatable
+from fiftyone_dfaulo.engine.network.architecture import seeded_network
+from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+
+PEAK_RATE = 0.1  # learning rate at the peak, for batches of MAX_BATCH images
+MAX_BATCH = 128
+STEPS_PER_EPOCH = 40  # small datasets get smaller batches, down to MIN_BATCH
+MIN_BATCH = 8
+UP, DOWN = 1, 3  # epochs at a rising and at a falling rate, but a third at most
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network and how images are prepared for it.
+
+    Attributes:
+        module: in evaluation mode; ``module(x)`` gives logits and
+            ``module.features(x)`` penultimate activations.
+        mean: float32 (3,), per channel, on the 0..255 scale.
+        std: float32 (3,), per channel, on the 0..255 scale.
+        learning: float32 (N, K), mean logits of the samples that it was trained on, as
+            the steps of the second half of training saw them, each before it learned
+            from them; NaN of other samples. Less of it is learned by heart than of the
+            logits at the end. (Training dynamics, as of AUM, Pleiss et al., arXiv
+            2001.10528.)
+    """
+
+    module: nn.Module
+    mean: Tensor
+    std: Tensor
+    learning: np.ndarray
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return self.mean.device
+
+    def normalise(self, batch: Tensor) -> Tensor:
+        """uint8 images (B, H, W, 3) as the network's input, float32 (B, 3, H, W)."""
+        images = (batch.to(self.device).float() - self.mean) / self.std
+        return images.permute(0, 3, 1, 2)
+
+    def outputs(
+        self,
+        pixels: np.ndarray,
+        *,
+        views: bool = False,
+        batch_size: int = 256,
+        report: StageReport = silent_stage,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Penultimate activations and logits of all images.
+
+        Args:
+            pixels: uint8 (N, H, W, 3).
+            views: whether to average the activations over the image and four copies
+                of it, moved diagonally as far as in training: less noise, for five
+                times the passes. The logits are those of the average.
+            batch_size: images per forward pass.
+            report: told the fraction of images done.
+
+        Returns:
+            float32 (N, D) activations and float32 (N, K) logits.
+        """
+        head = self.module.get_submodule("head")
+        embeddings, logits = [], []
+        for images in self._batches(pixels, batch_size, report):
+            copies = _views(images) if views else [images]
+            with autocast(self.device):
+                seen = [self.module.features(copy) for copy in copies]  # type: ignore[operator]
+            features = torch.stack([each.float() for each in seen]).mean(0)
+            embeddings.append(features.cpu().numpy())
+            logits.append(head(features).cpu().numpy())
+        return np.concatenate(embeddings), np.concatenate(logits)
+
+    def appearance(self, pixels: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
+        """What the first layers see in all images: float32 (N, A).
+
+        See :meth:`.architecture.SmallResNet.appearance`.
+        """
+        seen = []
+        for images in self._batches(pixels, batch_size, silent_stage):
+            with autocast(self.device):
+                seen.append(self.module.appearance(images).cpu().numpy())  # type: ignore[operator]
+        return np.concatenate(seen)
+
+    def _batches(
+        self, pixels: np.ndarray, size: int, report: StageReport
+    ) -> Iterator[Tensor]:
+        with torch.inference_mode():
+            for start in range(0, len(pixels), size):
+                batch = torch.from_numpy(pixels[start : start + size])
+                yield _channels_last(self.normalise(batch))
+                report((start + len(batch)) / len(pixels))
+
+
+def train_network(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    *,
+    settings: Settings,
+    left_out: np.ndarray | None = None,
+    report: StageReport = silent_stage,
+    after_epoch: Callable[[np.ndarray], None] = lambda logits: None,
+) -> Network:
+    """Trains a small residual network on samples with their labels as they are.
+
+    One cycle of the learning rate: it rises to its peak over the first epoch, stays,
+    and falls to zero over the last three (over a third each, of fewer than nine). Few
+    epochs on purpose: with more, a network learns its faulty labels by heart.
+
+    Args:
+        pixels: uint8 (N, S, S, 3), S from 8 to 64; may be a memmap.
+        labels: int64 (N,), in 0..K-1; or bool (N, K), which tags each sample has. The
+            logits are then the log-odds of each tag, whatever the others.
+        num_classes: K.
+        settings: seed, device and ``epochs``.
+        left_out: bool (N,), samples that it is not trained on; None is none of them.
+        report: told the fraction of epochs done.
+        after_epoch: told, after each epoch, the logits float32 (N, K) that its steps
+            saw of the samples (moved, and in training mode); NaN of those left out.
+    """
+    device = pick_device(settings.device)
+    module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
+    module = module.to(memory_format=torch.channels_last)
+    used = np.ones(len(labels), bool) if left_out is None else ~left_out
+    samples = np.flatnonzero(used)
+    mean, std = _channel_statistics(pixels, samples)
+    learning = np.zeros((len(labels), num_classes), np.float32)
+    network = Network(module, mean.to(device), std.to(device), learning)
+    trainer = _Trainer(network, pixels, labels, samples, settings)
+
+    first = settings.epochs // 2  # before, it knows too little
+    for epoch in range(settings.epochs):
+        logits = trainer.go_through(epoch)
+        if epoch >= first:
+            learning += logits / (settings.epochs - first)
+        after_epoch(logits)
+        report((epoch + 1) / settings.epochs)
+    module.eval()
+    return network
+
+
+class _Trainer:
+    """Steps of one training: the optimizer and the randomness it draws on."""
+
+    def __init__(
+        self,
+        network: Network,
+        pixels: np.ndarray,
+        labels: np.ndarray,
+        samples: np.ndarray,
+        settings: Settings,
+    ) -> None:
+        self.network = network
+        self.pixels = pixels
+        self.samples = samples
+        self.labels = torch.from_numpy(labels).to(network.device)
+        self.seen = torch.full(network.learning.shape, torch.nan, device=network.device)
+        self.epochs = settings.epochs
+        self.rng = np.random.default_rng(settings.seed)
+        self.batch = int(np.clip(len(samples) // STEPS_PER_EPOCH, MIN_BATCH, MAX_BATCH))
+        self.peak = PEAK_RATE * self.batch / MAX_BATCH
+        self.optimizer = torch.optim.SGD(
+            network.module.parameters(),
+            self.peak,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=5e-4,
+        )
+
+    def go_through(self, epoch: int) -> np.ndarray:
+        """One pass over the samples; ``epoch`` counts from 0.
+
+        Returns:
+            float32 (N, K), the logits that the steps saw; NaN of other samples.
+        """
+        network = self.network
+        network.module.train()
+        shuffled = self.rng.permutation(self.samples)
+        steps = max(len(shuffled) // self.batch, 1)
+        for step, chunk in enumerate(np.array_split(shuffled, steps)):
+            done = epoch + (step + 0.5) / steps
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.peak * _share(done, self.epochs)
+            images = network.normalise(torch.from_numpy(self.pixels[chunk]))
+            images = _channels_last(_shift(images, self.rng))
+            positions = torch.from_numpy(chunk).to(network.device)
+            with repeatable():
+                with autocast(network.device):
+                    logits = network.module(images).float()
+                loss = _loss(logits, self.labels[positions])
+                self.optimizer.zero_grad()
+                loss.backward()
+            self.optimizer.step()
+            self.seen[positions] = logits.detach()
+        return self.seen.to("cpu", copy=True).numpy()
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    if labels.ndim == 2:  # tags, each a question of its own
+        each = F.binary_cross_entropy_with_logits(
+            logits, labels.float(), reduction="none"
+        )
+        return each.sum(1).mean()
+    return F.cross_entropy(logits, labels)
+
+
+def _share(done: float, epochs: int) -> float:
+    """Share of the peak rate after a number of epochs, of ``epochs`` in all."""
+    up, down = min(epochs / 3, UP), min(epochs / 3, DOWN)
+    return float(
+        np.interp(done, [0.0, up, epochs - down, epochs], [0.0, 1.0, 1.0, 0.0])
+    )
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def _channel_statistics(
+    pixels: np.ndarray, samples: np.ndarray, most: int = 1024
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation by channel, of an evenly spaced part of samples."""
+    part = pixels[samples[:: -(-len(samples) // most)]].astype(np.float32)
+    mean = torch.from_numpy(part.mean((0, 1, 2)))
+    std = torch.from_numpy(part.std((0, 1, 2)))
+    return mean, std.clamp(min=1.0)  # blank images have no spread
+
+
+def _most(images: Tensor) -> int:
+    """By how many pixels images are moved at most."""
+    return max(images.shape[-1] // 16, 1)
+
+
+def _views(images: Tensor) -> Iterator[Tensor]:
+    """The images, and four copies of them moved diagonally as far as in training."""
+    yield images
+    most, side = _most(images), images.shape[-1]
+    padded = F.pad(images, [most] * 4, mode="reflect")
+    for row in (0, 2 * most):
+        for column in (0, 2 * most):
+            moved = padded[:, :, row : row + side, column : column + side]
+            yield _channels_last(moved)
+
+
+def _shift(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Moves every image by up to a sixteenth of its side, its edge mirrored.
+
+    No flips and no colours: to some labels (letters, signs) they are the meaning.
+    """
+    count, channels, side, _ = images.shape
+    most = _most(images)
+    moves = torch.from_numpy(rng.integers(0, 2 * most + 1, (2, count, 1)))
+    rows, columns = (moves + torch.arange(side)).to(images.device)
+    padded = F.pad(images, [most] * 4, mode="reflect")
+    picture = torch.arange(count, device=images.device)[:, None, None, None]
+    channel = torch.arange(channels, device=images.device)[None, :, None, None]
+    return padded[picture, channel, rows[:, None, :, None], columns[:, None, None, :]]

@@ -1,0 +1,37 @@
+"""What scoring yields, whichever the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of N samples with labels from K classes.
+
+    Attributes:
+        suspiciousness: float64 (N,), in [0, 1]; higher is more likely a fault.
+        suggestion: int64 (N,), index of the class that the mutants see.
+        confidence: float32 (N,), in [0, 1]; the mutants' probability of the suggestion.
+        reasons: bool (N, R); which entries of
+            :data:`.reasons.REASONS` apply.
+        signals: float32 (N, S); one column a signal. With ``method="dfaulo"`` higher is
+            more suspicious; the paper's features have no such direction.
+        signal_names: S names, in the order of the columns.
+        twins: int64 (N,), position of the nearest near duplicate that has another
+            label; -1 where there is none, or none was looked for.
+        estimated_faults: how many of the N samples are probably faults.
+        notes: plain sentences that a user should read with the result.
+    """
+
+    suspiciousness: np.ndarray
+    suggestion: np.ndarray
+    confidence: np.ndarray
+    reasons: np.ndarray
+    signals: np.ndarray
+    signal_names: tuple[str, ...]
+    twins: np.ndarray
+    estimated_faults: int
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,131 @@
+"""What a finished, or failed, run has to say, as the App shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
+
+_EXAMPLES = 3
+_LEFT_OUT = {
+    "unlabeled": "without a label",
+    "unreadable": "that could not be read",
+    "vanished": "deleted while the run computed",
+}
+
+
+def summarize(results: DFauLoResults) -> dict[str, Any]:
+    """The summary of a run, as JSON.
+
+    Returns:
+        :meth:`.brain_run.DFauLoResults.summary`, and ``noun``
+        (what was scored: ``"sample"`` or ``"object"``), ``brain_key``,
+        ``label_field``, ``seconds`` (stage to seconds), and ``examples``: for each kind
+        of sample left out, the first few as text.
+    """
+    return {
+        **results.summary(),
+        "noun": results.config.place.noun,
+        "brain_key": results.key,
+        "label_field": results.config.label_field,
+        "seconds": {stage: round(s, 2) for stage, s in results.seconds.items()},
+        "examples": {
+            "unlabeled": _file_names(results, results.unlabeled[:_EXAMPLES]),
+            "unreadable": _file_names(results, list(results.unreadable)[:_EXAMPLES]),
+            "vanished": results.vanished[:_EXAMPLES],
+        },
+    }
+
+
+def _file_names(results: DFauLoResults, ids: list[str]) -> list[str]:
+    """File names of some items, with the reason for those that have one."""
+    if not ids:
+        return []
+    place = results.config.place
+    collection = place.storage(results.samples._root_dataset).collection
+    items = place.find(collection, ids, {}, "filepath")
+    found = {str(item["_id"]): item["filepath"] for item in items}
+    reasons = results.unreadable
+    return [
+        Path(found[i]).name + (f" ({reasons[i]})" if i in reasons else "")
+        for i in ids
+        if i in found
+    ]
+
+
+def show_summary(summary: Mapping[str, Any]) -> types.Property:
+    """A summary, as :func:`summarize` makes it, for people to read."""
+    noun = summary.get("noun", "sample")
+    rows = {
+        "Scored": f"{summary['scored']:,} {noun}s",
+        "Probably faults": f"about {summary['estimated_faults']:,}",
+        "Most confused": _confused(summary["most_confused"], noun),
+        **_left_out(summary),
+        "Took": _duration(summary["seconds"]),
+    }
+    header, *body = [f"| **{name}** | {text} |" for name, text in rows.items() if text]
+    lines = [
+        "**Suspicious labels, most suspicious first.** Each tile shows the label, the "
+        "suggested label, and the suspiciousness, from 0 to 1.",
+        "",
+        header,
+        "|---|---|",
+        *body,
+        "",
+        *(f"- {_plain(note)}" for note in summary["notes"]),
+    ]
+    return _markdown("\n".join(lines))
+
+
+def show_failure(error: Exception) -> types.Property:
+    """Why a run failed, for people to read."""
+    outputs = types.Object()
+    text = str(error) or type(error).__name__
+    view = types.Error(
+        label="The run failed; the dataset is as it was", description=_plain(text)
+    )
+    outputs.view("failure", view)
+    return types.Property(outputs)
+
+
+def _markdown(text: str) -> types.Property:
+    outputs = types.Object()
+    outputs.md(text, name="summary")
+    return types.Property(outputs)
+
+
+def _confused(pair: tuple[str, str, int] | None, noun: str) -> str:
+    if pair is None:
+        return ""
+    given, suggested, count = pair
+    noun = noun if count == 1 else f"{noun}s"
+    names = f"**{_plain(given)}** that look like **{_plain(suggested)}**"
+    return f"{names} ({count:,} {noun})"
+
+
+def _left_out(summary: Mapping[str, Any]) -> dict[str, str]:
+    rows = []
+    for kind, why in _LEFT_OUT.items():
+        count = summary[kind]
+        if count:
+            examples = [_plain(text) for text in summary["examples"][kind]]
+            more = ["…"] if examples and count > len(examples) else []
+            listed = f": {', '.join(examples + more)}" if examples else ""
+            rows.append(f"{count:,} {why}{listed}")
+    return {"Left out": "; ".join(rows)}
+
+
+def _duration(seconds: Mapping[str, float]) -> str:
+    total = sum(seconds.values())
+    long = [f"{stage} {s:.1f}" for stage, s in seconds.items() if s > total / 20]
+    return f"{total:.1f} s ({', '.join(long)})"
+
+
+def _plain(text: str) -> str:
+    """Text that markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,290 @@
+"""What the answers to the form of ``compute_suspiciousness`` mean.
+
+Answers may be missing: the App's first look at a form has none, and from Python only
+those that differ from the defaults are given.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
+from fiftyone_dfaulo.adapter.reading.label_fields import find_place, list_label_fields
+from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.scoring import models
+from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
+from fiftyone_dfaulo.plugin.forms.form_cache import remember
+
+NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
+PREDICTIONS, ZOO, FILE = "predictions", "zoo", "file"
+"""Ways to score: a network trained here, embeddings that exist, pretrained weights;
+predictions that exist, a model of FiftyOne's zoo, a model's file."""
+
+BACKBONES = {
+    "resnet18": 45,
+    "efficientnet_b0": 21,
+    "resnet50": 98,
+    "convnext_tiny": 109,
+    "vit_b_16": 331,
+}
+"""Architectures that the form offers, and the size of their weights in MB."""
+
+DEFAULT_BACKBONE = "resnet18"
+DEFAULT_ZOO_MODEL = "resnet18-imagenet-torch"
+DEFAULT_FIELD = "ground_truth"
+DEFAULT_KEY = "dfaulo"
+
+NUMBERS = ("seed", "epochs", "image_size", "batch_size", "num_workers")
+"""Settings in numbers that the form asks for."""
+
+TRAINING_ONLY = ("epochs", "image_size")
+"""Those of them that matter only where a network is trained."""
+
+MODEL_SETTINGS = {
+    "depth": (NETWORK, BACKBONE, FILE),
+    "layer": (BACKBONE, FILE),
+    "classes": (ZOO, FILE, PREDICTIONS),
+    "preprocessing": (FILE,),
+    "out_of_sample": (ZOO, FILE, PREDICTIONS),
+    "factory": (FILE,),
+}
+"""Settings of a model, and the ways to score that each is asked for in."""
+
+_INPUT = ("size", "mode", "mean", "std")
+"""What the form asks of a model's input, each as ``input_<name>``."""
+
+
+class Request(NamedTuple):
+    """What is asked for: the arguments of :func:`.compute.run`."""
+
+    samples: Any
+    label_field: str
+    brain_key: str
+    embeddings: str | None
+    settings: Settings
+    overwrite: bool
+
+
+def read_request(ctx: Any) -> Request:
+    """What the form, as far as it is filled in, asks for.
+
+    Args:
+        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
+
+    Raises:
+        InputError: if a setting is out of range.
+    """
+    chosen = source(ctx)
+    settings = {"method": method(ctx), **numbers(ctx), **model_settings(ctx)}
+    if chosen in (BACKBONE, ZOO, FILE):
+        settings["model"] = model(ctx)
+    elif chosen == PREDICTIONS:
+        settings["predictions"] = predictions(ctx)
+    return Request(
+        ctx.target_view(),
+        label_field(ctx),
+        brain_key(ctx),
+        embeddings(ctx) if chosen == EMBEDDINGS else None,
+        Settings(**settings),
+        bool(ctx.params.get("overwrite")),
+    )
+
+
+def label_fields(ctx: Any) -> dict[str, int]:
+    """The fields that can be scored, each with its number of labels."""
+    return remember(ctx, "label fields", lambda: list_label_fields(ctx.target_view()))
+
+
+def default_label_field(ctx: Any) -> str:
+    """FiftyOne's usual name if there is such a field, else the fullest field."""
+    fields = label_fields(ctx)
+    if DEFAULT_FIELD in fields or not fields:
+        return DEFAULT_FIELD
+    return max(fields, key=lambda name: fields[name])
+
+
+def label_field(ctx: Any) -> Any:
+    """The field whose labels are to be scored."""
+    return ctx.params.get("label_field") or default_label_field(ctx)
+
+
+def source(ctx: Any) -> str:
+    """How to score; from Python, naming embeddings, predictions or a model will do."""
+    params = ctx.params
+    if params.get("source"):
+        return str(params["source"])
+    for name, way in (
+        ("embeddings", EMBEDDINGS),
+        ("predictions", PREDICTIONS),
+        ("zoo_model", ZOO),
+        ("model_path", FILE),
+    ):
+        if params.get(name):
+            return way
+    if not params.get("model"):
+        return NETWORK
+    return _kind_of(str(params["model"]))
+
+
+def _kind_of(name: str) -> str:
+    if name in BACKBONES:
+        return BACKBONE
+    return {models.FILE: FILE, models.ZOO: ZOO}.get(models.kind_of(name), BACKBONE)
+
+
+def embedding_sources(ctx: Any) -> list[EmbeddingSource]:
+    """The fields and brain runs that have embeddings."""
+    field = label_field(ctx)
+
+    def look() -> list[EmbeddingSource]:
+        return list_embeddings(ctx.target_view(), place(ctx))
+
+    return remember(ctx, ("embeddings", field), look)
+
+
+def place(ctx: Any) -> Place:
+    """Where the items with the labels lie; samples, if the field cannot be scored."""
+    field = label_field(ctx)
+    if field in label_fields(ctx):
+        return find_place(ctx.target_view(), field)
+    return Place(str(field))
+
+
+def embeddings(ctx: Any) -> Any:
+    """Where to take embeddings from; None if nothing has any."""
+    found = embedding_sources(ctx)
+    return ctx.params.get("embeddings") or (found[0].name if found else None)
+
+
+def prediction_fields(ctx: Any) -> dict[str, str]:
+    """The fields that can serve as the original model, and what each holds."""
+    field = label_field(ctx)
+    if place(ctx).tags_path:
+        return {}
+    return remember(
+        ctx,
+        ("predictions", field),
+        lambda: list_predictions(ctx.target_view(), field),
+    )
+
+
+def predictions(ctx: Any) -> Any:
+    """The field of predictions to use; None if there is none."""
+    found = prediction_fields(ctx)
+    return ctx.params.get("predictions") or next(iter(found), None)
+
+
+def model(ctx: Any) -> Any:
+    """The model to use: a name or a path; an emptied path is none."""
+    params = ctx.params
+    if source(ctx) == ZOO:
+        return params.get("zoo_model") or params.get("model") or DEFAULT_ZOO_MODEL
+    if source(ctx) == FILE:
+        return params.get("model_path") or params.get("model") or ""
+    return params.get("model") or DEFAULT_BACKBONE
+
+
+def model_settings(ctx: Any) -> dict[str, Any]:
+    """The settings of the model that were given and matter."""
+    values = {
+        "depth": ctx.params.get("depth") or DEPTHS[0],
+        "layer": ctx.params.get("layer") or None,
+        "classes": _classes(ctx.params.get("classes")),
+        "preprocessing": _preprocessing(ctx),
+        "out_of_sample": bool(ctx.params.get("out_of_sample")),
+        "factory": ctx.params.get("factory") or None,
+    }
+    way = source(ctx)
+    return {name: v for name, v in values.items() if way in MODEL_SETTINGS[name]}
+
+
+def _classes(value: Any) -> Any:
+    """A list of names, which the form takes separated by commas."""
+    if isinstance(value, str):
+        value = [name.strip() for name in value.split(",")] if value.strip() else None
+    return value
+
+
+def _preprocessing(ctx: Any) -> Any:
+    """What was said of the model's input; None if nothing."""
+    if ctx.params.get("preprocessing"):
+        return ctx.params["preprocessing"]
+    given = {name: ctx.params.get(f"input_{name}") for name in _INPUT}
+    return {
+        name: _numbers(value) if name in ("mean", "std") else value
+        for name, value in given.items()
+        if value not in (None, "")
+    } or None
+
+
+def _numbers(text: Any) -> Any:
+    """Numbers separated by commas; anything else as it is, for the check to judge."""
+    try:
+        return [float(part) for part in str(text).split(",")]
+    except ValueError:
+        return text
+
+
+def brain_key(ctx: Any) -> Any:
+    """The key of the run; an emptied field is an empty key, not the default."""
+    key = ctx.params.get("brain_key")
+    return DEFAULT_KEY if key is None else key
+
+
+def method(ctx: Any) -> Any:
+    """The scoring method."""
+    return ctx.params.get("method") or METHODS[0]
+
+
+def numbers(ctx: Any) -> dict[str, Any]:
+    """The settings in numbers that were given and matter; empty means the default."""
+    return {
+        name: ctx.params[name]
+        for name in NUMBERS
+        if ctx.params.get(name) is not None
+        and (name not in TRAINING_ONLY or source(ctx) == NETWORK)
+    }
+
+
+def of_run(config: DFauLoConfig) -> dict[str, Any]:
+    """The answers that ask for a run again, as far as a form can give them.
+
+    Embeddings that were an array, and a model that was no name, are not among them.
+    """
+    stored, usual = config.settings, Settings()
+    names = ("method", *NUMBERS, "depth", "layer", "factory", "out_of_sample")
+    given = {
+        name: stored[name]
+        for name in names
+        if stored.get(name) not in (None, getattr(usual, name))
+    }
+    if stored.get("classes"):
+        given["classes"] = ", ".join(stored["classes"])
+    for name, value in (stored.get("preprocessing") or {}).items():
+        several = isinstance(value, (list, tuple))
+        given[f"input_{name}"] = ", ".join(map(str, value)) if several else value
+    advanced = {"advanced": True} if given else {}
+    return {
+        "label_field": config.label_field,
+        **_source_of(config),
+        **given,
+        **advanced,
+    }
+
+
+def _source_of(config: DFauLoConfig) -> dict[str, Any]:
+    stored = config.settings
+    if config.embeddings not in (None, "array"):
+        return {"source": EMBEDDINGS, "embeddings": config.embeddings}
+    if stored.get("predictions"):
+        return {"source": PREDICTIONS, "predictions": stored["predictions"]}
+    name = stored.get("model")
+    if not name:
+        return {}
+    way = _kind_of(name)
+    return {
+        "source": way,
+        {ZOO: "zoo_model", FILE: "model_path"}.get(way, "model"): name,
+    }

@@ -1,0 +1,258 @@
+"""The part of the form that asks what to score with.
+
+A model's file is looked at, never loaded: nothing in it runs while the form is open.
+Pickled models are refused here, and there is no answer that would allow them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from fiftyone_dfaulo.adapter.reading import embeddings
+from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
+from fiftyone_dfaulo.adapter.scoring import checks, models
+from fiftyone_dfaulo.adapter.scoring.tag_scoring import NOT_OF_TAGS, check_tag_settings
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms.params import (
+    BACKBONE,
+    EMBEDDINGS,
+    FILE,
+    NETWORK,
+    PREDICTIONS,
+    ZOO,
+)
+from fiftyone_dfaulo.plugin.forms.problems import mark, said
+
+_SOURCES = {
+    NETWORK: (
+        "Train a network on these images",
+        "Needs nothing else; best for small images",
+    ),
+    EMBEDDINGS: (
+        "Use embeddings that are there",
+        "From a field or a brain run; the fastest way",
+    ),
+    PREDICTIONS: (
+        "Use predictions that are there",
+        "A model's logits, probabilities or confidences in a field",
+    ),
+    BACKBONE: (
+        "Use a pretrained torchvision network",
+        "Good for photos; its weights are downloaded if need be",
+    ),
+    ZOO: (
+        "Use a model of the FiftyOne zoo",
+        "Any with embeddings or logits; downloaded if need be",
+    ),
+    FILE: (
+        "Use a model of yours, from a file",
+        "TorchScript, torch.export, or weights and a function that builds the network",
+    ),
+}
+"""Way to score to its label and description."""
+
+_ADVANCED = {
+    "depth": ("", ""),
+    "layer": ("Layer", "Whose output is the embedding; empty finds it"),
+    "classes": ("Classes", "Of the logits in their order, separated by commas"),
+    "preprocessing": (
+        "Input size",
+        "In pixels; with this and the next three empty, what the model states is taken",
+    ),
+}
+"""Setting of a model that is asked for under Advanced, to its label and description."""
+
+
+def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    """Asks for the way to score, and for what that needs."""
+    chosen = params.source(ctx)
+    hidden = {
+        name
+        for name, found in (
+            (EMBEDDINGS, params.embedding_sources(ctx)),
+            (PREDICTIONS, params.prediction_fields(ctx)),
+        )
+        if not found and chosen != name
+    }
+    choices = types.RadioGroup(orientation="vertical")
+    for name, (label, description) in _SOURCES.items():
+        if name not in hidden:
+            choices.add_choice(name, label=label, description=description)
+    prop = inputs.enum(
+        "source", choices.values(), default=NETWORK, label="How to score", view=choices
+    )
+    if params.method(ctx) == "paper" and chosen != NETWORK:
+        mark(prop, said(lambda: checks.check(**params.read_request(ctx)._asdict())))
+    place = params.place(ctx)
+    if place.tags_path:
+        request = params.read_request
+        mark(prop, said(lambda: check_tag_settings(place, request(ctx).settings)))
+    parts = {
+        EMBEDDINGS: _add_embeddings,
+        PREDICTIONS: _add_predictions,
+        BACKBONE: _add_backbone,
+        ZOO: _add_zoo,
+        FILE: _add_file,
+    }
+    if chosen in parts:
+        parts[chosen](inputs, ctx, samples)
+
+
+def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for found in params.embedding_sources(ctx):
+        choices.add_choice(found.name, label=f"{found.name} ({found.kind})")
+    asked = params.embeddings(ctx)
+    prop = inputs.enum(
+        "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
+    )
+    place = params.place(ctx)
+    mark(prop, said(embeddings.check_embeddings, samples, asked or "", place))
+
+
+def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for name, holds in params.prediction_fields(ctx).items():
+        choices.add_choice(name, label=f"{name} ({holds})")
+    asked = params.predictions(ctx)
+    prop = inputs.enum(
+        "predictions",
+        choices.values(),
+        default=asked,
+        label="Predictions",
+        view=choices,
+    )
+    field = params.label_field(ctx)
+    mark(prop, said(check_predictions, samples, asked or "", field))
+    _add_out_of_sample(inputs, ctx)
+
+
+def _add_out_of_sample(inputs: types.Object, ctx: Any) -> None:
+    if params.place(ctx).tags_path:
+        return
+    inputs.bool(
+        "out_of_sample",
+        default=False,
+        label="The model never saw these labels",
+        description="Its own opinion then counts as much as that of the mutants",
+        view=types.CheckboxView(),
+    )
+
+
+def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for name, size in params.BACKBONES.items():
+        choices.add_choice(name, label=f"{name} ({size} MB)")
+    asked = params.model(ctx)
+    offered = asked in params.BACKBONES
+    if not offered:  # from Python, any that torchvision has will do
+        choices.add_choice(asked, label=str(asked))
+    prop = inputs.enum(
+        "model",
+        choices.values(),
+        default=params.DEFAULT_BACKBONE,
+        label="Network",
+        description="Weights that torch has not cached yet are downloaded, once",
+        view=choices,
+    )
+    if not offered:
+        mark(prop, said(Settings, model=asked) or _model_problem(ctx))
+
+
+def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    choices = types.Dropdown()
+    for name in models.zoo_names():
+        choices.add_choice(name, label=name)
+    prop = inputs.enum(
+        "zoo_model",
+        choices.values(),
+        default=params.model(ctx),
+        label="Zoo model",
+        description="Some need further packages, which the zoo then names",
+        view=choices,
+    )
+    mark(prop, _model_problem(ctx))
+    _add_out_of_sample(inputs, ctx)
+
+
+def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
+    path = inputs.str(
+        "model_path",
+        allow_empty=True,  # the check says more than FiftyOne's "Required property"
+        default=params.model(ctx),
+        label="Model file",
+        description="Path on the machine that runs this. Pickled models are refused",
+    )
+    mark(path, _model_problem(ctx))
+    inputs.str(
+        "factory",
+        label="Factory",
+        description="For weights: package.module:function that builds the network. It "
+        "is imported and called, as is",
+    )
+    _add_out_of_sample(inputs, ctx)
+
+
+def model_problems(ctx: Any) -> dict[str, str]:
+    """What speaks against each of the model's settings that are asked for."""
+    return {
+        name: said(Settings, model="any", **{name: value})
+        for name, value in params.model_settings(ctx).items()
+        if name in _ADVANCED
+    }
+
+
+def add_model_settings(
+    inputs: types.Object, ctx: Any, problems: dict[str, str]
+) -> None:
+    """Asks for what few need to say of a model."""
+    asked = params.model_settings(ctx)
+    if params.place(ctx).tags_path:
+        asked = {n: value for n, value in asked.items() if n not in NOT_OF_TAGS}
+    if "depth" in asked:
+        choices = types.Dropdown()
+        choices.add_choice("head", label="head: the network stays as it is (default)")
+        choices.add_choice("full", label="full: it is trained again, too; slower")
+        prop = inputs.enum(
+            "depth",
+            choices.values(),
+            default="head",
+            label="Depth of the mutants",
+            view=choices,
+        )
+        mark(prop, problems["depth"])
+    for name in ("layer", "classes"):
+        if name in asked:
+            label, description = _ADVANCED[name]
+            mark(inputs.str(name, label=label, description=description), problems[name])
+    if "preprocessing" in asked:
+        _add_input(inputs, problems["preprocessing"])
+
+
+def _add_input(inputs: types.Object, problem: str) -> None:
+    label, description = _ADVANCED["preprocessing"]
+    size = inputs.int("input_size", label=label, description=description)
+    mark(size, problem)
+    choices = types.Dropdown()
+    for mode in ("RGB", "BGR", "L"):
+        choices.add_choice(mode, label=mode)
+    # no default: the App would send it, and it would replace what the model states
+    inputs.enum("input_mode", choices.values(), label="Colours", view=choices)
+    for name, what in (("mean", "Mean"), ("std", "Standard deviation")):
+        inputs.str(
+            f"input_{name}",
+            label=what,
+            description="Of each channel, from 0 to 1, as in 0.5, 0.5, 0.5",
+        )
+
+
+def _model_problem(ctx: Any) -> str:
+    """What speaks against the model, by name and by a look at its file."""
+
+    def check() -> None:
+        models.check_model(params.model(ctx), params.read_request(ctx).settings)
+
+    return said(check)

@@ -1,0 +1,203 @@
+"""Operators that end a review: tag, correct, undo, export."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators.types as types
+from fiftyone.operators.types import RiskLevel
+
+from fiftyone_dfaulo.adapter.review.corrections import (
+    apply_suggestions,
+    check_writable,
+    revert_suggestions,
+)
+from fiftyone_dfaulo.adapter.review.export import export_review
+from fiftyone_dfaulo.adapter.review.session import find, open_review, scope
+from fiftyone_dfaulo.adapter.review.tagging import tag_suspicious
+from fiftyone_dfaulo.adapter.targets.frames import path_in
+from fiftyone_dfaulo.plugin.app.review_target import reviewed
+from fiftyone_dfaulo.plugin.app.selection import selected_ids
+from fiftyone_dfaulo.plugin.operators.review_base import (
+    ReviewOperator,
+    add_choice,
+    counted,
+)
+
+_EXAMPLES = 3
+_PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
+
+
+class TagSuspicious(ReviewOperator):
+    """Tags samples to relabel them elsewhere."""
+
+    name_ = "tag_suspicious"
+    label = "Tag suspicious samples"
+    description = "Tag samples for relabeling, and save them as a view"
+    icon = "sell"
+    takes = (*_PICKS, "tag", "save_view")
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks which samples, the tag and the view's name."""
+        choices = {
+            "faulty": "Those marked faulty",
+            "top": "The most suspicious, by number",
+            "fraction": "The most suspicious, by fraction",
+            "min_suspiciousness": "All above a suspiciousness",
+        }
+        add_choice(inputs, "which", "Samples", choices)
+        which = ctx.params.get("which")
+        if which == "top":
+            inputs.int("top", default=100, min=1, label="How many")
+        elif which == "fraction":
+            inputs.float("fraction", default=0.05, min=0, max=1, label="Fraction")
+        elif which == "min_suspiciousness":
+            name = "min_suspiciousness"
+            inputs.float(name, default=0.5, min=0, max=1, label="Suspiciousness")
+        inputs.str("tag", default="relabel", required=True, label="Tag")
+        inputs.str("save_view", label="Save as a view named", description="Optional")
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Tags."""
+        tag = ctx.params.get("tag") or "relabel"
+        count = tag_suspicious(
+            reviewed(ctx, key),
+            key,
+            tag=tag,
+            save_view=ctx.params.get("save_view") or None,
+            **_picked(ctx.params),
+        )
+        return f"Tagged {tag!r}: {counted(ctx, key, count)}"
+
+
+def _picked(params: dict[str, Any]) -> dict[str, Any]:
+    """Which samples: by the form's choice, else by what was given from Python."""
+    which = params.get("which")
+    if which == "faulty":
+        return {"verdict": "faulty"}
+    if which is not None:
+        return {which: params.get(which)}
+    given = {n: params[n] for n in _PICKS if params.get(n) is not None}
+    return given or {"verdict": "faulty"}
+
+
+class ApplySuggestions(ReviewOperator):
+    """Sets the labels of faulty samples to what they look like."""
+
+    name_ = "apply_suggestions"
+    label = "Correct labels"
+    description = "Set labels to the suggestion, or to a class; can be undone"
+    icon = "auto_fix_high"
+    risk = RiskLevel.HIGH
+    takes = ("ids", "verdict", "label")
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks which samples and which label."""
+        samples = reviewed(ctx, key)
+        review = open_review(samples, key, "verdict", "suggestion")
+        check_writable(review)
+        config, place = review.config, review.place
+        query = {review.fields.verdict: "faulty"}
+        faulty = len(list(find(review, scope(review, samples), query)))
+        choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
+        ids = selected_ids(ctx, key)
+        if ids:
+            chosen = {"selected": f"The selection ({len(ids):,})"}
+            choices = {**chosen, **choices}
+        add_choice(inputs, "which", "Samples", choices)
+        one_class = self._takes_selection(ctx, key) and not config.tags_path
+        if one_class:
+            labels = {"suggestion": "What each looks like", "class": "One class"}
+            add_choice(inputs, "set_to", "New label", labels)
+        if ctx.params.get("set_to") == "class" and one_class:
+            classes = types.AutocompleteView()
+            at = config.list_path or config.label_field
+            for name in samples.distinct(path_in(samples, place, f"{at}.label")):
+                classes.add_choice(name, label=name)
+            inputs.str("class", required=True, label="Class", view=classes)
+        inputs.view(
+            "note",
+            types.Notice(
+                label=f"Changes the field {config.label_field}",
+                description="The labels that were there are kept; 'Undo corrections' "
+                "brings them back",
+            ),
+        )
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Corrects."""
+        asked = {n: ctx.params[n] for n in self.takes if n in ctx.params}
+        if self._takes_selection(ctx, key):
+            one = ctx.params.get("set_to") == "class"
+            label = ctx.params.get("class") if one else None
+            asked = {"ids": selected_ids(ctx, key), "label": label}
+        done = apply_suggestions(reviewed(ctx, key), key, **asked)
+        return f"Corrected: {counted(ctx, key, done.applied)}" + _named(
+            ctx, key, done.skipped
+        )
+
+    def _takes_selection(self, ctx: Any, key: str) -> bool:
+        default = "selected" if selected_ids(ctx, key) else "faulty"
+        return ctx.params.get("which", default) == "selected"
+
+
+def _named(ctx: Any, key: str, skipped: dict[str, str]) -> str:
+    """Samples left out, with the reasons of the first."""
+    if not skipped:
+        return ""
+    reasons = sorted(set(skipped.values()))[:_EXAMPLES]
+    return (
+        f"; left as they are: {counted(ctx, key, len(skipped))} ({'; '.join(reasons)})"
+    )
+
+
+class RevertSuggestions(ReviewOperator):
+    """Brings back the labels from before the corrections."""
+
+    name_ = "revert_suggestions"
+    label = "Undo corrections"
+    description = "Bring back the labels from before; edits by hand are left alone"
+    icon = "undo"
+    takes = ("ids",)
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks which corrections."""
+        check_writable(open_review(ctx.dataset, key))
+        choices = {"all": "All corrections of this run"}
+        ids = selected_ids(ctx, key)
+        if ids:
+            choices = {**choices, "selected": f"The selection ({len(ids):,})"}
+        add_choice(inputs, "which", "Samples", choices)
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Reverts."""
+        selected = ctx.params.get("which") == "selected"
+        ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
+        done = revert_suggestions(reviewed(ctx, key), key, ids=ids)
+        said = f"Brought back: the label of {counted(ctx, key, done.reverted)}"
+        if done.edited:
+            shown = ", ".join(list(done.edited)[:_EXAMPLES])
+            count = counted(ctx, key, len(done.edited))
+            said += f"; edited by hand since, left alone: {count} ({shown})"
+        return said
+
+
+class ExportReview(ReviewOperator):
+    """Writes the reviewed samples to a file."""
+
+    name_ = "export_review"
+    label = "Export the review"
+    description = "Write verdicts, labels and suggestions to a CSV or JSON file"
+    icon = "download"
+    takes = ("path",)
+
+    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+        """Asks for the file."""
+        text = "On the machine of the App's server; ends in .csv or .json"
+        inputs.str("path", required=True, label="File", description=text)
+
+    def act(self, ctx: Any, key: str) -> str:
+        """Writes the file."""
+        path = str(ctx.params.get("path") or "")
+        count = export_review(reviewed(ctx, key), path, key)
+        return f"Written to {path}: {counted(ctx, key, count)}"

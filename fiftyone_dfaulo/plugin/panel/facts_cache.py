@@ -1,0 +1,70 @@
+"""What the panel shows of a run, read once for the many events of one click.
+
+The App tells a panel of one change of the view several times at once. Each is answered
+with what was read last, as long as nothing seems to have been written since.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
+
+from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.state import fingerprint
+from fiftyone_dfaulo.plugin.panel.facts import read_facts
+
+EXPIRY = 60.0
+"""Seconds after which the dataset is read anew in any case: not every write shows."""
+
+_RUNS = 8
+
+
+class _Kept:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.began = float("-inf")
+        self.mark: tuple[Any, ...] = ()
+        self.facts: dict[str, Any] = {}
+
+
+_lock = threading.Lock()
+_kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+
+
+def recent_facts(
+    dataset: Any, brain_key: str, batch_size: int, *, fresh: bool = False
+) -> dict[str, Any]:
+    """As :func:`.facts.read_facts`, if need be.
+
+    Args:
+        dataset: the dataset.
+        brain_key: the key of the run.
+        batch_size: as of :func:`.facts.read_facts`.
+        fresh: whether to take only what is read after this call.
+
+    Raises:
+        DFauLoError: if there is no such run, or a field that it needs was deleted.
+    """
+    asked = time.monotonic()
+    kept = _find((str(dataset._doc.id), brain_key, batch_size))
+    with kept.lock:  # those who wait here find what the first of them has read
+        review = open_review(dataset, brain_key, "suspiciousness", "verdict")
+        mark, now = fingerprint(review), time.monotonic()
+        same = mark == kept.mark and now - kept.began < EXPIRY and not fresh
+        if not (same or kept.began >= asked):
+            kept.began, kept.mark = now, ()
+            kept.facts = read_facts(dataset, brain_key, batch_size)
+            kept.mark = mark
+        return dict(kept.facts)
+
+
+def _find(key: Hashable) -> _Kept:
+    with _lock:
+        kept = _kept.setdefault(key, _Kept())
+        _kept.move_to_end(key)
+        while len(_kept) > _RUNS:
+            _kept.popitem(last=False)
+        return kept

@@ -1,0 +1,156 @@
+"""One class against the rest: both given and missing tags are judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import cross_val_predict
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.method import multi_label, single_label
+from fiftyone_dfaulo.engine.method.ensemble import poll
+from fiftyone_dfaulo.engine.method.multi_label import TagScores, changes
+from fiftyone_dfaulo.engine.network import training
+from tests.tagged import draw_pairs
+
+SETTINGS = Settings()
+HARD = [[False, False, False]] * 4
+GIVEN = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1]], bool)
+TAGS = np.array([[0.9, 0.6, 0.1], [0.1, 0.0, 0.3], [0.2, 0.2, 0.1], [0.1, 0.1, 0.15]])
+
+
+def test_a_sample_is_as_suspicious_as_its_most_suspicious_tag() -> None:
+    scores = TagScores(GIVEN, TAGS, np.array(HARD))
+    assert scores.suspiciousness.tolist() == [0.9, 0.3, 0.2, 0.15]
+    assert scores.estimated_faults == 2  # 1.55 rounded
+
+
+def test_suggestions_are_to_remove_what_is_given_and_to_add_what_is_not() -> None:
+    scores = TagScores(GIVEN, TAGS, np.array(HARD))
+    assert scores.suggestion.tolist() == [0, 5, 0, 2]
+
+
+def test_changes_are_all_likely_ones_or_else_the_likeliest() -> None:
+    assert changes(GIVEN, TAGS).tolist() == [
+        [True, True, False],  # both are likely
+        [False, False, True],  # suspicious enough
+        [True, False, False],  # the first of two equal ones
+        [False, False, False],  # not suspicious enough
+    ]
+
+
+def test_reasons_tell_wrong_from_missing_tags() -> None:
+    hard = np.array(HARD)
+    hard[2, 1] = True
+    reasons = TagScores(GIVEN, TAGS, hard).reasons
+    assert reasons.tolist() == [
+        [True, True, False],
+        [False, False, False],
+        [False, False, True],
+        [False, False, False],
+    ]
+
+
+def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
+    rng = np.random.default_rng(51)
+    labels = np.arange(18) % 2  # of so few, no mutant is fitted without any
+    embeddings = rng.normal(size=(18, 4)) + 3 * labels[:, None]
+    labels[:2] = 1 - labels[:2]
+    logits = rng.normal(size=(18, 2))
+    given = np.column_stack([rng.random(18) < 0.5, labels == 1])
+    scores = multi_label.score(embeddings, given, logits=logits, settings=SETTINGS)
+    two = np.column_stack([-logits[:, 1] / 2, logits[:, 1] / 2])
+    polled = poll(embeddings, labels, logits=two, settings=SETTINGS)
+    alone = single_label.judge(labels, polled, even=True)
+    np.testing.assert_allclose(scores.tags[:, 1], alone.suspiciousness, atol=1e-9)
+    assert (scores.hard[:, 1] == alone.reasons[:, 2]).all()
+
+
+def test_the_highest_losses_of_each_answer_are_left_out() -> None:
+    answers = np.array([0] * 20 + [1] * 10)
+    likelihood = np.linspace(0.9, 0.1, 30)  # of the answer: the last ones lose most
+    pairs = np.column_stack([likelihood, 1 - likelihood])
+    pairs[answers == 1] = pairs[answers == 1, ::-1]
+    subset = multi_label.high_loss(np.log(pairs), answers, 0.1)
+    assert np.flatnonzero(subset).tolist() == [18, 19, 29]
+    few = multi_label.high_loss(np.log(pairs[:29]), answers[:29], 0.1)
+    assert np.flatnonzero(few).tolist() == [18, 19]
+
+
+def test_missing_ones_of_a_rare_tag_are_found() -> None:
+    rng = np.random.default_rng(51)
+    truth = rng.random((2000, 4)) < 0.04
+    embeddings = truth @ rng.normal(size=(4, 16)) * 2 + rng.normal(size=(2000, 16))
+    missing = truth & (rng.random(truth.shape) < 0.2)
+    scores = multi_label.score(embeddings, truth & ~missing, settings=SETTINGS)
+    ranked = average_precision_score(missing.ravel(), scores.tags.ravel())
+    assert ranked >= 0.9  # .8 where mistakes are held for equally likely
+    likely = scores.tags >= multi_label.LIKELY
+    assert (likely & missing).sum() >= 0.1 * missing.sum()
+    assert (likely & missing).sum() >= 0.9 * likely.sum()
+
+
+def test_tags_are_ranked_as_well_as_by_cross_validation() -> None:
+    pixels, given, wrong = draw_pairs(400, 40)
+    flat = pixels[..., 0].reshape(len(pixels), -1).astype(np.float32)
+    scores = multi_label.score(flat, given, settings=SETTINGS)
+    model = LogisticRegression(C=1e-4, max_iter=1000)
+    chance = np.column_stack(
+        [
+            cross_val_predict(model, flat, column, method="predict_proba")[:, 1]
+            for column in given.T
+        ]
+    )
+    ours = average_precision_score(wrong.ravel(), scores.tags.ravel())
+    theirs = average_precision_score(wrong.ravel(), np.abs(given - chance).ravel())
+    assert ours >= theirs - 0.02
+
+
+def test_tags_that_all_samples_have_are_not_judged_and_noted() -> None:
+    rng = np.random.default_rng(51)
+    given = np.column_stack([np.ones(30, bool), np.arange(30) < 15, np.arange(30) == 7])
+    scores = multi_label.score(rng.normal(size=(30, 3)), given, settings=SETTINGS)
+    assert (scores.tags[:, 0] == 0).all()
+    assert (scores.tags[:, 1] > 0).any()
+    assert len(scores.notes) == 3
+    assert "only one sample has: 1" in scores.notes[1]
+    assert "all samples have: 1" in scores.notes[2]
+
+
+def test_a_note_counts_what_looks_wrong_and_missing() -> None:
+    labels = np.arange(60) % 2
+    embeddings = np.column_stack([labels, labels]) * 8.0
+    embeddings += np.random.default_rng(51).normal(size=embeddings.shape)
+    given = np.column_stack([labels == 0, labels == 1])
+    given[[0, 2], 0] = False  # and given[1] gets a tag too many
+    given[1, 0] = True
+    scores = multi_label.score(embeddings, given, settings=SETTINGS)
+    note = "Given tags that look wrong: 1. Tags that look missing: 2."
+    assert scores.notes == (note,)
+
+
+def test_progress_goes_from_tag_to_tag() -> None:
+    rng = np.random.default_rng(51)
+    told: list[float] = []
+    multi_label.score(
+        rng.normal(size=(40, 3)),
+        rng.random((40, 3)) < 0.5,
+        settings=SETTINGS,
+        report=told.append,
+    )
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1)
+
+
+def test_a_network_learns_several_tags_at_once_and_finds_the_wrong_ones() -> None:
+    pixels, given, wrong = draw_pairs(600, 60)
+    network = training.train_network(pixels, given, 10, settings=SETTINGS)
+    embeddings, logits = network.outputs(pixels, views=True)
+    assert logits.shape == (600, 10)
+    assert roc_auc_score(given ^ wrong, logits, average="macro") > 0.98
+    assert ((logits > 0).sum(1) >= 2).mean() > 0.5  # each tag by itself
+    scores = multi_label.score(embeddings, given, logits=logits, settings=SETTINGS)
+    assert average_precision_score(wrong.ravel(), scores.tags.ravel()) > 0.9
+    assert 30 <= scores.estimated_faults <= 90

@@ -1,0 +1,309 @@
+"""``method="dfaulo"`` as a whole: what it finds, against a slow re-computation."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.method import ensemble, single_label
+from fiftyone_dfaulo.engine.method.ensemble import poll
+from fiftyone_dfaulo.engine.method.heads import (
+    FOLDS,
+    INVERSE_REGULARIZATION,
+    assign_folds,
+    out_of_sample,
+    standardise,
+)
+from fiftyone_dfaulo.engine.method.reasons import REASONS
+from tests.engine.method.test_heads import blobs
+
+
+def faulty_blobs(counts, rate=0.05, seed=0, dim=8):
+    """Gaussian classes of which ``rate`` of the labels were changed."""
+    rng = np.random.default_rng(seed)
+    features, truth = blobs(counts, seed, dim)
+    faults = np.zeros(len(truth), bool)
+    faults[rng.choice(len(truth), int(rate * len(truth)), replace=False)] = True
+    moved = truth + rng.integers(1, len(counts), len(truth))
+    return features, np.where(faults, moved % len(counts), truth), truth, faults
+
+
+def oracle(embeddings, labels, seed):
+    """Suspiciousness by plain loops; shares only folds and standardised features."""
+    features = standardise(embeddings)
+    folds = assign_folds(labels, np.random.default_rng(seed))
+    n, k = len(labels), labels.max() + 1
+
+    def heads(out):
+        table = np.zeros((n, k))
+        for fold in range(FOLDS):
+            rows = [
+                j
+                for j in range(n)
+                if (folds[j] != fold and j not in out)
+                or (labels == labels[j]).sum() == 1
+            ]
+            head = LogisticRegression(
+                C=INVERSE_REGULARIZATION / len(rows), tol=1e-3, max_iter=200
+            ).fit(features[rows], labels[rows])
+            for i in range(n):
+                if folds[i] == fold:
+                    table[i] = np.log(head.predict_proba(features[i : i + 1])[0])
+        return table
+
+    def worst(score, count):
+        out: set[int] = set()
+        taken = [0] * k
+        for i in sorted(range(n), key=lambda i: -score[i])[:count]:
+            size = int((labels == labels[i]).sum())
+            if size >= 2 * FOLDS and taken[labels[i]] < size // 2:
+                out.add(i)
+                taken[labels[i]] += 1
+        return out
+
+    def losses(table):
+        return [-table[i, labels[i]] for i in range(n)]
+
+    first = heads(set())
+    second = heads(worst(losses(first), int(n * 0.10)))
+    third = heads(worst(losses(second), int(n * 0.05)))
+
+    def odds(tables, power, known=None):
+        """By expectation-maximisation, sample by sample and class by class."""
+        vote = np.exp(sum(tables) / len(tables))
+        seen = [[v**power / sum(row**power) for v in row] for row in vote]
+        mistakes = 0.05 if known is None else min(max(known, 0.001), 0.6)
+        matrix = uniform(mistakes)
+        for _ in range(40):
+            counts = np.zeros((k, k))
+            for i in range(n):
+                joint = [seen[i][c] * matrix[c][labels[i]] for c in range(k)]
+                for c in range(k):
+                    counts[c][labels[i]] += joint[c] / sum(joint)
+            if known is None:
+                found = 1 - sum(counts[c][c] for c in range(k)) / n
+                mistakes = min(max(found, 0.001), 0.6)
+            counts += 0.02 / mistakes * n / k * uniform(mistakes)
+            matrix = [
+                [counts[c][g] / sum(counts[c]) for g in range(k)] for c in range(k)
+            ]
+        result = []
+        for i in range(n):
+            joint = [seen[i][c] * matrix[c][labels[i]] for c in range(k)]
+            own = joint[labels[i]]
+            result.append((sum(joint) - own) / own)
+        return np.array(result)
+
+    def uniform(mistakes):
+        return np.array(
+            [
+                [1 - mistakes if c == g else mistakes / (k - 1) for g in range(k)]
+                for c in range(k)
+            ]
+        )
+
+    counting = odds([second, third], 1.65)
+    total = (counting / (1 + counting)).sum()
+    order = odds([first, third], 1.0, known=total / n) ** 1.65
+    low, high = -60.0, 60.0
+    for _ in range(200):
+        middle = (low + high) / 2
+        shifted = order * np.exp(middle)
+        too_low = (shifted / (1 + shifted)).sum() < total
+        low, high = (middle, high) if too_low else (low, middle)
+    shifted = order * np.exp(low)
+    return shifted / (1 + shifted)
+
+
+def test_of_near_duplicates_with_different_labels_one_is_wrong():
+    embeddings, labels, *_ = faulty_blobs([60] * 4, rate=0.0, dim=12)
+    copies = [0, 70, 140]
+    embeddings = np.vstack([embeddings, embeddings[copies]])
+    labels = np.append(labels, (labels[copies] + 1) % 4)
+    scores = single_label.score(
+        embeddings, labels, points=embeddings, settings=Settings()
+    )
+    chances = scores.suspiciousness
+    np.testing.assert_allclose(chances[-3:] + chances[copies], 1.0, atol=0.05)
+    assert (chances[-3:] > 0.9).all()
+    assert scores.suggestion[-3:].tolist() == labels[copies].tolist()
+    reason = scores.reasons[:, REASONS.index("near duplicate has another label")]
+    assert np.flatnonzero(reason).tolist() == [240, 241, 242]
+    assert scores.estimated_faults == 3
+
+
+@pytest.mark.parametrize("counts", [[40, 40, 40], [60, 15, 2, 1], [50, 30]])
+def test_suspiciousness_agrees_with_a_slow_recomputation(counts):
+    embeddings, labels, *_ = faulty_blobs(counts)
+    labels[-len(counts) :] = np.arange(len(counts))  # every class occurs
+    scores = single_label.score(embeddings, labels, settings=Settings(seed=5))
+    expected = oracle(embeddings, labels, 5)
+    np.testing.assert_allclose(scores.suspiciousness, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_changed_labels_come_first_with_their_true_class_suggested():
+    embeddings, labels, truth, faults = faulty_blobs([100] * 5)
+    scores = single_label.score(embeddings, labels, settings=Settings())
+    assert average_precision_score(faults, scores.suspiciousness) > 0.95
+    assert (scores.suggestion[faults] == truth[faults]).mean() > 0.95
+    assert 0.5 < scores.estimated_faults / faults.sum() < 1.5
+
+
+def test_the_reason_for_a_changed_label_is_the_other_class():
+    embeddings, labels, _, faults = faulty_blobs([100] * 5)
+    scores = single_label.score(embeddings, labels, settings=Settings())
+    reasons = dict(zip(REASONS, scores.reasons.T, strict=True))
+    assert reasons["looks like another class"][faults].mean() > 0.8
+    assert scores.reasons[~faults].any(1).mean() < 0.02
+
+
+def test_scores_are_bit_identical_for_the_same_seed():
+    embeddings, labels, *_ = faulty_blobs([30, 30, 30])
+    first = single_label.score(embeddings, labels, settings=Settings(seed=1))
+    again = single_label.score(embeddings, labels, settings=Settings(seed=1))
+    other = single_label.score(embeddings, labels, settings=Settings(seed=2))
+    np.testing.assert_array_equal(first.suspiciousness, again.suspiciousness)
+    assert (first.suspiciousness != other.suspiciousness).any()
+
+
+def test_a_row_per_sample_a_column_per_signal():
+    embeddings, labels, *_ = faulty_blobs([30, 30, 30])
+    logits = np.eye(3)[labels]
+    plain = single_label.score(embeddings, labels, settings=Settings())
+    scores = single_label.score(embeddings, labels, logits=logits, settings=Settings())
+    assert scores.signals.shape == (90, len(scores.signal_names))
+    assert set(scores.signal_names) - set(plain.signal_names) == {"loss_original"}
+    assert (scores.suspiciousness != plain.suspiciousness).any()
+    column = scores.signals[:, scores.signal_names.index("loss_original")]
+    expected = signals.loss(signals.log_softmax(logits), labels)
+    np.testing.assert_allclose(column, expected, rtol=1e-6)
+
+
+def test_logits_that_may_know_the_labels_by_heart_do_not_vote():
+    embeddings, labels, *_ = faulty_blobs([30, 30, 30])
+    logits = 9.0 * np.eye(3)[labels]
+    plain = single_label.score(embeddings, labels, settings=Settings())
+    scores = single_label.score(
+        embeddings, labels, logits=logits, logits_vote=False, settings=Settings()
+    )
+    np.testing.assert_array_equal(scores.suspiciousness, plain.suspiciousness)
+    assert "loss_original" in scores.signal_names
+
+
+def test_a_full_mutant_votes_beside_the_original():
+    embeddings, labels, _, faults = faulty_blobs([100] * 3)
+    noisy = embeddings + np.random.default_rng(1).normal(scale=4.0, size=(300, 8))
+    first, second = (
+        poll(each, labels, settings=Settings()) for each in (noisy, embeddings)
+    )
+    alone, both = (
+        single_label.judge(labels, first),
+        single_label.judge(labels, first, second),
+    )
+    assert average_precision_score(
+        faults, both.suspiciousness
+    ) > average_precision_score(faults, alone.suspiciousness)
+    assert {"loss_all", "full_loss_all"} <= set(both.signal_names)
+    assert both.estimated_faults == round(both.suspiciousness.sum())
+    once, twice = (
+        single_label.judge(labels, first),
+        single_label.judge(labels, first, first),
+    )
+    np.testing.assert_allclose(twice.suspiciousness, once.suspiciousness, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "counts", [[2, 2], [1, 1], [200, 2], [5] * 40, [1] * 30, [300, 1]]
+)
+def test_small_and_uneven_classes_give_finite_scores(counts):
+    embeddings, labels = blobs(counts)
+    scores = single_label.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.signals).all()
+    assert ((scores.suspiciousness >= 0) & (scores.suspiciousness <= 1)).all()
+    assert ((scores.confidence >= 0) & (scores.confidence <= 1)).all()
+
+
+@pytest.mark.parametrize(("size", "foreign"), [(10, 5), (12, 5), (20, 6), (20, 10)])
+def test_half_of_a_class_stays_foreign_ones_go_first_then_high_losses(
+    size, foreign, monkeypatch
+):
+    features, labels = blobs([100, 100, size])
+    unlike, small = np.zeros(len(labels)), np.flatnonzero(labels == 2)
+    unlike[small[:foreign]] = 1.0
+    everything = np.full((len(labels), 3), -1.0)
+    everything[small[foreign:], 2] = -2.0 - np.arange(size - foreign)
+    folds = assign_folds(labels, np.random.default_rng(0))
+    left: list[np.ndarray] = []
+
+    def fit(features, labels, folds, left_out, report):
+        left.append(left_out)
+        return out_of_sample(features, labels, folds, left_out, report)
+
+    monkeypatch.setattr(ensemble, "out_of_sample", fit)
+    mutants = ensemble.fit_mutants(features, labels, folds, everything, unlike)
+    highest = size // 2 - foreign
+    expected = {*small[:foreign], *small[size - highest :]}
+    assert set(np.flatnonzero(left[0] & (labels == 2))) == expected
+    assert all(np.isfinite(mutant).all() for mutant in mutants)
+
+
+def test_constant_embeddings_give_finite_scores():
+    labels = np.arange(40) % 2
+    scores = single_label.score(np.zeros((40, 3)), labels, settings=Settings())
+    assert np.isfinite(scores.suspiciousness).all()
+
+
+def test_progress_moves_through_all_heads():
+    embeddings, labels = blobs([20, 20])
+    told: list[float] = []
+    single_label.score(embeddings, labels, settings=Settings(), report=told.append)
+    assert told == sorted(told)
+    assert len(set(told)) == 3 * FOLDS
+    assert told[-1] == 1.0
+
+
+def test_classes_with_one_sample_are_said():
+    embeddings, labels = blobs([30, 1, 1])
+    note, *_ = single_label.score(embeddings, labels, settings=Settings()).notes
+    assert "only one sample: 2" in note
+    embeddings, labels = blobs([30, 2])
+    notes = single_label.score(embeddings, labels, settings=Settings()).notes
+    assert not any("only one sample" in note for note in notes)
+
+
+def test_embeddings_that_say_nothing_are_said():
+    embeddings, labels = blobs([30, 30])
+    assert single_label.score(embeddings, labels, settings=Settings()).notes == ()
+    noise = np.random.default_rng(0).normal(size=(90, 4))
+    labels = np.repeat([0, 1], [60, 30])
+    (note,) = single_label.score(noise, labels, settings=Settings()).notes
+    assert "do not tell the classes apart" in note
+
+
+@pytest.mark.parametrize(
+    "counts", [[200] * 5, [300, 300], [5] * 200, [990, 10], [400, 100, 20, 5]]
+)
+def test_a_dataset_without_faults_raises_few_false_alarms(counts):
+    embeddings, labels = blobs(counts, dim=32)
+    scores = single_label.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.suspiciousness).all()
+    assert scores.estimated_faults <= 0.01 * len(labels)
+    assert (scores.suspiciousness > 0.5).mean() <= 0.05
+
+
+@pytest.mark.parametrize("counts", [[300, 300], [5] * 200, [990, 110]])
+def test_faults_come_first_with_two_classes_many_small_ones_and_a_rare_one(counts):
+    embeddings, labels, _, faults = faulty_blobs(counts, dim=32)
+    scores = single_label.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.signals).all()
+    assert average_precision_score(faults, scores.suspiciousness) > 0.8
+
+
+def test_random_labels_are_said_to_have_nothing_in_common_with_the_embeddings():
+    embeddings, labels = blobs([100] * 5)
+    labels = np.random.default_rng(0).permutation(labels)
+    scores = single_label.score(embeddings, labels, settings=Settings())
+    assert np.isfinite(scores.suspiciousness).all()
+    assert any("do not tell the classes apart" in note for note in scores.notes)

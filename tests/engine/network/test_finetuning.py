@@ -1,0 +1,140 @@
+"""Full mutants: trained without the subset, on a copy."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fiftyone_dfaulo.config import Preprocessing, Settings
+from fiftyone_dfaulo.engine.models.embedder import Embedder
+from fiftyone_dfaulo.engine.models.original import OriginalModel
+from fiftyone_dfaulo.engine.network import finetuning
+from fiftyone_dfaulo.engine.network.finetuning import retrain_model, retrain_network
+from fiftyone_dfaulo.errors import InputError
+
+COUNT = 200
+
+
+@pytest.fixture
+def images() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bright rows of two classes, labels of which 10 are wrong, and the truth."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(COUNT) % 2
+    pixels = rng.integers(0, 200, (COUNT, 8, 8, 3), np.uint8)
+    for number, row in enumerate(truth):
+        pixels[number, row] = 220
+    labels = truth.copy()
+    labels[:10] = 1 - labels[:10]
+    return pixels, labels, truth
+
+
+def network() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 3),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(0.1),
+            nn.Linear(288, 5),
+        )
+
+
+def embedder(module: nn.Module, *, open_: bool = True) -> Embedder:
+    settings = Settings(
+        model="mine", device="cpu", preprocessing=Preprocessing(8), depth="full"
+    )
+    return Embedder(OriginalModel(module, "mine", open=open_), settings)
+
+
+def retrain(one: Embedder, images: Any, suspiciousness: np.ndarray) -> Any:
+    pixels, labels, _ = images
+    vectors, _ = finetuning.embed_pixels(one, pixels)
+    return retrain_model(
+        one, pixels, labels, vectors, suspiciousness, settings=Settings(seed=3)
+    )
+
+
+def test_mutant_learns_the_classes_and_the_network_stays_as_it_is(images: Any) -> None:
+    module = network()
+    before = copy.deepcopy(module.state_dict())
+    one = embedder(module)
+    frozen, _ = finetuning.embed_pixels(one, images[0])
+    suspicious = np.r_[np.ones(10), np.zeros(COUNT - 10)]
+
+    features, logits = retrain(one, images, suspicious)
+
+    assert features.shape == (COUNT, 288)
+    assert logits.shape == (COUNT, 2)
+    assert (logits.argmax(1) == images[2]).mean() > 0.95
+    assert np.abs(features - frozen).max() > 1e-3
+    np.testing.assert_array_equal(finetuning.embed_pixels(one, images[0])[0], frozen)
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])
+    again = retrain(one, images, suspicious)
+    np.testing.assert_array_equal(again[1], logits)
+
+
+def test_mutants_never_see_the_most_suspicious(
+    images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspicious = np.r_[np.ones(20), np.zeros(COUNT - 20)]
+    one = embedder(network())
+    seen: list[np.ndarray] = []
+    real = Embedder.prepare
+
+    def prepare(self: Embedder, pixels: np.ndarray) -> Any:
+        if torch.is_grad_enabled():
+            seen.append(pixels)
+        return real(self, pixels)
+
+    monkeypatch.setattr(Embedder, "prepare", prepare)
+    retrain(one, images, suspicious)
+    trained = {image.tobytes() for batch in seen for image in batch}
+    assert trained == {image.tobytes() for image in images[0][20:]}
+
+    given: list[Any] = []
+
+    class Trained:
+        def outputs(self, pixels: np.ndarray, **_: Any) -> Any:
+            return np.zeros((len(pixels), 3)), np.zeros((len(pixels), 2))
+
+    def train(*arguments: Any, left_out: np.ndarray, **_: Any) -> Any:
+        given.append((*arguments, left_out))
+        return Trained()
+
+    monkeypatch.setattr(finetuning, "train_network", train)
+    pixels, labels, _ = images
+    features, logits = retrain_network(pixels, labels, suspicious, settings=Settings())
+    assert (features.shape, logits.shape) == ((COUNT, 3), (COUNT, 2))
+    assert given[0][:3] == (pixels, labels, 2)
+    np.testing.assert_array_equal(given[0][3], suspicious == 1)
+
+
+def test_new_head_says_what_a_regression_says(images: Any) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    vectors = (3 + 2 * rng.normal(size=(90, 4)) + labels[:, None]).astype(np.float32)
+    head = finetuning._fitted_head(vectors, labels)
+    with torch.no_grad():
+        shares = head(torch.from_numpy(vectors)).softmax(1).numpy()
+    from sklearn.linear_model import LogisticRegression
+
+    from fiftyone_dfaulo.engine.method.heads import standardise
+
+    model = LogisticRegression(C=30 / 90, max_iter=200)
+    expected = model.fit(standardise(vectors), labels)
+    np.testing.assert_allclose(
+        shares, expected.predict_proba(standardise(vectors)), atol=1e-4
+    )
+
+
+def test_archives_cannot_be_trained_on(images: Any) -> None:
+    with pytest.raises(InputError, match="depth='full' trains the network on"):
+        retrain(embedder(network(), open_=False), images, np.zeros(COUNT))

@@ -1,0 +1,469 @@
+"""The panel's events on real datasets; the App's tests see it on the screen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import fiftyone as fo
+import pytest
+from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
+
+from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.plugin.app.selection import Selected, mark, unmark
+from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.panel import facts_cache
+from fiftyone_dfaulo.plugin.panel.facts import (
+    describe,
+    filtered,
+    read_facts,
+    read_operation,
+)
+from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
+from tests.plugin.plugin_tools import context, snapshot
+
+ERROR = "Traceback\n  x\nfiftyone_dfaulo.errors.InputError: too few\n"
+WRONG = 7  # the sample of ``scored`` with the wrong label
+
+
+@pytest.fixture
+def run(scored: Any) -> Any:
+    """The dataset after a run: 37 scored samples, one label wrong."""
+    compute_suspiciousness(scored, embeddings="vectors", progress=False)
+    return scored
+
+
+class Opened:
+    """The panel as the App holds it: its state, and what it asked the App to do."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset, self.view = dataset, dataset.view()
+        self.state: dict[str, Any] = {}
+        self.did("on_load")
+
+    def did(
+        self,
+        event: str,
+        *selected: str,
+        alt: Any = (),
+        labels: Any = (),
+        **params: Any,
+    ) -> Any:
+        """An event; gives name and parameters of what the App is to do."""
+        ids = [{"id": i, "type": "default"} for i in selected]
+        ids += [{"id": i, "type": "alt"} for i in alt]
+        ctx = context(
+            self.view,
+            request={"selected_samples": ids, "selected_labels": list(labels)},
+            panel_id="panel",
+            panel_state=self.state,
+            **params,
+        )
+        getattr(ReviewPanel(), event)(ctx)
+        ReviewPanel().render(ctx)
+        self.state = json.loads(json.dumps(ctx.panel_state))
+        asked = {r.operator_uri: r.params for r in ctx.executor._requests}
+        if "set_view" in asked:
+            self.view = fo.DatasetView._build(self.dataset, asked["set_view"]["view"])
+        return asked
+
+    def shown(self) -> str:
+        """What is on the panel, as JSON."""
+        ctx = context(self.view, panel_id="panel", panel_state=self.state)
+        return json.dumps(ReviewPanel().render(ctx).to_json())
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return self.state["facts"]
+
+
+def verdicts(dataset: Any) -> list[Any]:
+    dataset.reload()
+    return dataset.values("dfaulo_verdict")
+
+
+def test_without_a_run_it_says_what_to_do_first(scored: Any) -> None:
+    panel = Opened(scored)
+    assert "Nothing to review yet" in panel.shown()
+    assert panel.did("next_batch")["notify"]["variant"] == "error"
+
+
+def test_a_batch_is_the_most_suspicious_unchecked_in_order(run: Any) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = 4
+    record_verdicts(run, faulty=[run.values("id")[WRONG]])
+    panel.did("next_batch")
+    scores = run.values("dfaulo_suspiciousness")
+    expected = sorted((s for n, s in enumerate(scores) if s and n != WRONG))[-4:]
+    assert panel.view.values("dfaulo_suspiciousness") == expected[::-1]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "many", True])
+def test_a_batch_size_that_makes_no_sense_is_said(run: Any, size: Any) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = size
+    before = panel.view
+    said = panel.did("next_batch")["notify"]
+    assert "not a whole number of 1 or more" in said["message"]
+    assert panel.view == before
+
+
+def test_selected_are_marked_and_the_rest_of_the_batch_is_correct(run: Any) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = 5
+    panel.did("next_batch")
+    batch = panel.view.values("id")
+    asked = panel.did("rest_is_correct", batch[0], by="x")
+    assert asked["notify"]["message"] == "Marked: 1 faulty, 4 correct"
+    found = dict(zip(run.values("id"), verdicts(run)))
+    assert [found[i] for i in batch] == ["faulty", *["correct"] * 4]
+    assert sum(v is not None for v in found.values()) == 5
+    status = panel.facts["status"]
+    assert (status["found"], status["correct"], panel.facts["batch"]) == (1, 4, [5, 0])
+    assert "checked already" in panel.did("rest_is_correct")["notify"]["message"]
+
+
+def test_marking_is_undone_step_by_step(run: Any) -> None:
+    ids, panel = run.values("id"), Opened(run)
+    panel.did("mark_selected", ids[1], alt=[ids[2]])
+    panel.did("mark_selected", ids[2])
+    assert verdicts(run)[1:3] == ["faulty", "faulty"]
+    panel.did("undo_marking")
+    assert verdicts(run)[1:3] == ["faulty", "correct"]
+    panel.did("undo_marking")
+    assert verdicts(run)[1:3] == [None, None]
+    assert "Nothing was marked" in panel.did("undo_marking")["notify"]["message"]
+
+
+def test_what_others_have_marked_since_is_not_undone(run: Any) -> None:
+    ids = run.values("id")
+    changes = mark(run, "dfaulo", Selected([ids[1], ids[2]], []))
+    record_verdicts(run, correct=ids[1:2], by="Bob")
+    assert unmark(run, "dfaulo", changes) == (1, 1)
+    assert verdicts(run)[1:3] == ["correct", None]
+
+
+def test_nothing_selected_is_said(run: Any) -> None:
+    panel, before = Opened(run), snapshot(run)
+    assert "No sample is selected" in panel.did("mark_selected")["notify"]["message"]
+    assert "shows no batch" in panel.did("rest_is_correct")["notify"]["message"]
+    assert snapshot(run) == before
+
+
+def test_learning_shows_the_next_batch(run: Any) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = 3
+    panel.did("next_batch")
+    first = panel.view.values("id")
+    panel.did("rest_is_correct", first[0])
+    panel.did("learn")
+    run.reload()
+    assert run[first[0]].dfaulo_suspiciousness == 1
+    assert not {*first} & {*panel.view.values("id")}
+
+
+def test_filters_narrow_grid_and_batches(run: Any) -> None:
+    panel = Opened(run)
+    (pair,) = panel.facts["pairs"]
+    assert pair == {"given": "a", "looks_like": "b", "count": 1}
+    panel.did("on_pair", row=0)
+    assert panel.view.values("id") == [run.values("id")[WRONG]]
+    panel.did("next_batch")
+    assert panel.view.values("id") == [run.values("id")[WRONG]]
+    assert "labelled a, looks like b" in panel.shown()
+    panel.did("show_all")
+    assert len(panel.view) == 37
+
+    panel.did("on_bar", x=0.975)
+    scores = [s for s in run.values("dfaulo_suspiciousness") if s is not None]
+    assert len(panel.view) == sum(s >= 0.95 for s in scores)
+    reasons = run.count_values("dfaulo_reasons")
+    panel.did("on_reason", value=next(iter(reasons)))
+    assert len(panel.view) == next(iter(reasons.values()))
+
+
+def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
+    ids, labels, vectors = scored.values(["id", "ground_truth.label", "vectors"])
+    first, second = 10, 11
+    assert labels[first] != labels[second]
+    vectors[second] = vectors[first]
+    scored.set_values("vectors", vectors)
+    compute_suspiciousness(scored, embeddings="vectors", progress=False)
+    panel = Opened(scored)
+    panel.did("on_reason", value="near duplicate has another label")
+    assert panel.view.values("id") == [ids[second], ids[first]]
+    panel.did("show_all")
+    panel.did("on_reason", value="near duplicate has another label")
+    said = panel.did("rest_is_correct")["notify"]["message"]
+    assert "The grid shows no batch" in said
+    panel.did("next_batch")
+    assert panel.view.values("id") == [ids[second], ids[first]]
+    panel.did("rest_is_correct", ids[second])
+    found = dict(zip(scored.values("id"), verdicts(scored)))
+    assert (found[ids[second]], found[ids[first]]) == ("faulty", "correct")
+    assert panel.did("next_batch")["notify"]["variant"] == "error"  # none is left
+
+
+def test_every_score_is_in_one_bar(run: Any) -> None:
+    ids = run.exists("dfaulo_suspiciousness").values("id")
+    scores = [0.0, 0.049, 0.05, 0.999, 1.0] + [None] * 32
+    run.set_values("dfaulo_suspiciousness", dict(zip(ids, scores)), key_field="id")
+    record_verdicts(run, faulty=ids[4:5])
+    histogram = read_facts(run, "dfaulo", 50)["histogram"]
+    assert histogram["unchecked"] == [2, 1, *[0] * 17, 1]
+    assert histogram["checked"] == [0] * 19 + [1]
+    bars = [
+        {"low": n / 20, "high": 2.0 if n == 19 else (n + 1) / 20} for n in range(20)
+    ]
+    assert [len(filtered(run, "dfaulo", bar)) for bar in bars] == [2, 1, *[0] * 17, 2]
+    assert describe(bars[19]) == "suspiciousness 0.95 to 1.00"
+
+
+def test_pairs_count_unchecked_disagreements_commonest_first(run: Any) -> None:
+    scored = run.exists("dfaulo_suggestion")
+    ids, looks = scored.values(["id", "dfaulo_suggestion.label"])
+    given = ["a", "b", "c"] * 12 + [None]
+    labels = [k and fo.Classification(label=k) for k in given]
+    run.set_values("ground_truth", dict(zip(ids, labels)), key_field="id")
+    record_verdicts(run, correct=ids[2:3])
+    expected = Counter(
+        (g, k) for n, (g, k) in enumerate(zip(given, looks)) if g != k and g and n != 2
+    )
+    found = read_facts(run, "dfaulo", 50)["pairs"]
+    assert {(p["given"], p["looks_like"]): p["count"] for p in found} == expected
+    assert [p["count"] for p in found] == sorted(expected.values(), reverse=True)
+
+
+def test_what_is_read_is_kept_until_something_is_written(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    def counting(*given: Any) -> Any:
+        reads.append(given)
+        return read_facts(*given)
+
+    monkeypatch.setattr(facts_cache, "read_facts", counting)
+    panel = Opened(run)
+    for _ in range(3):
+        panel.did("on_change_view")
+    assert len(reads) == 1
+    record_verdicts(run, faulty=run.values("id")[:1], by="Bob")  # somebody else
+    panel.did("on_change_view")
+    assert panel.facts["status"]["found"] == 1
+    run.delete_samples(run.values("id")[1:2])
+    panel.did("on_change_view")
+    assert panel.facts["status"]["scored"] == 36
+    assert len(reads) == 3
+    panel.did("on_done")
+    assert len(reads) == 4
+    monkeypatch.setattr(facts_cache, "EXPIRY", 0.0)
+    panel.did("on_change_view")
+    assert len(reads) == 5
+
+
+def test_events_at_once_share_one_reading(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, waiting = [], threading.Barrier(3)
+
+    def slow(*given: Any) -> Any:
+        reads.append(given)
+        waiting.wait(30)  # until the others have asked, too
+        time.sleep(0.2)
+        return read_facts(*given)
+
+    def ask() -> Any:
+        waiting.wait(30)
+        return facts_cache.recent_facts(run, "dfaulo", 50)
+
+    monkeypatch.setattr(facts_cache, "read_facts", slow)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(facts_cache.recent_facts, run, "dfaulo", 50)
+        others = [pool.submit(ask) for _ in range(2)]
+        assert first.result(30) == others[0].result(30) == others[1].result(30)
+    assert len(reads) == 1
+
+
+def test_edited_labels_are_said_and_shown(run: Any) -> None:
+    sample = run.first()
+    sample.ground_truth.label = "b"
+    sample.save()
+    panel = Opened(run)
+    assert "1 label was edited since the run" in panel.shown()
+    panel.did("show_stale")
+    assert panel.view.values("id") == [sample.id]
+    said = panel.did("rest_is_correct")["notify"]["message"]  # nobody looks at all
+    assert "The grid shows no batch of run 'dfaulo'" in said
+    assert verdicts(run)[0] is None
+
+
+def test_of_several_runs_the_chosen_one_is_reviewed(run: Any) -> None:
+    compute_suspiciousness(
+        run, embeddings="vectors", brain_key="second", progress=False
+    )
+    panel = Opened(run)
+    assert panel.facts["key"] == "second"
+    panel.did("choose_run", value="dfaulo")
+    assert panel.facts["key"] == "dfaulo"
+    assert Opened(run).facts["key"] == "dfaulo"
+    panel.did("on_bar", x=0.025)
+    panel.did("next_batch")
+    panel.did("mark_selected", panel.view.first().id)
+    compute_suspiciousness(run, embeddings="vectors", brain_key="third", progress=False)
+    asked = panel.did("on_change_view")
+    assert asked["notify"]["message"] == "Now reviewing the run 'third'"
+    assert panel.facts["key"] == "third"
+    assert not panel.state["filter"]
+    assert "Nothing was marked" in panel.did("undo_marking")["notify"]["message"]
+    said = panel.did("rest_is_correct")["notify"]["message"]  # it is the other run's
+    assert "The grid shows no batch of run 'third'" in said
+    assert run.count("third_verdict") == 0
+    panel.did("next_batch")
+    panel.did("rest_is_correct")
+    assert run.count("third_verdict") == 37
+
+
+@pytest.mark.parametrize("gone", ["run", "field", "label field"])
+def test_what_was_deleted_while_open_is_said(run: Any, gone: str) -> None:
+    panel = Opened(run)
+    if gone == "run":
+        run.delete_brain_run("dfaulo")
+    elif gone == "field":
+        run.delete_sample_field("dfaulo_verdict")
+    else:
+        run.delete_sample_field("ground_truth")
+    panel.did("next_batch")
+    panel.did("on_change_view")
+    text = {
+        "run": "Nothing to review yet",
+        "field": "'dfaulo_verdict' of brain run 'dfaulo' was deleted",
+        "label field": "whose labels were scored, was removed or renamed",
+    }
+    assert text[gone] in panel.shown()
+
+
+def test_without_the_label_field_it_says_what_still_can_be_done(run: Any) -> None:
+    run.rename_sample_field("ground_truth", "other")
+    panel = Opened(run)
+    assert "ground_truth, whose labels were scored, was removed" in panel.shown()
+    panel.did("mark_selected", run.values("id")[0])
+    assert verdicts(run)[0] == "faulty"
+
+
+def test_a_dataset_deleted_elsewhere_is_said(run: Any) -> None:
+    run.persistent = True
+    panel = Opened(run)
+    code = "import sys, fiftyone as fo; fo.delete_dataset(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, run.name], check=True)
+    for event in ("on_change_view", "next_batch", "learn"):
+        before = panel.state
+        asked = panel.did(event)
+        assert "was deleted; open another one" in asked["notify"]["message"]
+        assert panel.state == before
+
+
+def test_a_renamed_dataset_is_followed(run: Any) -> None:
+    panel, old = Opened(run), run.name
+    request = context(panel.view).request_params
+    run.name = f"{old}-renamed"
+    ctx = ExecutionContext(
+        request_params={
+            **request,
+            "params": {"panel_id": "panel", "panel_state": panel.state},
+        },
+        executor=Executor(),
+    )
+    ReviewPanel().next_batch(ctx)
+    asked = {r.operator_uri: r.params for r in ctx.executor._requests}
+    assert asked["open_dataset"] == {"dataset": run.name}
+    assert f"is now called {run.name!r}" in asked["notify"]["message"]
+    assert "set_view" not in asked
+
+
+def test_running_again_starts_from_the_answers_of_the_run(run: Any) -> None:
+    asked = Opened(run).did("run_again")["prompt_user_for_operation"]["params"]
+    assert {**asked, "view_target": "DATASET"} == asked
+    assert (asked["label_field"], asked["brain_key"]) == ("ground_truth", "dfaulo")
+    assert (asked["source"], asked["embeddings"]) == ("embeddings", "vectors")
+
+
+RUNS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    (
+        {"predictions": "guesses", "out_of_sample": True, "classes": ["a", "b"]},
+        {"source": "predictions", "predictions": "guesses", "classes": "a, b"}
+        | {"out_of_sample": True, "advanced": True},
+    ),
+    (
+        {"model": "my/weights.pt", "factory": "mine:build", "seed": 3}
+        | {"preprocessing": {"size": 32, "mean": [0.5, 0.4, 0.3]}},
+        {"source": "file", "model_path": "my/weights.pt", "factory": "mine:build"}
+        | {"seed": 3, "input_size": 32, "input_mean": "0.5, 0.4, 0.3"}
+        | {"input_mode": "RGB", "input_std": "0.229, 0.224, 0.225", "advanced": True},
+    ),
+    ({"model": "resnet18"}, {"source": "backbone", "model": "resnet18"}),
+    ({"depth": "full"}, {"depth": "full", "advanced": True}),
+]
+
+
+@pytest.mark.parametrize(("settings", "asked"), RUNS)
+def test_a_run_is_asked_for_again_as_it_was(
+    settings: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    made = Settings(**settings)
+    config = DFauLoConfig("ground_truth", made.to_dict())
+    given = params.of_run(config)
+    assert given == {"label_field": "ground_truth", **asked}
+
+
+def test_another_dataset_starts_afresh(run: Any, make_dataset: Any) -> None:
+    panel = Opened(run)
+    panel.did("on_reason", value="fits no class")
+    panel.dataset = make_dataset(["a", "b"])
+    panel.view = panel.dataset.view()
+    panel.did("on_change_dataset")
+    assert "Nothing to review yet" in panel.shown()
+    assert panel.state["filter"] is None
+
+
+def test_a_scheduled_run_is_followed_until_it_ends(scored: Any) -> None:
+    service = DelegatedOperationService()
+    queued = service.queue_operation(
+        operator="@dfaulo/dfaulo/compute_suspiciousness",
+        context=context(scored).serialize(),
+    )
+    try:
+        assert "waiting for a worker" in Opened(scored).shown()
+        service.set_running(queued.id)
+        service.set_progress(queued.id, _progress(0.4, "Training the network"))
+        shown = Opened(scored).shown()
+        assert "A scheduled run goes on: Training the network, 40%" in shown
+        assert "TimerView" in shown
+        service.set_failed(queued.id, ExecutionResult(error=ERROR))
+        shown = Opened(scored).shown()
+        assert "The last scheduled run failed" in shown
+        assert '"too few"' in shown
+        compute_suspiciousness(scored, embeddings="vectors", progress=False)
+        assert read_operation(scored) is None  # old news
+        scored.delete_brain_run("dfaulo")
+        assert read_operation(scored) is not None
+        service.set_completed(queued.id)
+        assert read_operation(scored) is None
+    finally:
+        service.delete_operation(queued.id)
+
+
+def _progress(fraction: float, label: str) -> Any:
+    from fiftyone.factory.repos.delegated_operation_doc import ExecutionProgress
+
+    return ExecutionProgress(progress=fraction, label=label)
