@@ -44,9 +44,9 @@ class Subject:
 Method = Callable[[Subject], np.ndarray]
 
 
-def our_poll(subject: Subject) -> ensemble.Poll:
+def our_poll(subject: Subject) -> ensemble.Ensemble:
     """What ``method="dfaulo"`` asks the models around the network."""
-    return ensemble.poll(
+    return ensemble.fit_ensemble(
         subject.outputs.views,
         subject.labels,
         logits=subject.outputs.learning,
@@ -58,7 +58,7 @@ def our_poll(subject: Subject) -> ensemble.Poll:
 
 def our_scores(subject: Subject) -> Scores:
     """``method="dfaulo"``."""
-    return single_label.judge(subject.labels, our_poll(subject))
+    return single_label.score_labels(subject.labels, our_poll(subject))
 
 
 def our_full_scores(subject: Subject) -> Scores:
@@ -68,13 +68,13 @@ def our_full_scores(subject: Subject) -> Scores:
     vectors, logits = finetuning.retrain_network(
         prepare(subject.case.images),
         labels,
-        single_label.judge(labels, first).suspiciousness,
+        single_label.score_labels(labels, first).suspiciousness,
         settings=settings,
     )
-    second = ensemble.poll(
+    second = ensemble.fit_ensemble(
         vectors, labels, logits=logits, foreign=first.foreign, settings=settings
     )
-    return single_label.judge(labels, first, second)
+    return single_label.score_labels(labels, first, second)
 
 
 def papers_scores(subject: Subject) -> Scores:

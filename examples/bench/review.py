@@ -72,7 +72,7 @@ def as_rival(scores: np.ndarray, subject: Subject) -> Scores:
         reasons=nothing.astype(bool),
         signals=nothing.astype(np.float32),
         signal_names=(),
-        twins=np.full(count, -1),
+        near_duplicate_of=np.full(count, -1),
         estimated_faults=0,
     )
 

@@ -20,8 +20,8 @@ class Scores:
         signals: float32 (N, S); one column a signal. With ``method="dfaulo"`` higher is
             more suspicious; the paper's features have no such direction.
         signal_names: S names, in the order of the columns.
-        twins: int64 (N,), position of the nearest near duplicate that has another
-            label; -1 where there is none, or none was looked for.
+        near_duplicate_of: int64 (N,), position of the nearest near duplicate that has
+            another label; -1 where there is none, or none was looked for.
         estimated_faults: how many of the N samples are probably faults.
         notes: plain sentences that a user should read with the result.
     """
@@ -32,6 +32,6 @@ class Scores:
     reasons: np.ndarray
     signals: np.ndarray
     signal_names: tuple[str, ...]
-    twins: np.ndarray
+    near_duplicate_of: np.ndarray
     estimated_faults: int
     notes: tuple[str, ...] = ()

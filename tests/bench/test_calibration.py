@@ -36,7 +36,7 @@ def subject_and_scores():
         == 1,
         signals=nothing,
         signal_names=(),
-        twins=np.full(6, -1),
+        near_duplicate_of=np.full(6, -1),
         estimated_faults=3,
     )
     return Subject(case, outputs, 0), scores

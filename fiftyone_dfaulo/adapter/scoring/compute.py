@@ -291,8 +291,8 @@ def _results(
         signals=scores.signals,
         signal_names=scores.signal_names,
         near_duplicates={
-            usable.ids[n]: usable.ids[scores.twins[n]]
-            for n in (scores.twins >= 0).nonzero()[0]
+            usable.ids[n]: usable.ids[scores.near_duplicate_of[n]]
+            for n in (scores.near_duplicate_of >= 0).nonzero()[0]
         },
         **usable.scored(scores),
     )

@@ -22,7 +22,7 @@ from fiftyone_dfaulo.adapter.scoring.tasks import (
 )
 
 if TYPE_CHECKING:
-    from fiftyone_dfaulo.engine.method.ensemble import Poll
+    from fiftyone_dfaulo.engine.method.ensemble import Ensemble
     from fiftyone_dfaulo.engine.models.class_matching import Match
     from fiftyone_dfaulo.engine.models.embedder import Embedded, Embedder
     from fiftyone_dfaulo.engine.scores import Scores
@@ -82,21 +82,21 @@ def score_full(task: Task) -> tuple[Usable, Scores]:
             pixels,
             usable.labels,
             vectors,
-            single_label.judge(usable.labels, first).suspiciousness,
+            single_label.score_labels(usable.labels, first).suspiciousness,
             settings=task.settings,
             report=report,
         )
         mutant = f"the full mutant of {embedder.name}"
         check_finite(mutant, {"embeddings": vectors, "logits": logits}, usable.ids)
     with task.stages.stage(RESCORING) as report:
-        second = ensemble.poll(
+        second = ensemble.fit_ensemble(
             vectors,
             usable.labels,
             logits=logits,
             settings=task.settings,
             report=report,
         )
-    scores = single_label.judge(usable.labels, first, second)
+    scores = single_label.score_labels(usable.labels, first, second)
     notes = (*_own_notes(task, first), *embedder.notes, match.note)
     return usable, _with_notes(scores, *notes)
 
@@ -161,7 +161,7 @@ def _score(
     from fiftyone_dfaulo.engine.method import single_label
 
     polled = _poll(task, usable, vectors, logits, points)
-    scores = single_label.judge(usable.labels, polled)
+    scores = single_label.score_labels(usable.labels, polled)
     return _with_notes(scores, *_own_notes(task, polled))
 
 
@@ -171,7 +171,7 @@ def _poll(
     vectors: np.ndarray,
     logits: np.ndarray | None,
     points: np.ndarray | None,
-) -> Poll:
+) -> Ensemble:
     """Polls the heads on embeddings; logits are in the order of all labelled classes.
 
     The logits count only if their model is said not to have learned these labels.
@@ -183,7 +183,7 @@ def _poll(
         kept = np.isin(task.labelled.classes, usable.classes)
         own = logits[:, kept]
     with task.stages.stage(SCORING) as report:
-        return ensemble.poll(
+        return ensemble.fit_ensemble(
             vectors,
             usable.labels,
             logits=own,
@@ -194,7 +194,7 @@ def _poll(
         )
 
 
-def _own_notes(task: Task, polled: Poll) -> tuple[str, ...]:
+def _own_notes(task: Task, polled: Ensemble) -> tuple[str, ...]:
     useless = task.settings.out_of_sample and polled.original is None
     return (NO_OWN_LOSS,) if useless else ()
 

@@ -26,7 +26,7 @@ from fiftyone_dfaulo.adapter.scoring.tasks import (
 from fiftyone_dfaulo.config import Settings
 
 if TYPE_CHECKING:
-    from fiftyone_dfaulo.engine.method.ensemble import Poll
+    from fiftyone_dfaulo.engine.method.ensemble import Ensemble
     from fiftyone_dfaulo.engine.scores import Scores
 
 Route = Callable[[Task], "tuple[Usable, Scores]"]
@@ -82,7 +82,7 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
         vectors, _ = network.outputs(pixels, views=True, batch_size=size, report=report)
         appearance = network.appearance(pixels, batch_size=size)
     with task.stages.stage(SCORING) as report:
-        first = ensemble.poll(
+        first = ensemble.fit_ensemble(
             vectors,
             usable.labels,
             logits=network.learning,
@@ -91,16 +91,16 @@ def _score_trained(task: Task) -> tuple[Usable, Scores]:
             settings=task.settings,
             report=report,
         )
-        scores = single_label.judge(usable.labels, first)
+        scores = single_label.score_labels(usable.labels, first)
     if task.settings.depth == "full":
         second = _poll_retrained(task, usable, pixels, scores, first.foreign)
-        scores = single_label.judge(usable.labels, first, second)
+        scores = single_label.score_labels(usable.labels, first, second)
     return usable, scores
 
 
 def _poll_retrained(
     task: Task, usable: Usable, pixels: np.ndarray, scores: Scores, foreign: np.ndarray
-) -> Poll:
+) -> Ensemble:
     """What models around a network say that was trained without the most suspicious."""
     from fiftyone_dfaulo.engine.method import ensemble
     from fiftyone_dfaulo.engine.network import finetuning
@@ -114,7 +114,7 @@ def _poll_retrained(
             report=report,
         )
     with task.stages.stage(RESCORING) as report:
-        return ensemble.poll(
+        return ensemble.fit_ensemble(
             vectors,
             usable.labels,
             logits=logits,

@@ -34,7 +34,7 @@ HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
 FOREIGN = 0.5  # a probability from which on no model should learn from a sample
 
 
-class Poll(NamedTuple):
+class Ensemble(NamedTuple):
     """What the models around one network say of N samples and K classes.
 
     Attributes:
@@ -43,15 +43,15 @@ class Poll(NamedTuple):
         original: log-probabilities (N, K) of the network itself, or None.
         original_votes: whether these count in the vote.
         foreign: float64 (N,), probabilities of foreign content.
-        twins: int64 (N,), positions of near duplicates that have another label; -1
-            where there is none.
+        near_duplicate_of: int64 (N,), positions of near duplicates that have
+            another label; -1 where there is none.
     """
 
     heads: dict[str, np.ndarray]
     original: np.ndarray | None
     original_votes: bool
     foreign: np.ndarray
-    twins: np.ndarray
+    near_duplicate_of: np.ndarray
 
     @property
     def mutants(self) -> list[np.ndarray]:
@@ -69,7 +69,7 @@ class Poll(NamedTuple):
         return [self.mutants[-1], self.heads[HEADS[0]] if network is None else network]
 
 
-def poll(
+def fit_ensemble(
     embeddings: np.ndarray,
     labels: np.ndarray,
     *,
@@ -80,7 +80,7 @@ def poll(
     points: np.ndarray | None = None,
     settings: Settings,
     report: StageReport = silent_stage,
-) -> Poll:
+) -> Ensemble:
     """Asks the models around one network.
 
     Args:
@@ -91,25 +91,29 @@ def poll(
     """
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
-    everything = out_of_sample(features, labels, folds, None, _part(report, 0))
+    full_head_log_probs = out_of_sample(features, labels, folds, None, _part(report, 0))
     if foreign is None:
         foreign = np.zeros(len(labels))
     if appearance is not None:
-        contradicted = everything.argmax(1) != labels
+        contradicted = full_head_log_probs.argmax(1) != labels
         foreign = outliers.foreign_content(appearance, labels, folds, contradicted)
-    twins = np.full(len(labels), -1)
+    near_duplicate_of = np.full(len(labels), -1)
     if points is not None:
-        loss = signals.loss(everything, labels)
-        twins = near_duplicates.conflicting(points, labels, loss)
+        loss = signals.loss(full_head_log_probs, labels)
+        near_duplicate_of = near_duplicates.conflicting(points, labels, loss)
         # known content, though a copy has noise that the others do not have
-        foreign = np.where(twins < 0, foreign, np.minimum(foreign, foreign[twins]))
-    mutants = fit_mutants(features, labels, folds, everything, foreign, report)
-    return Poll(
-        heads=dict(zip(HEADS, [everything, *mutants], strict=True)),
+        foreign = np.where(
+            near_duplicate_of < 0,
+            foreign,
+            np.minimum(foreign, foreign[near_duplicate_of]),
+        )
+    mutants = fit_mutants(features, labels, folds, full_head_log_probs, foreign, report)
+    return Ensemble(
+        heads=dict(zip(HEADS, [full_head_log_probs, *mutants], strict=True)),
         original=None if logits is None else signals.log_softmax(logits),
         original_votes=logits_vote,
         foreign=foreign,
-        twins=twins,
+        near_duplicate_of=near_duplicate_of,
     )
 
 
@@ -117,7 +121,7 @@ def fit_mutants(
     features: np.ndarray,
     labels: np.ndarray,
     folds: np.ndarray,
-    everything: np.ndarray,
+    full_head_log_probs: np.ndarray,
     foreign: np.ndarray,
     report: StageReport = silent_stage,
 ) -> list[np.ndarray]:
@@ -127,11 +131,11 @@ def fit_mutants(
         features: float32 (N, D), standardised.
         labels: int64 (N,).
         folds: int64 (N,), from :func:`.heads.assign_folds`.
-        everything: float32 (N, K), log-probabilities of the heads on all samples.
+        full_head_log_probs: float32 (N, K), those of the heads on all samples.
         foreign: float64 (N,), probabilities of foreign content.
         report: told the fraction of all heads fitted.
     """
-    mutants, last = [], everything
+    mutants, last = [], full_head_log_probs
     for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):
         loss = signals.loss(last, labels)
         subset = leave_out(loss, labels, int(share * len(labels)))

@@ -33,7 +33,7 @@ def transition_matrix(
     *,
     prior: float,
     mistakes: float | None = None,
-    even: bool = False,
+    equal_counts_prior: bool = False,
 ) -> np.ndarray:
     """Probabilities of the labels that samples of each class are given.
 
@@ -43,8 +43,8 @@ def transition_matrix(
         prior: what the prior counts, above 0: as much as mistakes in this share of an
             average class's samples.
         mistakes: the share of labels that are wrong; None estimates it as well.
-        even: whether the prior holds all mistakes for equally many, rather than for
-            equally likely. Where one class is far larger, equally likely ones would all
+        equal_counts_prior: whether the prior holds all mistakes for equally many,
+            rather than for equally likely. Where one class is far larger, equally likely ones would all
             be among its samples.
 
     Returns:
@@ -63,7 +63,7 @@ def transition_matrix(
         if mistakes is None:
             share = _bounded(1 - np.trace(expected) / total)
         believed = total / count * _uniform(count, share)
-        if even:
+        if equal_counts_prior:
             believed = _even(expected.sum(1), share)
         transitions = expected + prior / share * believed
         transitions /= transitions.sum(1, keepdims=True)
@@ -97,7 +97,7 @@ def log_odds_of_mistake(
     probabilities: np.ndarray,
     labels: np.ndarray,
     transitions: np.ndarray,
-    twin_labels: np.ndarray | None = None,
+    near_duplicate_labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Log-odds float64 (N,) that the true class is another than the label.
 
@@ -105,15 +105,15 @@ def log_odds_of_mistake(
         probabilities: float (N, K), as of :func:`transition_matrix`.
         labels: int64 (N,).
         transitions: float64 (K, K), from :func:`transition_matrix`.
-        twin_labels: int64 (N,), another label that was given to the same thing; -1
-            where there is none.
+        near_duplicate_labels: int64 (N,), another label that was given to the same
+            thing; -1 where there is none.
     """
     rows = np.arange(len(labels))
     of_label = transitions.T.astype(probabilities.dtype)
     joint = probabilities * of_label[labels]
-    if twin_labels is not None:
-        paired = twin_labels >= 0
-        joint[paired] *= of_label[twin_labels[paired]]
+    if near_duplicate_labels is not None:
+        paired = near_duplicate_labels >= 0
+        joint[paired] *= of_label[near_duplicate_labels[paired]]
     own = joint[rows, labels].astype(np.float64)
     joint[rows, labels] = 0.0
     return np.log(joint.sum(1, dtype=np.float64)) - np.log(own)

@@ -2,7 +2,7 @@
 
 1. For each of K classes, whether a sample has the tag or not is a problem of two
    classes, with heads, mutants, vote and noise of its own:
-   :func:`.single_label.judge` says of each sample how likely the answer
+   :func:`.single_label.score_labels` says of each sample how likely the answer
    that was given is wrong.
 2. The mutants are fitted without the highest losses of each answer. Those of a rare
    tag are the highest of all, and half of its samples would be left out otherwise.
@@ -141,8 +141,8 @@ def score(
         part = _part(report, position, len(judged))
         heads = _fit_heads(features, answers, settings.seed, part)
         nothing, no_twins = np.zeros(len(given)), np.full(len(given), -1)
-        poll = ensemble.Poll(heads, original, True, nothing, no_twins)
-        scores = single_label.judge(answers, poll, even=True)
+        asked = ensemble.Ensemble(heads, original, True, nothing, no_twins)
+        scores = single_label.score_labels(answers, asked, equal_counts_prior=True)
         tags[:, tag] = scores.suspiciousness
         hard[:, tag] = scores.reasons[:, _HARD]
     return TagScores(given, tags, hard, _notes(given, tags))
@@ -151,7 +151,7 @@ def score(
 def _fit_heads(
     features: np.ndarray, answers: np.ndarray, seed: int, report: StageReport
 ) -> dict[str, np.ndarray]:
-    """As :class:`.ensemble.Poll` has them, of one tag."""
+    """As :class:`.ensemble.Ensemble` has them, of one tag."""
     folds = assign_folds(answers, np.random.default_rng(seed))
     heads: dict[str, np.ndarray] = {}
     left_out = None

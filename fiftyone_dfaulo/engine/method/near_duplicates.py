@@ -62,9 +62,9 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     Returns:
         int64 (N,), positions; -1 where there is none.
     """
-    twins = np.full(len(labels), -1)
+    near_duplicate_of = np.full(len(labels), -1)
     if len(labels) <= NEIGHBOURS:
-        return twins
+        return near_duplicate_of
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute").fit(points)
     searched = np.argsort(-loss, kind="stable")[:SEARCHED]
     distances, neighbours = _neighbours(search, points, searched)
@@ -73,7 +73,7 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     near = distances < share * far[:, None]
     rows, columns = np.nonzero(near & (labels[neighbours] != labels[searched, None]))
     if not len(rows):
-        return twins
+        return near_duplicate_of
     ones, others = searched[rows], neighbours[rows, columns]
     apart = distances[rows, columns]
     unique, place = np.unique(others, return_inverse=True)
@@ -82,8 +82,8 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     pairs = np.flatnonzero((apart < share * far_from_other) & ~told_apart)
     pairs = pairs[np.argsort(-apart[pairs], kind="stable")]  # the last one stays
     both = np.column_stack([ones[pairs], others[pairs]])
-    twins[both.ravel()] = both[:, ::-1].ravel()
-    return twins
+    near_duplicate_of[both.ravel()] = both[:, ::-1].ravel()
+    return near_duplicate_of
 
 
 def _neighbours(

@@ -6,8 +6,8 @@ import numpy as np
 
 from fiftyone_dfaulo.engine import signals
 
-TWIN = "near duplicate has another label"
-REASONS = ("looks like another class", "fits no class", "hard to learn", TWIN)
+NEAR_DUPLICATE = "near duplicate has another label"
+REASONS = ("looks like another class", "fits no class", "hard to learn", NEAR_DUPLICATE)
 """In the order of the columns of ``Scores.reasons``:
 
 - *looks like another class*: the vote gives another class more than a half;

@@ -29,7 +29,12 @@ from scipy.special import expit
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import label_noise, reasons
-from fiftyone_dfaulo.engine.method.ensemble import FOREIGN, HEADS, Poll, poll
+from fiftyone_dfaulo.engine.method.ensemble import (
+    FOREIGN,
+    HEADS,
+    Ensemble,
+    fit_ensemble,
+)
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.scores import Scores
 
@@ -74,9 +79,9 @@ def score(
         settings: only the seed is used.
         report: told the fraction of heads fitted.
     """
-    return judge(
+    return score_labels(
         labels,
-        poll(
+        fit_ensemble(
             embeddings,
             labels,
             logits=logits,
@@ -89,29 +94,36 @@ def score(
     )
 
 
-def judge(labels: np.ndarray, *polls: Poll, even: bool = False) -> Scores:
+def score_labels(
+    labels: np.ndarray, *ensembles: Ensemble, equal_counts_prior: bool = False
+) -> Scores:
     """Steps 2 and 3: the scores by the polls of one or more networks together.
 
     Args:
         labels: int64 (N,).
-        polls: of the original network, then of its full mutants.
-        even: as of :func:`.label_noise.transition_matrix`.
+        ensembles: of the original network, then of its full mutants.
+        equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
     """
-    first = polls[0]
-    vote = _mean([voter for each in polls for voter in each.voters])
-    counting = _mean([mutant for each in polls for mutant in each.mutants])
-    vote, counting = _shared(vote, first.twins), _shared(counting, first.twins)
+    first = ensembles[0]
+    vote = _mean([voter for each in ensembles for voter in each.voters])
+    mutant_vote = _mean([mutant for each in ensembles for mutant in each.mutants])
+    vote, mutant_vote = (
+        _shared(vote, first.near_duplicate_of),
+        _shared(mutant_vote, first.near_duplicate_of),
+    )
     wrong = wrong_label(
         vote,
-        counting,
+        mutant_vote,
         labels,
         first.foreign < FOREIGN,
-        twin_labels=np.where(first.twins < 0, -1, labels[first.twins]),
-        even=even,
+        near_duplicate_labels=np.where(
+            first.near_duplicate_of < 0, -1, labels[first.near_duplicate_of]
+        ),
+        equal_counts_prior=equal_counts_prior,
     )
     suspiciousness = 1 - (1 - first.foreign) * (1 - wrong)
     probabilities = signals.softmax(SHARPNESS * vote)
-    columns = _signals(polls, vote, labels)
+    columns = _signals(ensembles, vote, labels)
     return Scores(
         suspiciousness=suspiciousness,
         suggestion=vote.argmax(1),
@@ -121,12 +133,12 @@ def judge(labels: np.ndarray, *polls: Poll, even: bool = False) -> Scores:
             labels,
             suspiciousness,
             first.foreign >= FOREIGN,
-            first.twins >= 0,
+            first.near_duplicate_of >= 0,
             first.original,
         ),
         signals=np.column_stack(list(columns.values())).astype(np.float32),
         signal_names=tuple(columns),
-        twins=first.twins,
+        near_duplicate_of=first.near_duplicate_of,
         estimated_faults=round(float(suspiciousness.sum())),
         notes=_notes(first.heads[HEADS[0]], labels),
     )
@@ -138,26 +150,26 @@ def _mean(log_probabilities: list[np.ndarray]) -> np.ndarray:
     return signals.log_softmax(total / len(log_probabilities))
 
 
-def _shared(log_probabilities: np.ndarray, twins: np.ndarray) -> np.ndarray:
+def _shared(log_probabilities: np.ndarray, near_duplicate_of: np.ndarray) -> np.ndarray:
     """Log-probabilities (N, K); a sample and its twin have the mean of both."""
-    paired = np.flatnonzero(twins >= 0)
+    paired = np.flatnonzero(near_duplicate_of >= 0)
     if not len(paired):
         return log_probabilities
     shared = log_probabilities.copy()
     shared[paired] = _mean(
-        [log_probabilities[paired], log_probabilities[twins[paired]]]
+        [log_probabilities[paired], log_probabilities[near_duplicate_of[paired]]]
     )
     return shared
 
 
 def wrong_label(
     vote: np.ndarray,
-    counting: np.ndarray,
+    mutant_vote: np.ndarray,
     labels: np.ndarray,
     trusted: np.ndarray,
     *,
-    twin_labels: np.ndarray | None = None,
-    even: bool = False,
+    near_duplicate_labels: np.ndarray | None = None,
+    equal_counts_prior: bool = False,
 ) -> np.ndarray:
     """Probabilities float64 (N,) that the labels are wrong.
 
@@ -166,18 +178,20 @@ def wrong_label(
 
     Args:
         vote: log-probabilities (N, K) of the classes.
-        counting: those by the mutants alone.
+        mutant_vote: those by the mutants alone.
         labels: int64 (N,).
         trusted: bool (N,), samples whose content is not foreign; the others say nothing
             about which class is mistaken for which.
-        twin_labels: as of :func:`.label_noise.log_odds_of_mistake`.
-        even: as of :func:`.label_noise.transition_matrix`.
+        near_duplicate_labels: as of :func:`.label_noise.log_odds_of_mistake`.
+        equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
     """
 
     def log_odds(logits: np.ndarray, mistakes: float | None) -> np.ndarray:
-        return _log_odds(logits, labels, trusted, twin_labels, even, mistakes)
+        return _log_odds(
+            logits, labels, trusted, near_duplicate_labels, equal_counts_prior, mistakes
+        )
 
-    counted = expit(log_odds(SHARPNESS * counting, None))[trusted]
+    counted = expit(log_odds(SHARPNESS * mutant_vote, None))[trusted]
     order = SHARPNESS * log_odds(vote, float(counted.mean()))
     shift = _shift_to_sum(order[trusted], counted.sum())
     return expit(order + shift)
@@ -187,16 +201,16 @@ def _log_odds(
     logits: np.ndarray,
     labels: np.ndarray,
     trusted: np.ndarray,
-    twin_labels: np.ndarray | None,
-    even: bool,
+    near_duplicate_labels: np.ndarray | None,
+    equal_counts_prior: bool,
     mistakes: float | None,
 ) -> np.ndarray:
     """Log-odds (N,) of a wrong label, the noise learned from the trusted samples.
 
     Args:
         logits: log-probabilities (N, K), but for a constant of each row.
-        labels, trusted, twin_labels: as of :func:`wrong_label`.
-        mistakes, even: as of
+        labels, trusted, near_duplicate_labels: as of :func:`wrong_label`.
+        mistakes, equal_counts_prior: as of
             :func:`.label_noise.transition_matrix`.
     """
     least = np.finfo(np.float32).tiny
@@ -206,9 +220,11 @@ def _log_odds(
         labels[trusted],
         prior=PRIOR,
         mistakes=mistakes,
-        even=even,
+        equal_counts_prior=equal_counts_prior,
     )
-    return label_noise.log_odds_of_mistake(probabilities, labels, matrix, twin_labels)
+    return label_noise.log_odds_of_mistake(
+        probabilities, labels, matrix, near_duplicate_labels
+    )
 
 
 def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
@@ -221,11 +237,11 @@ def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
 
 
 def _signals(
-    polls: tuple[Poll, ...], vote: np.ndarray, labels: np.ndarray
+    ensembles: tuple[Ensemble, ...], vote: np.ndarray, labels: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Signal name to float (N,); those of full mutants begin with ``full_``."""
     columns = {}
-    for number, each in enumerate(polls):
+    for number, each in enumerate(ensembles):
         prefix = "full_" * number
         for name, head in each.heads.items():
             columns[f"{prefix}loss_{name}"] = signals.loss(head, labels)
@@ -233,11 +249,11 @@ def _signals(
         if each.original is not None:
             columns[f"{prefix}loss_original"] = signals.loss(each.original, labels)
     columns["doubt"] = signals.doubt(vote, labels)
-    columns["foreign_content"] = polls[0].foreign
+    columns["foreign_content"] = ensembles[0].foreign
     return columns
 
 
-def _notes(everything: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+def _notes(full_head_log_probs: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
     counts = np.bincount(labels)
     notes = []
     if alone := int((counts == 1).sum()):
@@ -247,7 +263,7 @@ def _notes(everything: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
         )
     largest = counts.max() / len(labels)
     spread = np.sqrt(len(labels) * largest * (1 - largest))
-    if (everything.argmax(1) == labels).sum() <= counts.max() + 3 * spread:
+    if (full_head_log_probs.argmax(1) == labels).sum() <= counts.max() + 3 * spread:
         notes.append(
             "The embeddings do not tell the classes apart: heads agree with hardly "
             "more labels than if they always said the largest class. The scores mean "

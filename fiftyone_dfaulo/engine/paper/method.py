@@ -313,7 +313,7 @@ def _scores(
         reasons=reasons & suspicious[:, None],
         signals=rows,
         signal_names=feature_names(seen.shape[1]),
-        twins=np.full(len(labels), -1),
+        near_duplicate_of=np.full(len(labels), -1),
         estimated_faults=int(suspicious.sum()),
         notes=_notes(labels),
     )

@@ -18,11 +18,13 @@ from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
 from fiftyone_dfaulo.adapter.review.views import item_value, narrow
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults, load_config
 from fiftyone_dfaulo.adapter.runs.multilabel_results import TagResults
-from fiftyone_dfaulo.engine.method.reasons import TWIN
+from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 
 BINS = 20
 _PAIRS = 10
-TWINS = {"reason": TWIN}  # the filter that shows near duplicates side by side
+NEAR_DUPLICATES = {
+    "reason": NEAR_DUPLICATE
+}  # the filter that shows near duplicates side by side
 _COMPUTE = "@dfaulo/dfaulo/compute_suspiciousness"
 
 

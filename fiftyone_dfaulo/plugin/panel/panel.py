@@ -36,7 +36,7 @@ from fiftyone_dfaulo.plugin.panel.events import (
 )
 from fiftyone_dfaulo.plugin.panel.facts import (
     BINS,
-    TWINS,
+    NEAR_DUPLICATES,
     filtered,
     near_duplicates,
     read_operation,
@@ -153,7 +153,7 @@ class ReviewPanel(foo.Panel):
         ids = view.values("id")
         if not ids:
             raise InputError("No unchecked sample is left" + " here" * bool(part))
-        if part == TWINS:
+        if part == NEAR_DUPLICATES:
             ids = near_duplicates(ctx.dataset, key, ids)
         ctx.panel.state.batch_run = key
         ctx.ops.set_selected_samples([])
@@ -200,7 +200,7 @@ class ReviewPanel(foo.Panel):
 
     def _filter(self, ctx: Any, chosen: dict[str, Any] | None) -> None:
         key = run_key(ctx)
-        if chosen == TWINS:
+        if chosen == NEAR_DUPLICATES:
             self._show_list(ctx, key, near_duplicates(ctx.dataset, key))
         else:
             samples = filtered(showable(ctx, key), key, chosen)

@@ -94,7 +94,9 @@ def test_mistakes_may_be_held_for_equally_many_in_each_direction() -> None:
     labels = truth.copy()
     labels[-1] = 0  # one of the five that are in truth of class 1
     probabilities = np.where(np.eye(2)[truth] > 0, 1.0, 1e-15)
-    matrix = label_noise.transition_matrix(probabilities, labels, prior=0.05, even=True)
+    matrix = label_noise.transition_matrix(
+        probabilities, labels, prior=0.05, equal_counts_prior=True
+    )
     # counted: 15, 0; 1, 4. One mistake in 20, so half a one in each direction:
     # 14.5, 0.5; 0.5, 4.5
     expected = [[29.5 / 30, 0.5 / 30], [1.5 / 10, 8.5 / 10]]

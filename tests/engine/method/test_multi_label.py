@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_predict
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.method import multi_label, single_label
-from fiftyone_dfaulo.engine.method.ensemble import poll
+from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
 from fiftyone_dfaulo.engine.method.multi_label import TagScores, changes
 from fiftyone_dfaulo.engine.network import training
 from tests.tagged import draw_pairs
@@ -62,8 +62,8 @@ def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
     given = np.column_stack([rng.random(18) < 0.5, labels == 1])
     scores = multi_label.score(embeddings, given, logits=logits, settings=SETTINGS)
     two = np.column_stack([-logits[:, 1] / 2, logits[:, 1] / 2])
-    polled = poll(embeddings, labels, logits=two, settings=SETTINGS)
-    alone = single_label.judge(labels, polled, even=True)
+    polled = fit_ensemble(embeddings, labels, logits=two, settings=SETTINGS)
+    alone = single_label.score_labels(labels, polled, equal_counts_prior=True)
     np.testing.assert_allclose(scores.tags[:, 1], alone.suspiciousness, atol=1e-9)
     assert (scores.hard[:, 1] == alone.reasons[:, 2]).all()
 

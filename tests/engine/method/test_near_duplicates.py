@@ -29,11 +29,11 @@ def find(points, labels):
 
 def test_of_each_pair_both_are_found_and_nothing_else() -> None:
     points, labels = with_twins([(3, 100), (500, 7)])
-    twins = find(points, labels)
+    near_duplicate_of = find(points, labels)
     expected = np.full(len(labels), NONE)
     expected[[3, 100, 500, 7]] = [100, 3, 7, 500]
-    assert twins.dtype == np.int64
-    assert twins.tolist() == expected.tolist()
+    assert near_duplicate_of.dtype == np.int64
+    assert near_duplicate_of.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("distance", [0.0, 0.01])
@@ -46,8 +46,8 @@ def test_three_copies_of_every_sample_are_found() -> None:
     points, labels = with_twins(
         [(n, k + n) for k in (150, 300, 450) for n in range(150)]
     )
-    twins = find(points, labels)
-    assert (twins % 150 == np.arange(600) % 150).all()
+    near_duplicate_of = find(points, labels)
+    assert (near_duplicate_of % 150 == np.arange(600) % 150).all()
 
 
 def test_near_duplicates_with_the_same_label_are_no_conflict() -> None:
@@ -60,9 +60,9 @@ def test_the_nearest_one_with_another_label_is_meant() -> None:
     points, labels = with_twins([(3, 100), (3, 200)])
     points[200] = points[3] + 0.05
     points[300], labels[300] = points[3], labels[3]
-    twins = find(points, labels)
-    assert [twins[3], twins[300]] == [100, 100]
-    assert {twins[100], twins[200]} <= {3, 300}
+    near_duplicate_of = find(points, labels)
+    assert [near_duplicate_of[3], near_duplicate_of[300]] == [100, 100]
+    assert {near_duplicate_of[100], near_duplicate_of[200]} <= {3, 300}
 
 
 def test_it_agrees_with_plain_loops() -> None:
@@ -135,8 +135,8 @@ def test_two_that_models_tell_apart_are_two_things() -> None:
     points, labels = with_twins([(3, 100), (4, 101), (5, 102)])
     loss = np.full(len(labels), -np.log(0.51))
     loss[[101, 5, 102]] = -np.log(0.49)
-    twins = near_duplicates.conflicting(points, labels, loss)
-    assert np.flatnonzero(twins != NONE).tolist() == [4, 5, 101, 102]
+    near_duplicate_of = near_duplicates.conflicting(points, labels, loss)
+    assert np.flatnonzero(near_duplicate_of != NONE).tolist() == [4, 5, 101, 102]
 
 
 def test_one_of_two_needs_to_have_a_high_loss(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,8 +144,8 @@ def test_one_of_two_needs_to_have_a_high_loss(monkeypatch: pytest.MonkeyPatch) -
     points, labels = with_twins([(3, 500), (4, 501)])
     loss = np.arange(len(labels), dtype=float)
     loss[501] = 2.0  # neither 4 nor 501 is among the 300 with the highest
-    twins = near_duplicates.conflicting(points, labels, loss)
-    assert np.flatnonzero(twins != NONE).tolist() == [3, 500]
+    near_duplicate_of = near_duplicates.conflicting(points, labels, loss)
+    assert np.flatnonzero(near_duplicate_of != NONE).tolist() == [3, 500]
 
 
 def test_thumbnails_are_the_mean_colours_of_fields() -> None:
@@ -172,5 +172,5 @@ def test_noise_leaves_an_image_a_near_duplicate(size: int) -> None:
     pixels[7] = np.clip(pixels[120] + rng.normal(scale=8, size=pixels[7].shape), 0, 255)
     labels = np.arange(200) % 4
     labels[120] = labels[7] + 1
-    twins = find(near_duplicates.thumbnails(pixels), labels)
-    assert np.flatnonzero(twins != NONE).tolist() == [7, 120]
+    near_duplicate_of = find(near_duplicates.thumbnails(pixels), labels)
+    assert np.flatnonzero(near_duplicate_of != NONE).tolist() == [7, 120]

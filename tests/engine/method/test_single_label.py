@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import ensemble, single_label
-from fiftyone_dfaulo.engine.method.ensemble import poll
+from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
 from fiftyone_dfaulo.engine.method.heads import (
     FOLDS,
     INVERSE_REGULARIZATION,
@@ -104,8 +104,8 @@ def oracle(embeddings, labels, seed):
             ]
         )
 
-    counting = odds([second, third], 1.65)
-    total = (counting / (1 + counting)).sum()
+    mutant_vote = odds([second, third], 1.65)
+    total = (mutant_vote / (1 + mutant_vote)).sum()
     order = odds([first, third], 1.0, known=total / n) ** 1.65
     low, high = -60.0, 60.0
     for _ in range(200):
@@ -196,11 +196,11 @@ def test_a_full_mutant_votes_beside_the_original():
     embeddings, labels, _, faults = faulty_blobs([100] * 3)
     noisy = embeddings + np.random.default_rng(1).normal(scale=4.0, size=(300, 8))
     first, second = (
-        poll(each, labels, settings=Settings()) for each in (noisy, embeddings)
+        fit_ensemble(each, labels, settings=Settings()) for each in (noisy, embeddings)
     )
     alone, both = (
-        single_label.judge(labels, first),
-        single_label.judge(labels, first, second),
+        single_label.score_labels(labels, first),
+        single_label.score_labels(labels, first, second),
     )
     assert average_precision_score(
         faults, both.suspiciousness
@@ -208,8 +208,8 @@ def test_a_full_mutant_votes_beside_the_original():
     assert {"loss_all", "full_loss_all"} <= set(both.signal_names)
     assert both.estimated_faults == round(both.suspiciousness.sum())
     once, twice = (
-        single_label.judge(labels, first),
-        single_label.judge(labels, first, first),
+        single_label.score_labels(labels, first),
+        single_label.score_labels(labels, first, first),
     )
     np.testing.assert_allclose(twice.suspiciousness, once.suspiciousness, rtol=1e-5)
 
@@ -232,8 +232,8 @@ def test_half_of_a_class_stays_foreign_ones_go_first_then_high_losses(
     features, labels = blobs([100, 100, size])
     unlike, small = np.zeros(len(labels)), np.flatnonzero(labels == 2)
     unlike[small[:foreign]] = 1.0
-    everything = np.full((len(labels), 3), -1.0)
-    everything[small[foreign:], 2] = -2.0 - np.arange(size - foreign)
+    full_head_log_probs = np.full((len(labels), 3), -1.0)
+    full_head_log_probs[small[foreign:], 2] = -2.0 - np.arange(size - foreign)
     folds = assign_folds(labels, np.random.default_rng(0))
     left: list[np.ndarray] = []
 
@@ -242,7 +242,7 @@ def test_half_of_a_class_stays_foreign_ones_go_first_then_high_losses(
         return out_of_sample(features, labels, folds, left_out, report)
 
     monkeypatch.setattr(ensemble, "out_of_sample", fit)
-    mutants = ensemble.fit_mutants(features, labels, folds, everything, unlike)
+    mutants = ensemble.fit_mutants(features, labels, folds, full_head_log_probs, unlike)
     highest = size // 2 - foreign
     expected = {*small[:foreign], *small[size - highest :]}
     assert set(np.flatnonzero(left[0] & (labels == 2))) == expected
