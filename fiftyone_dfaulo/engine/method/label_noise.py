@@ -44,8 +44,8 @@ def transition_matrix(
             average class's samples.
         mistakes: the share of labels that are wrong; None estimates it as well.
         equal_counts_prior: whether the prior holds all mistakes for equally many,
-            rather than for equally likely. Where one class is far larger, equally likely ones would all
-            be among its samples.
+            rather than for equally likely. Where one class is far larger, equally
+            likely ones would all be among its samples.
 
     Returns:
         float64 (K, K), true class by given label; above 0, rows add up to 1.
