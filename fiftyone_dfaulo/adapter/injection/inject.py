@@ -27,22 +27,27 @@ from bson import ObjectId
 from fiftyone.core.sample import Sample
 from pymongo import UpdateOne
 
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection.class_pairs import read_pairs
 from fiftyone_dfaulo.adapter.injection.request import (
     Injection,
     check_injection,
     check_name,
 )
-from fiftyone_dfaulo.adapter.reading.injection_record import (
-    FaultFields,
+from fiftyone_dfaulo.adapter.injection.undo import (
     add_fields,
     discard,
-    find_record,
     make_folder,
     restore,
 )
+from fiftyone_dfaulo.adapter.reading.injection_record import (
+    FaultFields,
+    Record,
+    fault_fields,
+    find_record,
+)
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
-from fiftyone_dfaulo.adapter.review.session import batches
+from fiftyone_dfaulo.adapter.storage.documents import batches
 from fiftyone_dfaulo.engine.injection.painting import read_shapes, write_images
 from fiftyone_dfaulo.engine.injection.plans import PAIRED, Plan, plan_faults
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
@@ -53,7 +58,7 @@ PLANTING = "Planting faults"
 
 
 def inject_faults(
-    samples: Any,
+    samples: Samples,
     label_field: str = "ground_truth",
     *,
     kind: str = "random_label",
@@ -139,7 +144,7 @@ class _Draft(NamedTuple):
     rng: np.random.Generator
 
 
-def run(samples: Any, request: Injection, report: Report = silent) -> Any:
+def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     """:func:`inject_faults`, with its progress reported.
 
     Args:
@@ -165,13 +170,15 @@ def run(samples: Any, request: Injection, report: Report = silent) -> Any:
     return dataset
 
 
-def _draw(samples: Any, request: Injection) -> _Draft:
+def _draw(samples: Samples, request: Injection) -> _Draft:
     labelled = read_labels(samples, request.label_field)
     pairs = _pairs(samples, labelled, request)
     rng = np.random.default_rng(int(request.seed))
-    plan = plan_faults(labelled.labels, request.kind, float(request.rate), rng, pairs)
+    plan = plan_faults(
+        labelled.labels.numbers, request.kind, float(request.rate), rng, pairs
+    )
     if not plan.faults.any():
-        largest = int(np.bincount(labelled.labels).max())
+        largest = int(np.bincount(labelled.labels.numbers).max())
         raise InputError(
             f"rate={request.rate} plants no fault: the largest class has {largest} "
             "samples; pass a higher rate, or more samples"
@@ -181,7 +188,7 @@ def _draw(samples: Any, request: Injection) -> _Draft:
 
 
 def _pairs(
-    samples: Any, labelled: Labelled, request: Injection
+    samples: Samples, labelled: Labelled, request: Injection
 ) -> list[tuple[int, int]]:
     if request.kind not in PAIRED:
         return []
@@ -196,7 +203,7 @@ def _pairs(
     return pairs
 
 
-def _clone(samples: Any, request: Injection) -> Any:
+def _clone(samples: Samples, request: Injection) -> Any:
     name = request.name
     if name is None:
         root = f"{samples._root_dataset.name}-injected"
@@ -216,11 +223,12 @@ def _clone(samples: Any, request: Injection) -> Any:
 
 
 def _plant(
-    dataset: Any, request: Injection, draft: _Draft, told: Callable[[float], None]
+    dataset: Dataset, request: Injection, draft: _Draft, told: Callable[[float], None]
 ) -> None:
     told(0.0)
     folder = make_folder(dataset, request.folder) if draft.shapes else None
-    fields = add_fields(dataset, request, folder)
+    fields = fault_fields(request.prefix)
+    add_fields(dataset, _record(dataset, request, fields, folder))
     targets = {}
     if folder is not None:
         ids = draft.labelled.ids
@@ -231,8 +239,22 @@ def _plant(
     _write(dataset, request, draft, fields, targets)
 
 
+def _record(
+    dataset: Dataset, request: Injection, fields: FaultFields, folder: Path | None
+) -> Record:
+    return Record(
+        fields,
+        request.label_field,
+        request.kind,
+        float(request.rate),
+        int(request.seed),
+        None if folder is None else str(folder),
+        str(dataset._doc.id),
+    )
+
+
 def _write(
-    dataset: Any,
+    dataset: Dataset,
     request: Injection,
     draft: _Draft,
     fields: FaultFields,
@@ -266,12 +288,12 @@ def _change(
     if target is not None:
         change["filepath"] = str(target)
         change[fields.original_filepath] = labelled.files[n]
-    if new != labelled.labels[n]:
+    if new != labelled.labels.numbers[n]:
         change[f"{request.label_field}.label"] = labelled.classes[new]
     return change
 
 
-def revert_faults(samples: Any) -> int:
+def revert_faults(samples: Samples) -> int:
     """Takes planted faults back: labels and images are, byte for byte, as they were.
 
     What has been done to those labels since is undone as well; all other samples and
