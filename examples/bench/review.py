@@ -16,7 +16,7 @@ from bench.cases import Case
 from bench.methods import Subject
 from fiftyone_dfaulo.engine.feedback.estimate import FaultEstimate, estimate_faults
 from fiftyone_dfaulo.engine.feedback.learning import learn
-from fiftyone_dfaulo.engine.paper import method as paper
+from fiftyone_dfaulo.engine.paper import suspiciousness as paper
 from fiftyone_dfaulo.engine.scores import Scores
 
 BATCH = 50

@@ -39,3 +39,13 @@ def margin(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def doubt(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How unlikely even the likeliest class is: in [0, 1 - 1/K], whatever the label."""
     return 1.0 - np.exp(log_probabilities.max(1))
+
+
+def rank_in_class(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many samples of its class come before each one, highest value first."""
+    order = np.lexsort((-values, labels))
+    counts = np.bincount(labels)
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[order] = np.arange(len(labels)) - starts[labels[order]]
+    return rank

@@ -10,7 +10,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.reading.embeddings import check_embeddings, read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo, load_config
-from fiftyone_dfaulo.engine.injection.plans import nearest_pairs, rank_pairs
+from fiftyone_dfaulo.engine.injection.class_pairs import nearest_pairs, rank_pairs
 from fiftyone_dfaulo.errors import InputError
 
 _EXPECTED = (

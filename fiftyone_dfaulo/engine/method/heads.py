@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from fiftyone_dfaulo.engine.paper.subsets import rank_in_class
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.signals import rank_in_class
 
 FOLDS = 5
 INVERSE_REGULARIZATION = 30.0

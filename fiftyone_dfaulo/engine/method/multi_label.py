@@ -28,7 +28,6 @@ from fiftyone_dfaulo.engine.method.heads import (
     out_of_sample,
     standardise,
 )
-from fiftyone_dfaulo.engine.paper.subsets import rank_in_class
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
 REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
@@ -179,7 +178,7 @@ def high_loss(
     totals = np.bincount(answers)
     most = np.where(totals >= 2 * FOLDS, np.ceil(share * totals), 0)
     losses = signals.loss(log_probabilities, answers)
-    return rank_in_class(losses, answers) < most[answers]
+    return signals.rank_in_class(losses, answers) < most[answers]
 
 
 def _part(report: StageReport, position: int, count: int) -> StageReport:
