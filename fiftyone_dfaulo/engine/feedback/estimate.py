@@ -1,7 +1,7 @@
 """How many faults are there, found and left?
 
 1. A sample of log-odds x, those of :func:`.learning.adjust`, is a
-   fault with probability c + (1 - c) sigmoid(a + b x): the score is a probability, but
+   fault with probability c + (1 - c) expit(a + b x): the score is a probability, but
    not exactly so in every dataset, and some faults (a share c) it does not see at all.
 2. A verdict is wrong with a small probability.
 3. a, b, c and that probability have broad priors on a grid. The verdicts weigh the
@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.optimize import brentq
+from scipy.special import expit, ndtr
 
-from fiftyone_dfaulo.engine.feedback.learning import adjust, log_odds, sigmoid
+from fiftyone_dfaulo.engine.feedback.learning import adjust, log_odds
 
 INTERVAL = 0.90
 SHIFT, SHIFT_SPREAD = 0.0, 1.5  # of a: mean and deviation, in log-odds
@@ -114,7 +115,7 @@ def _posterior(
     grid = np.meshgrid(normal, normal, UNSEEN)
     shift, log_slope, unseen = (each.ravel() for each in grid)
     slope = np.exp(SLOPE + SLOPE_SPREAD * log_slope)
-    seen = sigmoid((SHIFT + SHIFT_SPREAD * shift)[:, None] + slope[:, None] * centres)
+    seen = expit((SHIFT + SHIFT_SPREAD * shift)[:, None] + slope[:, None] * centres)
     chances = unseen[:, None] + (1 - unseen[:, None]) * seen
     prior = -(shift**2 + log_slope**2) / 2
     logs = []
@@ -129,10 +130,14 @@ def _posterior(
 def _quantile(
     means: np.ndarray, spreads: np.ndarray, weights: np.ndarray, share: float, most: int
 ) -> float:
-    """Where the mixture of normal distributions reaches ``share``, by bisection."""
-    low, high = 0.0, float(most)
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = weights @ ndtr((middle - means) / np.maximum(spreads, 1e-9))
-        low, high = (middle, high) if below < share else (low, middle)
-    return low
+    """Where the mixture of normal distributions reaches ``share``, in 0..most."""
+    widths = np.maximum(spreads, 1e-9)
+
+    def lacking(number: float) -> float:
+        return float(weights @ ndtr((number - means) / widths)) - share
+
+    if lacking(0.0) >= 0:
+        return 0.0
+    if lacking(most) <= 0:
+        return float(most)
+    return float(brentq(lacking, 0.0, most, maxiter=1000))

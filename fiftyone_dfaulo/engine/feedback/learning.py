@@ -18,6 +18,7 @@ numbers that this was chosen by.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit, logit
 
 PRIOR_ODDS = 7.0
 """In nats, against each model with effects: about 1,100 to 1."""
@@ -102,19 +103,13 @@ def adjust(
         if weight >= LEAST_WEIGHT:
             shift += weight * effects
     moved = np.flatnonzero(shift)
-    adjusted[moved] = sigmoid(odds[moved] + shift[moved])
+    adjusted[moved] = expit(odds[moved] + shift[moved])
     return adjusted
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Log-odds of float64 probabilities, those of 0 and 1 finite."""
-    inner = np.clip(probabilities, LOWEST, HIGHEST)
-    return np.log(inner) - np.log1p(-inner)
-
-
-def sigmoid(values: np.ndarray) -> np.ndarray:
-    """The inverse of :func:`log_odds`."""
-    return np.exp(-np.logaddexp(0.0, -values))
+    return np.asarray(logit(np.clip(probabilities, LOWEST, HIGHEST)))
 
 
 def _fit_groups(
@@ -140,7 +135,7 @@ def _fit(
 ) -> tuple[np.ndarray, float]:
     """The effects (G,) likeliest after the verdicts, and the log marginal likelihood.
 
-    A verdict says faulty with probability ``WRONG + (1 - 2 WRONG) sigmoid(odds)``.
+    A verdict says faulty with probability ``WRONG + (1 - 2 WRONG) expit(odds)``.
     Fisher scoring; the information is diagonal but for the intercept, so that a step
     takes time in proportion to the verdicts.
     """
@@ -149,7 +144,7 @@ def _fit(
     intercept, effects = 0.0, np.zeros(size)
 
     def chance(intercept: float, effects: np.ndarray) -> np.ndarray:
-        return sigmoid(offset + intercept + effects[groups])
+        return np.asarray(expit(offset + intercept + effects[groups]))
 
     def fitness(intercept: float, effects: np.ndarray) -> float:
         said = WRONG + (1 - 2 * WRONG) * chance(intercept, effects)

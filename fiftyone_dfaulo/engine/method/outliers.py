@@ -19,6 +19,7 @@ The trimmed fit is Rousseeuw's minimum covariance determinant (Technometrics 41,
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from fiftyone_dfaulo.engine.method.heads import FOLDS
@@ -60,7 +61,7 @@ def foreign_content(
     if len(labels) < LEAST_SAMPLES:
         return np.zeros(len(labels))
     remote = remoteness(appearance, labels, folds)
-    beyond = 1 / (1 + np.exp(-2 * (remote - REMOTE)))
+    beyond = expit(2 * (remote - REMOTE))
     if _are_known(labels[remote > REMOTE], contradicted[remote > REMOTE]):
         beyond = np.zeros(len(labels))
     return np.maximum(beyond, _excess(remote, contradicted))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo.engine.feedback.learning import (
@@ -13,7 +14,6 @@ from fiftyone_dfaulo.engine.feedback.learning import (
     adjust,
     learn,
     log_odds,
-    sigmoid,
 )
 
 COUNT, CLASSES = 3000, 10
@@ -29,7 +29,7 @@ def scored(systematic, seed=0):
     hard = rng.random(COUNT) < 0.2
     odds = rng.normal(np.where(hard, 3.0, -3.0), 1.0)
     faults = hard & (suggestions == 3 if systematic else rng.random(COUNT) < 0.5)
-    return sigmoid(odds), suggestions, faults
+    return expit(odds), suggestions, faults
 
 
 def checked_from_the_top(initial, faults, count):
