@@ -30,7 +30,7 @@ class Stages:
     Args:
         weights: name to expected share of the run's time, in the order of the run;
             any positive numbers.
-        report: told the stage's name and the fraction of the whole.
+        report: called with the stage's name and the fraction of the whole.
     """
 
     def __init__(self, weights: Mapping[str, float], report: Report = silent) -> None:

@@ -120,8 +120,8 @@ def _posterior(
     prior = -(shift**2 + log_slope**2) / 2
     logs = []
     for wrong in WRONG_VERDICTS:
-        said = np.clip(wrong + (1 - 2 * wrong) * chances, 1e-12, 1 - 1e-12)
-        logs.append(np.log(said) @ faulty + np.log1p(-said) @ correct)
+        reported = np.clip(wrong + (1 - 2 * wrong) * chances, 1e-12, 1 - 1e-12)
+        logs.append(np.log(reported) @ faulty + np.log1p(-reported) @ correct)
     together = prior + CREDIT * np.logaddexp.reduce(logs)
     weights = np.exp(together - together.max())
     return chances, weights / weights.sum()

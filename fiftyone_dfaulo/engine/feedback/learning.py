@@ -124,9 +124,9 @@ def _fit_groups(
     lowest = np.full(len(present), np.inf)
     np.minimum.at(lowest, position, odds[checked])
 
-    place = np.minimum(np.searchsorted(present, groups), len(present) - 1)
-    below = np.maximum(lowest[place] - odds, 0.0)
-    effects = np.where(present[place] == groups, found[place], 0.0)
+    group = np.minimum(np.searchsorted(present, groups), len(present) - 1)
+    below = np.maximum(lowest[group] - odds, 0.0)
+    effects = np.where(present[group] == groups, found[group], 0.0)
     return effects * np.exp(-below / FADING), with_effects - without
 
 
@@ -147,18 +147,18 @@ def _fit(
         return np.asarray(expit(offset + intercept + effects[groups]))
 
     def fitness(intercept: float, effects: np.ndarray) -> float:
-        said = WRONG + (1 - 2 * WRONG) * chance(intercept, effects)
+        reported = WRONG + (1 - 2 * WRONG) * chance(intercept, effects)
         squares = np.array([intercept**2, effects @ effects])
-        likelihood = np.log(np.where(faulty, said, 1 - said)).sum()
+        likelihood = np.log(np.where(faulty, reported, 1 - reported)).sum()
         return float(likelihood - tightness @ squares / 2)
 
     best = fitness(intercept, effects)
     for _ in range(STEPS):
         true = chance(intercept, effects)
-        said = WRONG + (1 - 2 * WRONG) * true
-        slopes = (1 - 2 * WRONG) * true * (1 - true)  # of ``said``, by the odds
-        rest = slopes * (faulty - said) / (said * (1 - said))
-        weight = slopes**2 / (said * (1 - said))
+        reported = WRONG + (1 - 2 * WRONG) * true
+        slopes = (1 - 2 * WRONG) * true * (1 - true)  # of ``reported``, by the odds
+        rest = slopes * (faulty - reported) / (reported * (1 - reported))
+        weight = slopes**2 / (reported * (1 - reported))
         shared = np.bincount(groups, weight, size)
         diagonal = shared + tightness[1]
         corner = weight.sum() + tightness[0] - np.sum(shared**2 / diagonal)

@@ -94,7 +94,7 @@ def decode_images(
         size: side of the square in pixels; None takes :func:`choose_size`'s.
         workers: number of threads.
         memory_budget: bytes; if N images take more, they go to a temporary file.
-        report: told the fraction done, once per batch. If it raises, decoding stops.
+        report: called with the fraction done, once per batch. If it raises, decoding stops.
 
     Raises:
         InputError: if the temporary file does not fit on the disk.

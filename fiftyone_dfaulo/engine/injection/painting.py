@@ -56,7 +56,7 @@ def write_images(
         shapes: from :func:`read_shapes`.
         rng: what is drawn from.
         targets: position to the PNG file to write.
-        report: told the fraction done; what it raises stops the writing.
+        report: called with the fraction done; what it raises stops the writing.
 
     Raises:
         InputError: if an image to be copied cannot be read, or a file not be written.

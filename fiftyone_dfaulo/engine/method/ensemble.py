@@ -133,7 +133,7 @@ def fit_mutants(
         folds: int64 (N,), from :func:`.heads.assign_folds`.
         full_head_log_probs: float32 (N, K), those of the heads on all samples.
         foreign: float64 (N,), probabilities of foreign content.
-        report: told the fraction of all heads fitted.
+        report: called with the fraction of all heads fitted.
     """
     mutants, last = [], full_head_log_probs
     for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):

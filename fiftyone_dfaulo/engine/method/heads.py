@@ -97,7 +97,7 @@ def out_of_sample(
         labels: int64 (N,), all of 0..K-1 present, K at least 2.
         folds: int64 (N,), from :func:`assign_folds`.
         left_out: bool (N,), samples that no head is fitted on; None is none of them.
-        report: told the fraction of heads fitted.
+        report: called with the fraction of heads fitted.
 
     Returns:
         float32 (N, K), from log(1e-12) to 0.

@@ -76,8 +76,8 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
         return near_duplicate_of
     ones, others = searched[rows], neighbours[rows, columns]
     apart = distances[rows, columns]
-    unique, place = np.unique(others, return_inverse=True)
-    far_from_other = _neighbours(search, points, unique)[0][:, -1][place]
+    unique, inverse = np.unique(others, return_inverse=True)
+    far_from_other = _neighbours(search, points, unique)[0][:, -1][inverse]
     told_apart = np.maximum(loss[ones], loss[others]) < EVEN_LOSS
     pairs = np.flatnonzero((apart < share * far_from_other) & ~told_apart)
     pairs = pairs[np.argsort(-apart[pairs], kind="stable")]  # the last one stays

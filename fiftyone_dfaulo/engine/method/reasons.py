@@ -23,7 +23,7 @@ LEAST = 0.2
 """Samples that are less suspicious than this need no reason."""
 
 
-def find(
+def find_reasons(
     probabilities: np.ndarray,
     labels: np.ndarray,
     suspiciousness: np.ndarray,

@@ -77,7 +77,7 @@ def score(
             the images, or embeddings (a model that was taught the labels may have
             moved near duplicates apart); None does not look for any.
         settings: only the seed is used.
-        report: told the fraction of heads fitted.
+        report: called with the fraction of heads fitted.
     """
     return score_labels(
         labels,
@@ -128,7 +128,7 @@ def score_labels(
         suspiciousness=suspiciousness,
         suggestion=vote.argmax(1),
         confidence=probabilities.max(1).astype(np.float32),
-        reasons=reasons.find(
+        reasons=reasons.find_reasons(
             probabilities,
             labels,
             suspiciousness,

@@ -56,8 +56,8 @@ def match_classes(
             f"The model states {len(order)} classes and gives {outputs} logits; "
             f"{EMBEDDINGS_ONLY}",
         )
-    place = {name: number for number, name in enumerate(order)}
-    missing = [name for name in names if name not in place]
+    column = {name: number for number, name in enumerate(order)}
+    missing = [name for name in names if name not in column]
     if missing:
         return Match(
             None,
@@ -65,7 +65,7 @@ def match_classes(
             f"{len(missing)} of the {len(names)} here, such as {missing[0]!r}; "
             f"{EMBEDDINGS_ONLY}",
         )
-    return Match(np.array([place[name] for name in names]), None)
+    return Match(np.array([column[name] for name in names]), None)
 
 
 def _check_given(outputs: int, names: Sequence[str], given: Sequence[str]) -> None:

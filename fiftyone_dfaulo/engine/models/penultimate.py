@@ -24,7 +24,7 @@ from fiftyone_dfaulo.engine.models.original import is_closed
 from fiftyone_dfaulo.errors import InputError
 
 _aten = torch.ops.aten
-_PRODUCTS = {
+_MATMULS = {
     _aten.addmm.default: (1, 2),
     _aten.mm.default: (0, 1),
     _aten.linear.default: (0, 1),
@@ -34,7 +34,7 @@ _PRODUCTS = {
 }
 """Operation to the positions of its input and its weights among the arguments."""
 
-_TRIED = 24  # products from the end that may be the head
+_TRIED = 24  # matrix products from the end that may be the head
 _CLOSE = 1e-3  # share of the logits' spread that a frozen head may leave
 
 
@@ -45,16 +45,17 @@ class Penultimate:
     Attributes:
         layer: dotted path of a Python module, with ``"<"`` before it if its input is
             taken; None if there is no such module.
-        product: else the position of the product whose input is taken, of ``products``.
-        products: how many products one forward pass makes.
+        matmul: else the position, among the ``matmuls`` of a forward pass, of the
+            matrix product whose input is taken.
+        matmuls: how many matrix products one forward pass makes.
     """
 
     layer: str | None
-    product: int = -1
-    products: int = 0
+    matmul: int = -1
+    matmuls: int = 0
 
 
-class Products(TorchDispatchMode):
+class MatmulRecorder(TorchDispatchMode):
     """Sees the matrix products of a forward pass.
 
     Args:
@@ -64,9 +65,9 @@ class Products(TorchDispatchMode):
         keep: position of a product whose input is kept.
 
     Attributes:
-        weights: for each product the address of its weights.
-        shapes: for each product the shape of its output.
-        kept: the input asked for.
+        weights: of each product, the address of its weights.
+        shapes: of each product, the shape of its output.
+        kept: the input of the product at ``keep``.
     """
 
     def __init__(self, batch: int, *, freeze: int = -1, keep: int = -1) -> None:
@@ -94,10 +95,10 @@ class Products(TorchDispatchMode):
 
 
 def _operands(func: Any, args: Any) -> tuple[Tensor, Tensor] | None:
-    places = _PRODUCTS.get(func)
-    if places is None:
+    positions = _MATMULS.get(func)
+    if positions is None:
         return None
-    values, weights = (args[place] for place in places)
+    values, weights = (args[position] for position in positions)
     if weights.ndim > 2 and any(side != 1 for side in weights.shape[2:]):
         return None
     return values, weights
@@ -111,7 +112,7 @@ def freeze_first(output: Tensor, batch: int) -> Tensor:
     return rows[:1].expand_as(rows).flatten(0, 1).clone()
 
 
-def find(module: nn.Module, images: Tensor) -> Penultimate:
+def find_penultimate(module: nn.Module, images: Tensor) -> Penultimate:
     """Finds the input of the last layer that all of the logits come from.
 
     A head of zeros, as some networks start with, is told by its shape alone.
@@ -124,18 +125,18 @@ def find(module: nn.Module, images: Tensor) -> Penultimate:
         InputError: if there is none.
     """
     with torch.no_grad():
-        seen = Products(len(images))
-        with seen:
+        recorder = MatmulRecorder(len(images))
+        with recorder:
             logits = module(images)
         spread = (logits - logits[:1]).abs().max()
-        count = len(seen.weights)
+        count = len(recorder.weights)
         for position in reversed(range(max(count - _TRIED, 0), count)):
-            if not spread > 0 and seen.shapes[position] != logits.shape:
+            if not spread > 0 and recorder.shapes[position] != logits.shape:
                 continue
-            with Products(len(images), freeze=position):
+            with MatmulRecorder(len(images), freeze=position):
                 frozen = module(images)
             if (frozen - logits[:1]).abs().max() <= _CLOSE * spread:
-                return _place(module, images, position, seen.weights)
+                return _hookable(module, images, position, recorder.weights)
     raise InputError(
         f"none of the {count} linear layers and 1x1 convolutions of the model "
         f"{type(module).__name__} makes the logits alone; name the penultimate layer, "
@@ -144,7 +145,7 @@ def find(module: nn.Module, images: Tensor) -> Penultimate:
     )
 
 
-def _place(
+def _hookable(
     module: nn.Module, images: Tensor, position: int, weights: list[int]
 ) -> Penultimate:
     """The Python module that makes a product, if there is one that can be hooked."""
@@ -158,32 +159,34 @@ def _place(
     ]
     if not owners or weights.count(weights[position]) > 1:
         return anywhere
-    place = Penultimate(f"<{owners[0]}")
-    with tap(module, place, len(images)) as tapped:
+    penultimate = Penultimate(f"<{owners[0]}")
+    with capture_activations(module, penultimate, len(images)) as captured:
         module(images)
     owner = module.get_submodule(owners[0])
     plain = isinstance(owner, (nn.Linear, nn.Conv2d))
-    return place if plain and tapped else anywhere
+    return penultimate if plain and captured else anywhere
 
 
 @contextmanager
-def tap(module: nn.Module, place: Penultimate, batch: int) -> Iterator[list[Tensor]]:
-    """Puts the activations at ``place`` into the list, at each forward pass inside.
+def capture_activations(
+    module: nn.Module, penultimate: Penultimate, batch: int
+) -> Iterator[list[Tensor]]:
+    """Puts the penultimate activations of each forward pass inside into the list.
 
     Args:
         module: the network.
-        place: from :func:`find` or :func:`named`.
+        penultimate: from :func:`find_penultimate` or :func:`named_layer`.
         batch: number of images of the pass.
     """
     values: list[Tensor] = []
-    if place.layer is None:
-        with Products(batch, keep=place.product) as products:
+    if penultimate.layer is None:
+        with MatmulRecorder(batch, keep=penultimate.matmul) as recorder:
             yield values
-        if products.kept is not None and len(products.weights) == place.products:
-            values.append(products.kept)
+        if recorder.kept is not None and len(recorder.weights) == penultimate.matmuls:
+            values.append(recorder.kept)
         return
-    layer = module.get_submodule(place.layer.removeprefix("<"))
-    if place.layer.startswith("<"):
+    layer = module.get_submodule(penultimate.layer.removeprefix("<"))
+    if penultimate.layer.startswith("<"):
         handle = layer.register_forward_pre_hook(
             lambda _, args, kwargs: values.append(_first(args, kwargs)),
             with_kwargs=True,
@@ -200,8 +203,8 @@ def _first(args: Any, kwargs: Any) -> Any:
     return args[0] if args else next(iter(kwargs.values()), None)
 
 
-def named(module: nn.Module, layer: str) -> Penultimate:
-    """The place that a dotted path names.
+def named_layer(module: nn.Module, layer: str) -> Penultimate:
+    """The layer that a dotted path names.
 
     Raises:
         InputError: if the network has no such layer.

@@ -43,7 +43,7 @@ def check_depth(embedder: Embedder) -> None:
     Raises:
         InputError: if it is an archive, or its features cannot be told apart.
     """
-    if not embedder.open or embedder.place.layer is None or not embedder.place.layer:
+    if not embedder.open or not embedder.penultimate.layer:
         raise InputError(
             f"depth='full' trains the network on, which model={embedder.name} does not "
             "allow (it is an archive, or its penultimate layer is no module); pass a "
@@ -66,7 +66,7 @@ def retrain_network(
         labels: int64 (N,), all of 0..K-1 present.
         suspiciousness: float (N,), by the network trained on all samples.
         settings: as of :func:`.training.train_network`.
-        report: told the fraction done.
+        report: called with the fraction done.
 
     Returns:
         embeddings float32 (N, D) and logits float32 (N, K) of all N samples.
@@ -104,7 +104,7 @@ def retrain_model(
         embeddings: float32 (N, D), the frozen network's.
         suspiciousness: (N,), from the heads on them.
         settings: its seed is used.
-        report: told the fraction done.
+        report: called with the fraction done.
 
     Returns:
         embeddings float32 (N, D) and logits float32 (N, K) of all N samples.

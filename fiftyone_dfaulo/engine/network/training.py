@@ -69,7 +69,7 @@ class Network:
                 of it, moved diagonally as far as in training: less noise, for five
                 times the passes. The logits are those of the average.
             batch_size: images per forward pass.
-            report: told the fraction of images done.
+            report: called with the fraction of images done.
 
         Returns:
             float32 (N, D) activations and float32 (N, K) logits.
@@ -129,7 +129,7 @@ def train_network(
         num_classes: K.
         settings: seed, device and ``epochs``.
         left_out: bool (N,), samples that it is not trained on; None is none of them.
-        report: told the fraction of epochs done.
+        report: called with the fraction of epochs done.
         after_epoch: told, after each epoch, the logits float32 (N, K) that its steps
             saw of the samples (moved, and in training mode); NaN of those left out.
     """

@@ -77,7 +77,7 @@ def score(
         num_classes: K, at least 2.
         network: the original model, trained on these samples; it is not changed.
         settings: gives the seed and the batch size of forward passes.
-        report: told the fraction done, through every step.
+        report: called with the fraction done, through every step.
 
     Returns:
         The scores; the signals are the features that
@@ -134,7 +134,7 @@ def train_mutant(
         labels: int64 (N,).
         left_out: bool (N,), the subset; it may be empty.
         seed: of the order of samples.
-        report: told the fraction done, after each epoch.
+        report: called with the fraction done, after each epoch.
 
     Returns:
         The mutant; the original again if fewer than two samples are left to train on.

@@ -39,7 +39,7 @@ def reconstruction_errors(
         labels: int64 (N,).
         generator: on the CPU; all randomness comes from it.
         device: where the autoencoders run.
-        report: told the fraction done, after each epoch of each class.
+        report: called with the fraction done, after each epoch of each class.
 
     Returns:
         float32 (N,), squared error summed over the pixels scaled to [0, 1], with the

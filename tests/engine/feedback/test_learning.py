@@ -177,8 +177,8 @@ def test_the_fit_is_the_maximum_that_a_general_optimiser_finds():
 
     def misfit(values):
         odds = offset + values[0] + values[1:][groups]
-        said = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
-        likelihood = np.sum(np.log(np.where(faulty, said, 1 - said)))
+        reported = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
+        likelihood = np.sum(np.log(np.where(faulty, reported, 1 - reported)))
         squares = (values[0] / INTERCEPT_SCALE) ** 2
         return squares / 2 + np.sum((values[1:] / EFFECT_SCALE) ** 2) / 2 - likelihood
 
@@ -193,10 +193,10 @@ def test_the_marginal_likelihood_is_near_the_integral_over_effects():
     grid = np.linspace(-6, 6, 601)
     intercept, effect = np.meshgrid(2 * grid, grid)
     odds = 0.3 + intercept + effect
-    said = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
+    reported = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
     log_joint = (
-        25 * np.log(said)
-        + 15 * np.log(1 - said)
+        25 * np.log(reported)
+        + 15 * np.log(1 - reported)
         - (intercept / INTERCEPT_SCALE) ** 2 / 2
         - (effect / EFFECT_SCALE) ** 2 / 2
         - np.log(2 * np.pi * INTERCEPT_SCALE * EFFECT_SCALE)

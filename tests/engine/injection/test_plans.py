@@ -97,11 +97,11 @@ def test_imbalanced_classes_shrink_to_a_tenth_before_labels_go_wrong() -> None:
 
 def test_what_is_done_is_told_in_words() -> None:
     planned = plan("mixture")
-    told = [planned.what(n) for n in range(len(LABELS))]
-    assert told.count(None) == (~planned.faults).sum()
-    assert {told.count(LABEL), told.count(FOREIGN)} == {8, 9}
-    told = [plan("corrupt").what(n) for n in range(len(LABELS))]
-    assert [told.count(what) for what in (BLACK, GREY, WHITE, NOISE)] == [5, 4, 4, 4]
+    kinds = [planned.what(n) for n in range(len(LABELS))]
+    assert kinds.count(None) == (~planned.faults).sum()
+    assert {kinds.count(LABEL), kinds.count(FOREIGN)} == {8, 9}
+    kinds = [plan("corrupt").what(n) for n in range(len(LABELS))]
+    assert [kinds.count(what) for what in (BLACK, GREY, WHITE, NOISE)] == [5, 4, 4, 4]
 
 
 def test_a_duplicate_shows_another_class_that_is_itself_no_fault() -> None:

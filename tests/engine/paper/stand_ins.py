@@ -32,10 +32,10 @@ class TinyModule(nn.Module):
 
 @dataclass
 class TinyNetwork:
-    """What engine.training.Network offers, and a list of what it was asked for."""
+    """What :class:`.training.Network` offers, and the images that it was run on."""
 
     module: nn.Module
-    asked: list[Array] = field(default_factory=list)
+    inputs: list[Array] = field(default_factory=list)
     device = torch.device("cpu")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TinyNetwork:
@@ -48,7 +48,7 @@ class TinyNetwork:
     def outputs(
         self, pixels: Array, *, batch_size: int, report: StageReport = silent_stage
     ) -> tuple[Array, Array]:
-        self.asked.append(np.array(pixels))
+        self.inputs.append(np.array(pixels))
         embeddings, logits = [], []
         for start in range(0, len(pixels), batch_size):
             batch = torch.from_numpy(np.array(pixels[start : start + batch_size]))

@@ -206,11 +206,11 @@ def test_score_agrees_with_the_oracle_from_the_models_onwards(
     rows = paper_oracle.features(logits, listed, list(zip(*subsets)))
     assert found.signals == pytest.approx(np.array(rows), abs=1e-5)
 
-    # Every model was asked for all images, and for the one noise image.
-    noise = network.asked[1]
+    # Every model was run on all images, and on the one noise image.
+    noise = network.inputs[1]
     for model in models:
-        assert [len(asked) for asked in model.asked] == [len(labels), 1]
-        assert np.array_equal(model.asked[1], noise)
+        assert [len(images) for images in model.inputs] == [len(labels), 1]
+        assert np.array_equal(model.inputs[1], noise)
     assert noise.dtype == np.uint8
     assert noise.min() < 40
     assert noise.max() > 215
@@ -323,13 +323,13 @@ def test_notes_tell_of_classes_that_are_too_small() -> None:
 
 
 def test_progress_rises_to_one_and_moves_through_every_epoch() -> None:
-    told: list[float] = []
-    tiny_score(np.arange(60) % 3, 3, report=told.append)
-    assert told == sorted(told)
-    assert told[0] == 0
-    assert told[-1] == pytest.approx(1)
+    fractions: list[float] = []
+    tiny_score(np.arange(60) % 3, 3, report=fractions.append)
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert fractions[-1] == pytest.approx(1)
     # 5 epochs of 3 autoencoders, 10 epochs of 3 mutants.
-    assert len(set(told)) >= 45
+    assert len(set(fractions)) >= 45
 
 
 def test_the_network_trained_here_is_scored_too() -> None:
