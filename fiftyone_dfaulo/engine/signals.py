@@ -42,7 +42,15 @@ def doubt(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def rank_in_class(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many samples of its class come before each one, highest value first."""
+    """The rank of each sample within its class, highest value first.
+
+    Args:
+        values: float (N,).
+        labels: int64 (N,), each at least 0.
+
+    Returns:
+        int64 (N,), from 0 in each class; of equal values the first sample ranks first.
+    """
     order = np.lexsort((-values, labels))
     counts = np.bincount(labels)
     starts = np.cumsum(counts) - counts

@@ -14,12 +14,13 @@ def rank_pairs(
 
     Args:
         labels: int64 (N,), in 0..K-1.
-        seen: int64 (N,), what each sample is taken for; its label counts for nothing.
+        seen: int64 (N,), what each sample is taken for. A sample that is taken for its
+            own label counts for no pair.
         count: K, two or more.
 
     Returns:
-        K pairs, each class first in one. A class that is taken for no other comes
-        after those that are, in the order of the classes, with the next class.
+        K pairs, each class first in one. A class that is taken for no other is paired
+        with the next class; these pairs come last, in the order of the classes.
     """
     wrong = labels != seen
     votes = Counter(zip(labels[wrong].tolist(), seen[wrong].tolist()))
@@ -41,8 +42,8 @@ def nearest_pairs(embeddings: np.ndarray, labels: np.ndarray) -> list[tuple[int,
         labels: int64 (N,), in 0..K-1, two classes or more; each occurs.
 
     Returns:
-        K pairs, each class first in one; first come the classes whose samples lie
-        nearest to another class's mean by comparison with their own.
+        K pairs, each class first in one. They begin with the classes whose samples lie
+        nearest to the mean of another class, compared with the mean of their own.
     """
     rows, count = np.arange(len(labels)), int(labels.max()) + 1
     means = np.stack([embeddings[labels == k].mean(0) for k in range(count)])

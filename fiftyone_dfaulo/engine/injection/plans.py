@@ -1,4 +1,4 @@
-"""Plants faults in a classification dataset: which samples, and what becomes of them.
+"""Plans faults in a classification dataset: in which samples, and of what kind.
 
 A plan is made from the labels alone. It says which samples get another label, and
 which get another image; :mod:`.painting` makes these images. Both draw from a generator
@@ -20,10 +20,10 @@ NOISE = "noise"
 COPY = "copy of another image"
 
 LEAK = 3.0
-"""Times the rate is what a class leaks in the kind ``pair``: a third of them do."""
+"""In the kind ``pair``, a third of the classes leak this many times the rate."""
 
 IMBALANCE = 10.0
-"""Size of the largest class by that of the smallest, in the kind ``imbalanced``."""
+"""In the kind ``imbalanced``, the largest class is this many times the smallest."""
 
 Pairs = Sequence[tuple[int, int]]
 """A class and the one it is taken for, the most confused first."""
@@ -31,7 +31,7 @@ Pairs = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to become of N samples.
+    """What should happen to N samples.
 
     Attributes:
         labels: int64 (N,), the labels with the faults in them; -1 where the label is
@@ -39,7 +39,7 @@ class Plan:
         faults: bool (N,).
         images: position of a sample to what its new image is: :data:`FOREIGN`,
             :data:`BLACK`, :data:`GREY`, :data:`WHITE`, :data:`NOISE` or :data:`COPY`.
-            To be painted in this order.
+            They are painted in this order.
         sources: position of a sample to that of the sample whose image it gets a
             :data:`COPY` of.
     """
@@ -185,7 +185,7 @@ def random_data(
 def specific_data(
     labels: np.ndarray, rate: float, rng: np.random.Generator, pairs: Pairs
 ) -> Plan:
-    """The same in one class only."""
+    """In one class, some get the image of another dataset, the label kept."""
     chosen = _of_every_class(labels, rate, rng, [pairs[0][0]])
     return _repainted(_untouched(labels), chosen, [FOREIGN] * len(chosen))
 
@@ -234,7 +234,7 @@ KINDS: dict[str, Callable[[np.ndarray, float, np.random.Generator, Pairs], Plan]
 """The paper's four kinds (random and specific, label and data), and five more."""
 
 PAINTED = ("random_data", "specific_data", "mixture", "corrupt", "duplicates")
-"""Those of them that replace images."""
+"""The kinds that replace images."""
 
 PAIRED = ("specific_label", "pair", "specific_data")
-"""Those of them that name classes."""
+"""The kinds that name classes."""

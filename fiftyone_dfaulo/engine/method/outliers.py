@@ -1,17 +1,18 @@
 """Images that are unlike all others: photographs among letters, blank or broken files.
 
 1. A normal distribution is fitted to the appearance of the images, without those that
-   lie farthest from it (a *mutant* of it, so to say): faults cannot pull it to them.
-   It is cross-fitted, as the heads are.
-2. The logarithm of the squared Mahalanobis distance, less its median, over its spread
-   below the median, is the *outlier score*. A class whose
-   scores are all high is a class of its own, not a fault: its median is taken off.
-3. An outlier score above :data:`OUTLIER_LIMIT` is beyond what images of one kind reach: foreign
-   content, unless the heads know such images' labels better than by always saying one
-   class. Then they are a kind of their own, such as the pictures taken at night.
-4. Below, it depends on the dataset. If the heads contradict the labels of outliers much
-   more often than those of other samples, their content is wrong that often: that
-   excess, rising with the outlier score, is the probability.
+   lie farthest from it, so that faults cannot pull it towards them. Like the heads, it
+   is cross-fitted.
+2. The *outlier score* is the logarithm of the squared Mahalanobis distance, less its
+   median, divided by its spread below the median. A class whose scores are high as a
+   whole is a class of its own, not a fault: its median is subtracted.
+3. A score above :data:`OUTLIER_LIMIT` is more than images of one kind reach. It means
+   foreign content, unless the heads know the labels of such images better than by
+   always saying one class. Then these images are a kind of their own, such as pictures
+   taken at night.
+4. Below the limit, it depends on the dataset. If the heads contradict the labels of
+   outliers much more often than those of other samples, their content is wrong that
+   often. This excess, which rises with the outlier score, is the probability.
 
 The trimmed fit is Rousseeuw's minimum covariance determinant (Technometrics 41, 1999).
 """
@@ -30,12 +31,12 @@ SHRINKAGE = 0.1  # of the covariance, towards a multiple of the identity
 OUTLIER_LIMIT = 9.0
 """Natural images reached 8 on letters and on CIFAR-10, foreign ones began at 10."""
 
-BLOCK = 50  # samples of like outlier scores that are counted together
+BLOCK = 50  # samples with like outlier scores that are counted together
 PSEUDO = 20  # samples of the usual disagreement that each block is filled up with
 LEAST_EXCESS = 0.3  # a smaller excess is no evidence
 MOST = 0.999  # of the probability by the excess
 LEAST_KNOWN = 0.2
-"""By this share, the labels of outliers have to be confirmed more often than by chance."""
+"""By this share the heads must confirm more labels of outliers than by chance."""
 
 LEAST_SAMPLES = 200
 """With fewer samples, distances are too noisy to tell anything."""

@@ -31,7 +31,7 @@ def load_model(
     """A model from a TorchScript or torch.export archive, or from weights.
 
     Args:
-        path: the file; what it holds is told from its bytes, not from its name.
+        path: the file; what it holds is known by its bytes, not by its name.
         factory: ``"package.module:function"`` that builds the network; for safetensors
             and for state dicts of ``torch.save``. It is called without arguments.
         allow_pickle: whether a pickled network may be loaded, which runs any code in
@@ -149,7 +149,7 @@ def _exported_model(path: str, name: str) -> OriginalModel:
         module,
         name,
         preprocessing=preprocessing,
-        assumed=True,  # an archive tells the shape alone
+        assumed=True,  # an archive states the shape alone
         batch=batch,
         open=False,
     )

@@ -1,4 +1,4 @@
-"""What a model gives: checked, and described where it cannot be used."""
+"""Checks what a model returns, and describes what cannot be used."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fiftyone_dfaulo.errors import InputError
 def check_finite(
     name: str, arrays: Mapping[str, np.ndarray | None], sources: Sequence[str]
 ) -> None:
-    """Makes sure that what a model gave are numbers.
+    """Makes sure that a model returned finite numbers.
 
     Args:
         name: how a message calls the model.
-        arrays: what they are to (B, ...) values; None is passed over.
+        arrays: what the values are called to the values, (B, ...); None is skipped.
         sources: the B images.
 
     Raises:

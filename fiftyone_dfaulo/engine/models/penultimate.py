@@ -1,12 +1,12 @@
 """Where in a network the penultimate activations are, and how to get at them.
 
-1. Every matrix product and 1x1 convolution that a forward pass makes is seen by a
-   dispatch mode, which works for Python modules, TorchScript and exported graphs alike.
-2. From the last one backwards, each is tried for being the head: if its output is
-   frozen to that of the first image, all logits have to become those of the first
-   image. A layer that the logits bypass, such as an auxiliary head's, fails.
-3. The head's input is the embedding. Where the head is a Python module it is taken by
-   a hook on that, otherwise by the dispatch mode again.
+1. A dispatch mode records every matrix product and 1x1 convolution of a forward pass.
+   It works for Python modules, TorchScript and exported graphs alike.
+2. From the last one backwards, each is tried as the head. Its output is frozen to that
+   of the first image: then all logits must become those of the first image. A layer
+   that the logits bypass, such as that of an auxiliary head, fails.
+3. The input of the head is the embedding. A hook captures it where the head is a Python
+   module; elsewhere the dispatch mode does.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Penultimate:
 
 
 class MatmulRecorder(TorchDispatchMode):
-    """Sees the matrix products of a forward pass.
+    """Records the matrix products of a forward pass.
 
     Args:
         batch: B, the number of images.
@@ -115,7 +115,7 @@ def freeze_first(output: Tensor, batch: int) -> Tensor:
 def find_penultimate(module: nn.Module, images: Tensor) -> Penultimate:
     """Finds the input of the last layer that all of the logits come from.
 
-    A head of zeros, as some networks start with, is told by its shape alone.
+    A head of zeros, as some networks start with, is recognised by its shape alone.
 
     Args:
         module: in evaluation mode.

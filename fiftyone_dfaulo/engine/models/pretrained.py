@@ -39,13 +39,13 @@ def check_architecture(architecture: str) -> None:
     near = get_close_matches(architecture.lower(), known) or ["resnet18"]
     raise InputError(
         f"model={architecture!r} is no torchvision classification architecture; "
-        f"choose one, such as {' or '.join(map(repr, near))} (engine.backbone."
-        "architectures() lists all)"
+        f"choose one, such as {' or '.join(map(repr, near))} (fiftyone_dfaulo.engine."
+        "models.pretrained.architectures() lists all)"
     )
 
 
 def weights_file(architecture: str) -> Path:
-    """Where torch keeps an architecture's weights, whether they are there or not."""
+    """Where torch keeps the weights of an architecture; the file may not exist yet."""
     name = Path(urlparse(_weights(architecture).url).path).name
     return Path(torch.hub.get_dir(), "checkpoints", name)
 
@@ -72,7 +72,7 @@ def load_pretrained(architecture: str) -> OriginalModel:
 
 
 def _distinct(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The names, each once: ImageNet has two cranes, which get their number."""
+    """The names made unique: ImageNet has two cranes, which get their numbers."""
     if names is None:
         return None
     counts = Counter(names)

@@ -51,7 +51,7 @@ _switching = Lock()
 
 
 def load_exported(path: str) -> tuple[nn.Module, tuple[int, ...] | None]:
-    """A network from a torch.export archive that ``model_files.identify`` accepts.
+    """A network from a torch.export archive that :func:`.file_format.identify` accepts.
 
     Returns:
         the network, on the CPU, and the shape of the images it was exported with, where
@@ -140,7 +140,7 @@ def _strings(program: Any) -> Iterator[tuple[re.Pattern[str], str]]:
 
 @contextmanager
 def _weights_only() -> Iterator[None]:
-    """Has every ``torch.load`` refuse what is not a tensor."""
+    """Makes every ``torch.load`` refuse what is not a tensor."""
     with _switching:
         before = os.environ.get(_SWITCH)
         os.environ[_SWITCH] = "1"
@@ -155,7 +155,7 @@ def _weights_only() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leaves what torch logs about an archive to the error that it ends in."""
+    """Silences torch's log about an archive: the error says what is wrong."""
     logger = logging.getLogger("torch.export")
     before = logger.level
     logger.setLevel(logging.CRITICAL)

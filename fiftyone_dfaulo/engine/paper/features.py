@@ -49,9 +49,13 @@ def feature_names(num_classes: int) -> tuple[str, ...]:
 
 
 def noise_features(logits: Sequence[np.ndarray], num_classes: int) -> np.ndarray:
-    """Of one image, four logits (1, K), claimed to be each class in turn: (K, 5K + 7).
+    """The features (K, 5K + 7) of one image, labelled as each class in turn.
 
     All its flags are set.
+
+    Args:
+        logits: four float (1, K), as of :func:`sample_features`.
+        num_classes: K.
     """
     return sample_features(
         [np.repeat(each, num_classes, axis=0) for each in logits],

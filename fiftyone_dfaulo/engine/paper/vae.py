@@ -32,7 +32,7 @@ def reconstruction_errors(
     device: torch.device,
     report: StageReport = silent_stage,
 ) -> np.ndarray:
-    """Trains one autoencoder for each class, and says how far off it is on its images.
+    """Trains one autoencoder for each class, and measures its error on its images.
 
     Args:
         pixels: uint8 (N, H, W, C), of any size; may be a memory map.
