@@ -63,10 +63,10 @@ def transition_matrix(
             expected[:, given] = joint.sum(0, dtype=np.float64)
         if mistakes is None:
             share = _bounded(1 - np.trace(expected) / total)
-        believed = total / count * _uniform(count, share)
+        prior_counts = total / count * _uniform(count, share)
         if equal_counts_prior:
-            believed = _even(expected.sum(1), share)
-        transitions = expected + prior / share * believed
+            prior_counts = _equal_counts(expected.sum(1), share)
+        transitions = expected + prior / share * prior_counts
         transitions /= transitions.sum(1, keepdims=True)
     return transitions
 
@@ -82,7 +82,7 @@ def _uniform(count: int, mistakes: float) -> np.ndarray:
     return matrix
 
 
-def _even(sizes: np.ndarray, mistakes: float) -> np.ndarray:
+def _equal_counts(sizes: np.ndarray, mistakes: float) -> np.ndarray:
     """Numbers (K, K) of samples where every kind of mistake is made equally often.
 
     A class keeps at least as many samples as it loses to one other.

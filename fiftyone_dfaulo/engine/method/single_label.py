@@ -16,8 +16,8 @@ A *full mutant*, the network trained without the most suspicious samples, double
 vote: its heads and mutants vote as well.
 
 The idea, training without suspicious subsets, is that of Yin et al., "Dynamic Data
-Fault Localization for Deep Neural Networks", ESEC/FSE 2023; the paper's own procedure
-is :mod:`.method`. ``docs/benchmark.md`` has what was tried.
+Fault Localization for Deep Neural Networks", ESEC/FSE 2023. The procedure of the paper
+itself is :mod:`.paper.method`. ``docs/benchmark.md`` lists what else was tried.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -36,7 +35,7 @@ def check_finite(
 
 
 def checked_output(
-    name: str, output: Any, count: int, *, strict: bool
+    name: str, output: object, count: int, *, strict: bool
 ) -> Tensor | None:
     """The output as logits (B, K); if not strict, None where it is something else."""
     if isinstance(output, Tensor):
@@ -56,7 +55,7 @@ def checked_output(
     )
 
 
-def _describe(output: Any) -> str:
+def _describe(output: object) -> str:
     if isinstance(output, Mapping):
         return f"a {type(output).__name__} with {', '.join(map(repr, output))}"
     if isinstance(output, (tuple, list)):

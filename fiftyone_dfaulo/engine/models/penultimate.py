@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fiftyone_dfaulo.engine.models.original import is_closed
@@ -78,8 +78,12 @@ class MatmulRecorder(TorchDispatchMode):
         self.kept: Tensor | None = None
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+        self,
+        func: OpOverload,
+        types: Sequence[type],
+        args: Sequence[Tensor] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
         output = func(*args, **(kwargs or {}))
         operands = _operands(func, args)
         if operands is None:
@@ -94,7 +98,7 @@ class MatmulRecorder(TorchDispatchMode):
         return output
 
 
-def _operands(func: Any, args: Any) -> tuple[Tensor, Tensor] | None:
+def _operands(func: OpOverload, args: Sequence[Tensor]) -> tuple[Tensor, Tensor] | None:
     positions = _MATMULS.get(func)
     if positions is None:
         return None
@@ -188,7 +192,7 @@ def capture_activations(
     layer = module.get_submodule(penultimate.layer.removeprefix("<"))
     if penultimate.layer.startswith("<"):
         handle = layer.register_forward_pre_hook(
-            lambda _, args, kwargs: values.append(_first(args, kwargs)),
+            lambda _, args, kwargs: values.extend([*args, *kwargs.values()][:1]),
             with_kwargs=True,
         )
     else:
@@ -197,10 +201,6 @@ def capture_activations(
         yield values
     finally:
         handle.remove()
-
-
-def _first(args: Any, kwargs: Any) -> Any:
-    return args[0] if args else next(iter(kwargs.values()), None)
 
 
 def named_layer(module: nn.Module, layer: str) -> Penultimate:

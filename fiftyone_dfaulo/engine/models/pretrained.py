@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
 import torch
 import torchvision
 from torch import nn
-from torchvision.models import get_model_builder, get_model_weights, list_models
+from torchvision.models import (
+    WeightsEnum,
+    get_model_builder,
+    get_model_weights,
+    list_models,
+)
 
 from fiftyone_dfaulo.config import Preprocessing
 from fiftyone_dfaulo.engine.models.original import OriginalModel
@@ -82,8 +86,9 @@ def _distinct(names: Sequence[str] | None) -> tuple[str, ...] | None:
     )
 
 
-def _weights(architecture: str) -> Any:
-    return get_model_weights(architecture).DEFAULT
+def _weights(architecture: str) -> WeightsEnum:
+    weights: WeightsEnum = get_model_weights(architecture).DEFAULT
+    return weights
 
 
 def _load(architecture: str) -> nn.Module:

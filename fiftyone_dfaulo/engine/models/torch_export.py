@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import torch
 from torch import nn
@@ -117,7 +116,7 @@ def _checked_program(path: str, data: bytes) -> bytes:
     return json.dumps(program).encode()
 
 
-def _strings(program: Any) -> Iterator[tuple[re.Pattern[str], str]]:
+def _strings(program: object) -> Iterator[tuple[re.Pattern[str], str]]:
     """What each text that torch resolves, evaluates or prints into code has to be."""
     todo = [program]
     while todo:
@@ -165,7 +164,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _input_shape(program: Any) -> tuple[int, ...] | None:
+def _input_shape(program: torch.export.ExportedProgram) -> tuple[int, ...] | None:
     names = set(program.graph_signature.user_inputs)
     for node in program.graph.nodes:
         value = node.meta.get("val")
