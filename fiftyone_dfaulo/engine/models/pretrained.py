@@ -98,7 +98,7 @@ def _load(architecture: str) -> nn.Module:
     build: Callable[..., nn.Module] = get_model_builder(architecture)
     try:
         if not cached:
-            _knock(weights.url)
+            _check_reachable(weights.url)
         # Building draws random weights before the pretrained ones replace them.
         with torch.random.fork_rng(devices=[]):
             return build(weights=weights, progress=False)
@@ -106,7 +106,7 @@ def _load(architecture: str) -> nn.Module:
         raise _weights_error(architecture, file, cached, error) from error
 
 
-def _knock(url: str) -> None:
+def _check_reachable(url: str) -> None:
     """Raises OSError if the server does not answer; torch would wait for ever."""
     request = Request(url, headers={"User-Agent": "torch.hub"})
     urlopen(request, timeout=_PATIENCE).close()
