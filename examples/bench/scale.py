@@ -9,6 +9,7 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
+from scipy.special import expit
 
 import fiftyone_dfaulo as dfaulo
 from fiftyone_dfaulo.adapter.review.session import load_results, open_review
@@ -61,7 +62,7 @@ def large_run(count: int, num_classes: int) -> Iterator[tuple[Any, np.ndarray]]:
             ids=dataset.values("id"),
             labels=labels,
             classes=names,
-            suspiciousness=1 / (1 + np.exp(-odds)),
+            suspiciousness=expit(odds),
             suggestions=suggestions,
             confidence=rng.random(count, np.float32),
             reasons=rng.random((count, len(REASONS))) < SUSPICIOUS,

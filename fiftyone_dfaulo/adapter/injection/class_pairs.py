@@ -12,7 +12,7 @@ from fiftyone_dfaulo.adapter.reading.embeddings import check_embeddings, read_em
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.adapter.runs.lookup import is_dfaulo_run, load_config
-from fiftyone_dfaulo.engine.injection.plans import nearest_pairs, rank_pairs
+from fiftyone_dfaulo.engine.injection.class_pairs import nearest_pairs, rank_pairs
 from fiftyone_dfaulo.errors import InputError
 
 _EXPECTED = (

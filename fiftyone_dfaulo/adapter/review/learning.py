@@ -53,13 +53,13 @@ def learn(review: ReviewSession) -> DFauLoResults:
 def _learn(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
     """Float64 (N,): by our update, or by the paper's if the run is the paper's."""
     from fiftyone_dfaulo.engine.feedback import learning
-    from fiftyone_dfaulo.engine.paper import method as paper
+    from fiftyone_dfaulo.engine.paper.suspiciousness import update
 
     initial = results.suspiciousness
     if results.config.method != "paper":
         return learning.learn(initial, verdicts, *results.groups())
     checked = np.flatnonzero(verdicts >= 0)
-    learned = paper.update(results.signals, initial, checked, verdicts[checked] == 1)
+    learned = update(results.signals, initial, checked, verdicts[checked] == 1)
     return learning.place_checked(learned, verdicts)
 
 

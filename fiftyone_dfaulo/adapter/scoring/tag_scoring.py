@@ -30,9 +30,9 @@ from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
-    from fiftyone_dfaulo.engine.method.multi_label import TagScores
+    from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores
 
-Route = Callable[[Task], "tuple[Usable, TagScores]"]
+Route = Callable[[Task], "tuple[Usable, MultiLabelScores]"]
 
 NOT_OF_TAGS = ("method", "depth", "predictions", "classes", "out_of_sample")
 """Settings that have to be the usual ones where samples have several tags."""
@@ -65,7 +65,7 @@ def pick_tag_route(
     return _score_trained, {DECODING: 10, TRAINING: 60, EMBEDDING: 15, SCORING: 60}
 
 
-def _score_embeddings(task: Task) -> tuple[Usable, TagScores]:
+def _score_embeddings(task: Task) -> tuple[Usable, MultiLabelScores]:
     with task.stages.stage(VECTORS):
         vectors, index, missing = read_embeddings(
             task.samples, task.embeddings, task.labelled.ids, task.place
@@ -74,14 +74,14 @@ def _score_embeddings(task: Task) -> tuple[Usable, TagScores]:
     return usable, _score(task, vectors, given)
 
 
-def _score_model(task: Task) -> tuple[Usable, TagScores]:
+def _score_model(task: Task) -> tuple[Usable, MultiLabelScores]:
     embedded, _, notes = model_scoring.embed(task)
     usable, given = usable_tags(task, embedded.index, embedded.unreadable)
     scores = _score(task, embedded.embeddings, given)
     return usable, replace(scores, notes=(*notes, *scores.notes))
 
 
-def _score_trained(task: Task) -> tuple[Usable, TagScores]:
+def _score_trained(task: Task) -> tuple[Usable, MultiLabelScores]:
     from fiftyone_dfaulo.engine.images import batches
     from fiftyone_dfaulo.engine.network import training
 
@@ -108,7 +108,7 @@ def _score_trained(task: Task) -> tuple[Usable, TagScores]:
 
 def _score(
     task: Task, vectors: np.ndarray, given: np.ndarray, logits: np.ndarray | None = None
-) -> TagScores:
+) -> MultiLabelScores:
     from fiftyone_dfaulo.engine.method import multi_label
 
     with task.stages.stage(SCORING) as report:
@@ -154,7 +154,11 @@ def usable_tags(
 
 
 def make_tag_results(
-    samples: Any, config: DFauLoConfig, key: str, usable: Usable, scores: TagScores
+    samples: Any,
+    config: DFauLoConfig,
+    key: str,
+    usable: Usable,
+    scores: MultiLabelScores,
 ) -> TagResults:
     """The results to write."""
     from fiftyone_dfaulo.engine.method.multi_label import REASONS
@@ -167,7 +171,7 @@ def make_tag_results(
         hard=scores.hard,
         confidence=scores.suspiciousness.astype(np.float32),
         reason_names=REASONS,
-        signals=scores.tags,
+        signals=scores.class_suspiciousness,
         signal_names=usable.classes,
         **usable.scored(scores),
     )

@@ -15,7 +15,7 @@ from fiftyone_dfaulo.engine.progress import Stages
 from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
-    from fiftyone_dfaulo.engine.method.multi_label import TagScores
+    from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores
     from fiftyone_dfaulo.engine.scores import Scores
 
 VECTORS = "Reading embeddings"
@@ -52,7 +52,7 @@ class Usable:
     unlabeled: list[str]
     unreadable: dict[str, str]
 
-    def scored(self, scores: Scores | TagScores) -> dict[str, Any]:
+    def scored(self, scores: Scores | MultiLabelScores) -> dict[str, Any]:
         """What results of any kind are made of, by the names of their arguments."""
         return {
             "ids": self.ids,

@@ -19,11 +19,11 @@ from fiftyone_dfaulo.engine.images.decoding import Source
 from fiftyone_dfaulo.engine.models.model_output import check_finite, checked_output
 from fiftyone_dfaulo.engine.models.original import OriginalModel
 from fiftyone_dfaulo.engine.models.penultimate import (
-    find,
+    capture_activations,
+    find_penultimate,
     freeze_first,
-    named,
+    named_layer,
     pool,
-    tap,
 )
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError, one_line
@@ -59,7 +59,7 @@ class Embedder:
 
     Attributes:
         module: the copy.
-        place: where the embedding is taken.
+        penultimate: where the embedding is taken.
         preprocessing: how images are prepared.
         width: D, the number of features.
         outputs: K, the number of logits; 0 if the model gives none.
@@ -129,23 +129,25 @@ class Embedder:
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, D) and the output of prepared images, gradients and all."""
-        if self.place.layer == "":
+        if self.penultimate.layer == "":
             output = self.module(images)
             values = [output]
         else:
-            with tap(self.module, self.place, len(images)) as values:
+            with capture_activations(
+                self.module, self.penultimate, len(images)
+            ) as values:
                 output = self.module(images)
         if not values or not isinstance(values[-1], Tensor):
             raise InputError(
                 f"model={self.name} did not pass its penultimate layer "
-                f"{self.place.layer!r} with a tensor; name another by layer="
+                f"{self.penultimate.layer!r} with a tensor; name another by layer="
             )
         features = pool(values[-1], len(images), channels_first=not self._takes_rows())
         return features, output
 
     def _takes_rows(self) -> bool:
         """Whether features are in the last dimension, as linear layers have them."""
-        layer = self.place.layer
+        layer = self.penultimate.layer
         if not layer:
             return False
         owner = self.module.get_submodule(layer.removeprefix("<"))
@@ -173,9 +175,9 @@ class Embedder:
                     "(dynamic_shapes=({0: torch.export.Dim('batch')},)), or for two "
                     "images or more"
                 )
-            self.place = find(self.module, images)
+            self.penultimate = find_penultimate(self.module, images)
         else:
-            self.place = named(self.module, layer)
+            self.penultimate = named_layer(self.module, layer)
         with torch.no_grad():
             self.width = int(self.forward(images)[0].shape[1])
         if layer:
