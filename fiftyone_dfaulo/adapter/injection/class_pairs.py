@@ -71,13 +71,15 @@ def read_pairs(samples: Any, labelled: Labelled, pairs: Any) -> list[tuple[int, 
     """
     check_pairs(samples, pairs)
     if pairs is None:
-        return rank_pairs(labelled.labels, labelled.labels, len(labelled.classes))
+        return rank_pairs(
+            labelled.labels.numbers, labelled.labels.numbers, len(labelled.classes)
+        )
     if not isinstance(pairs, str):
         return _named(labelled, pairs)
     if _is_run(samples, pairs):
         return _of_run(samples, labelled, pairs)
     array, kept, _ = read_embeddings(samples, pairs, labelled.ids)
-    present, labels = np.unique(labelled.labels[kept], return_inverse=True)
+    present, labels = np.unique(labelled.labels.numbers[kept], return_inverse=True)
     if len(present) < 2:
         raise InputError(
             f"pairs={pairs!r} holds embeddings of one class only; pass other pairs"
@@ -114,5 +116,5 @@ def _of_run(samples: Any, labelled: Labelled, key: str) -> list[tuple[int, int]]
     looks = [number.get(name, -1) for name in results.classes]
     suggested = dict(zip(results.ids, np.array(looks)[results.suggestions].tolist()))
     seen = np.array([suggested.get(i, -1) for i in labelled.ids], np.int64)
-    seen = np.where(seen < 0, labelled.labels, seen)
-    return rank_pairs(labelled.labels, seen, len(labelled.classes))
+    seen = np.where(seen < 0, labelled.labels.numbers, seen)
+    return rank_pairs(labelled.labels.numbers, seen, len(labelled.classes))

@@ -169,9 +169,11 @@ def _draw(samples: Any, request: Injection) -> _Draft:
     labelled = read_labels(samples, request.label_field)
     pairs = _pairs(samples, labelled, request)
     rng = np.random.default_rng(int(request.seed))
-    plan = plan_faults(labelled.labels, request.kind, float(request.rate), rng, pairs)
+    plan = plan_faults(
+        labelled.labels.numbers, request.kind, float(request.rate), rng, pairs
+    )
     if not plan.faults.any():
-        largest = int(np.bincount(labelled.labels).max())
+        largest = int(np.bincount(labelled.labels.numbers).max())
         raise InputError(
             f"rate={request.rate} plants no fault: the largest class has {largest} "
             "samples; pass a higher rate, or more samples"
@@ -266,7 +268,7 @@ def _change(
     if target is not None:
         change["filepath"] = str(target)
         change[fields.original_filepath] = labelled.files[n]
-    if new != labelled.labels[n]:
+    if new != labelled.labels.numbers[n]:
         change[f"{request.label_field}.label"] = labelled.classes[new]
     return change
 

@@ -10,15 +10,9 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from fiftyone_dfaulo.adapter.reading.label_fields import find_place, label_choices
 from fiftyone_dfaulo.adapter.targets.base import Place
-from fiftyone_dfaulo.adapter.targets.multilabel import (
-    number_sets,
-    tag_matrix,
-    tell_apart,
-)
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels, MultiLabels
 from fiftyone_dfaulo.adapter.targets.object import read_objects
 from fiftyone_dfaulo.engine.images.decoding import Crop, Source
 from fiftyone_dfaulo.errors import InputError
@@ -32,21 +26,21 @@ class Labelled(NamedTuple):
     Attributes:
         ids: ids of the N labelled items, each once.
         paths: their images, or parts of images.
-        labels: int64 (N,), index into ``classes``; of tags, it is equal for equal sets.
-        classes: names of the classes that occur, sorted.
+        labels: their labels, one class or several tags each.
         unlabeled: ids of the items without a label.
         unreadable: id of each item that has no place in its image to the reason.
-        given: bool (N, K), which of the ``classes`` are a sample's tags; None where an
-            item has one class.
     """
 
     ids: list[str]
     paths: Sequence[Source]
-    labels: np.ndarray
-    classes: list[str]
+    labels: Labels
     unlabeled: list[str]
     unreadable: Mapping[str, str] = MappingProxyType({})
-    given: np.ndarray | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the K classes that occur, sorted."""
+        return self.labels.classes
 
     @property
     def files(self) -> list[str]:
@@ -81,19 +75,16 @@ def read_labels(samples: Any, label_field: str) -> Labelled:
     labelled = [(one, path, label) for one, path, label in rows if label is not None]
     if not labelled:
         raise InputError(_none_labelled(samples, place, len(rows), unreadable))
-    names = [label for _, _, label in labelled]
-    classes = sorted(set(names))
-    if len(classes) < 2:
+    labels = ClassLabels.of([label for _, _, label in labelled])
+    if not labels.comparable:
         raise InputError(
-            f"all {len(names)} labels in {label_field!r} are {classes[0]!r}; "
-            "expected at least two classes"
+            f"all {len(labelled)} labels in {label_field!r} are "
+            f"{labels.classes[0]!r}; expected at least two classes"
         )
-    number = {name: index for index, name in enumerate(classes)}
     return Labelled(
         ids=[one for one, _, _ in labelled],
         paths=[path for _, path, _ in labelled],
-        labels=np.array([number[name] for name in names], np.int64),
-        classes=classes,
+        labels=labels,
         unlabeled=[one for one, _, label in rows if label is None],
         unreadable=unreadable,
     )
@@ -106,20 +97,18 @@ def _read_tags(samples: Any, place: Place) -> Labelled:
     tagged = [row for row in rows if row[2] is not None]
     if not tagged:
         raise InputError(_none_labelled(samples, place, len(rows), {}))
-    given, classes = tag_matrix([tags for _, _, tags in tagged])
-    if not tell_apart(given):
+    labels = MultiLabels.of([tags for _, _, tags in tagged])
+    if not labels.comparable:
         raise InputError(
             f"all {len(tagged)} samples have the same tags in {place.label_field!r}: "
-            f"{', '.join(classes) or 'none'}; expected at least one tag that some "
-            "samples have and others do not"
+            f"{', '.join(labels.classes) or 'none'}; expected at least one tag that "
+            "some samples have and others do not"
         )
     return Labelled(
         ids=[one for one, _, _ in tagged],
         paths=[path for _, path, _ in tagged],
-        labels=number_sets(given),
-        classes=classes,
+        labels=labels,
         unlabeled=[one for one, _, tags in rows if tags is None],
-        given=given,
     )
 
 
