@@ -44,17 +44,12 @@ class Features:
             rows: int64, ascending positions in ``index``.
             columns: int64, which logits belong to classes that still occur.
         """
-        kept = {
-            name: None if values is None else values[rows]
-            for name, values in (
-                ("appearance", self.appearance),
-                ("points", self.points),
-            )
-        }
+        logits, appearance, points = self.logits, self.appearance, self.points
         return replace(
             self,
             embeddings=self.embeddings[rows],
             index=self.index[rows],
-            logits=None if self.logits is None else self.logits[rows][:, columns],
-            **kept,
+            logits=None if logits is None else logits[rows][:, columns],
+            appearance=None if appearance is None else appearance[rows],
+            points=None if points is None else points[rows],
         )

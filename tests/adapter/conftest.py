@@ -64,10 +64,10 @@ def make_results() -> Callable[..., DFauLoResults]:
         reasons[::2, 0] = True
         values: dict[str, Any] = {
             "ids": labelled.ids,
-            "labels": labelled.labels,
+            "labels": labelled.labels.numbers,
             "classes": labelled.classes,
             "suspiciousness": np.arange(count) / 10,
-            "suggestions": (labelled.labels + 1) % len(labelled.classes),
+            "suggestions": (labelled.labels.numbers + 1) % len(labelled.classes),
             "confidence": np.full(count, 0.5, np.float32),
             "reasons": reasons,
             "reason_names": REASONS,

@@ -17,6 +17,8 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.core.utils as fou
 import numpy as np
+from numpy.typing import ArrayLike
+from typing_extensions import Unpack
 
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
@@ -24,6 +26,11 @@ from fiftyone_dfaulo.adapter.injection.request import Injection, check_injection
 from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.scoring import checks, compute
+from fiftyone_dfaulo.adapter.scoring.request import (
+    Request,
+    SourceOptions,
+    make_settings,
+)
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAINTED
 from fiftyone_dfaulo.engine.progress import Report, silent
@@ -46,9 +53,9 @@ def estimate_quality(
     rate: float = 0.05,
     seed: int = 51,
     pairs: Any = None,
-    embeddings: Any = None,
+    embeddings: ArrayLike | None = None,
     progress: bool | Callable[[Any], None] | None = None,
-    **settings: Any,
+    **settings: Unpack[SourceOptions],
 ) -> Evaluation:
     """How well faults would be found in these samples.
 
@@ -76,21 +83,14 @@ def estimate_quality(
         WeightsError: if pretrained weights are neither cached nor downloadable.
     """
     request = Injection(label_field, kind, rate, seed, pairs)
-    made = _make_settings(seed, settings)
+    made = make_settings(estimate_quality, {"seed": seed, **settings})
     check(samples, request, embeddings, made)  # before a bar is drawn
     with fou.ProgressBar(total=100, progress=progress, **compute.BAR) as bar:
         return run(samples, request, embeddings, made, compute.report_to(bar))
 
 
-def _make_settings(seed: int, settings: dict[str, Any]) -> Settings:
-    try:
-        return Settings(seed=seed, **settings)
-    except TypeError as error:
-        raise InputError(f"{error}; see help(estimate_quality)") from None
-
-
 def check(
-    samples: Any, request: Injection, embeddings: Any, settings: Settings
+    samples: Any, request: Injection, embeddings: ArrayLike | None, settings: Settings
 ) -> None:
     """Makes sure that :func:`run` can take these; computes and writes nothing.
 
@@ -101,16 +101,15 @@ def check(
     check_injection(samples, request)
     check_seen(request, embeddings, settings)
     checks.check(
-        samples,
-        request.label_field,
-        brain_key=_KEY,
-        embeddings=embeddings,
-        settings=settings,
-        overwrite=True,
+        Request(
+            samples, request.label_field, settings, _KEY, embeddings, overwrite=True
+        )
     )
 
 
-def check_seen(request: Injection, embeddings: Any, settings: Settings) -> None:
+def check_seen(
+    request: Injection, embeddings: ArrayLike | None, settings: Settings
+) -> None:
     """Makes sure that what scores can see the faults.
 
     Raises:
@@ -129,7 +128,7 @@ def check_seen(request: Injection, embeddings: Any, settings: Settings) -> None:
 def run(
     samples: Any,
     request: Injection,
-    embeddings: Any,
+    embeddings: ArrayLike | None,
     settings: Settings,
     report: Report = silent,
 ) -> Evaluation:
@@ -152,11 +151,7 @@ def run(
             copy = inject.run(samples, there, _part(report, 0.0, 0.1))
             chosen, vectors = _match_embeddings(samples, request, embeddings, copy)
             compute.run(
-                chosen,
-                request.label_field,
-                brain_key=_KEY,
-                embeddings=vectors,
-                settings=settings,
+                Request(chosen, request.label_field, settings, _KEY, vectors),
                 report=_part(report, 0.1, 0.98),
             )
             report(EVALUATING, 0.98)
@@ -176,7 +171,7 @@ def _part(report: Report, start: float, end: float) -> Report:
 
 
 def _match_embeddings(
-    samples: Any, request: Injection, embeddings: Any, copy: Any
+    samples: Any, request: Injection, embeddings: ArrayLike | None, copy: Any
 ) -> tuple[Any, np.ndarray | None]:
     """What of the copy to score, with its embeddings, wherever they are, as an array.
 

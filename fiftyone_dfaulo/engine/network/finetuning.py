@@ -22,7 +22,7 @@ from fiftyone_dfaulo.engine.method.heads import (
     leave_out,
     standardise,
 )
-from fiftyone_dfaulo.engine.models.embedder import Embedder
+from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.engine.network.training import train_network
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError
@@ -37,7 +37,7 @@ EPOCHS, BATCH, RATE, MOMENTUM = 5, 64, 1e-3, 0.9
 _STEEPEST = 1.0  # gradients are cut to this norm
 
 
-def check_depth(embedder: Embedder) -> None:
+def check_depth(embedder: TorchEmbedder) -> None:
     """Makes sure that a given network can be trained further.
 
     Raises:
@@ -84,7 +84,7 @@ def retrain_network(
 
 
 def retrain_model(
-    embedder: Embedder,
+    embedder: TorchEmbedder,
     pixels: np.ndarray,
     labels: np.ndarray,
     embeddings: np.ndarray,
@@ -128,7 +128,7 @@ def retrain_model(
 
 
 def embed_pixels(
-    embedder: Embedder, pixels: np.ndarray, report: StageReport = silent_stage
+    embedder: TorchEmbedder, pixels: np.ndarray, report: StageReport = silent_stage
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Embeddings and logits of images that are decoded, uint8 (N, S, S, 3)."""
     parts = []
@@ -161,7 +161,7 @@ def _fitted_head(embeddings: np.ndarray, labels: np.ndarray) -> nn.Linear:
 
 
 def _train(
-    mutant: Embedder,
+    mutant: TorchEmbedder,
     head: nn.Linear,
     pixels: np.ndarray,
     labels: np.ndarray,

@@ -6,13 +6,14 @@ those that differ from the defaults are given.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import find_place, list_label_fields
 from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.scoring import models
+from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.adapter.targets.base import Place
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.forms.form_cache import remember
@@ -56,17 +57,6 @@ _INPUT = ("size", "mode", "mean", "std")
 """What the form asks of a model's input, each as ``input_<name>``."""
 
 
-class Request(NamedTuple):
-    """What is asked for: the arguments of :func:`.compute.run`."""
-
-    samples: Any
-    label_field: str
-    brain_key: str
-    embeddings: str | None
-    settings: Settings
-    overwrite: bool
-
-
 def read_request(ctx: Any) -> Request:
     """What the form, as far as it is filled in, asks for.
 
@@ -85,10 +75,10 @@ def read_request(ctx: Any) -> Request:
     return Request(
         ctx.target_view(),
         label_field(ctx),
+        Settings(**settings),
         brain_key(ctx),
         embeddings(ctx) if chosen == EMBEDDINGS else None,
-        Settings(**settings),
-        bool(ctx.params.get("overwrite")),
+        overwrite=bool(ctx.params.get("overwrite")),
     )
 
 

@@ -13,7 +13,7 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.adapter.reading import embeddings
 from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.scoring import checks, models
-from fiftyone_dfaulo.adapter.scoring.tag_scoring import NOT_OF_TAGS, check_tag_settings
+from fiftyone_dfaulo.adapter.scoring.checks import NOT_OF_TAGS, check_tag_settings
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.forms.params import (
@@ -85,7 +85,7 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
         "source", choices.values(), default=NETWORK, label="How to score", view=choices
     )
     if params.method(ctx) == "paper" and chosen != NETWORK:
-        mark(prop, said(lambda: checks.check(**params.read_request(ctx)._asdict())))
+        mark(prop, said(lambda: checks.check(params.read_request(ctx))))
     place = params.place(ctx)
     if place.tags_path:
         request = params.read_request

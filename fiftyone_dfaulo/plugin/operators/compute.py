@@ -11,6 +11,7 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.adapter.review.views import as_patches, suspicious_view
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
 from fiftyone_dfaulo.adapter.scoring import compute
+from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.current_run import tile_fields
@@ -19,7 +20,6 @@ from fiftyone_dfaulo.plugin.forms.compute import build_form
 from fiftyone_dfaulo.plugin.forms.params import (
     MODEL_SETTINGS,
     NUMBERS,
-    Request,
     read_request,
 )
 from fiftyone_dfaulo.plugin.operators.base import (
@@ -132,7 +132,7 @@ def _check_arguments(params: dict[str, Any]) -> None:
 
 
 def _run(request: Request, report: Report) -> DFauLoResults:
-    return compute.run(**request._asdict(), report=report)
+    return compute.run(request, report=report)
 
 
 def _execute_at_once(ctx: Any, request: Request) -> Generator[Any, None, None]:

@@ -193,7 +193,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"kind": "corrupt", "embeddings": "emb"}, InputError, "embeddings do not show"),
     ({"embeddings": "nothing"}, InputError, "embeddings='nothing' is neither"),
     ({"epochs": 0}, InputError, "epochs=0 is not a whole number from 1 to 1000"),
-    ({"brain_key": "x"}, InputError, "unexpected keyword argument 'brain_key'"),
+    ({"brain_key": "x"}, InputError, "estimate_quality has no argument 'brain_key'"),
     ({"label_field": "truth"}, InputError, "expected a Classification field"),
     ({"kind": "pair", "pairs": "nothing"}, InputError, "neither a field"),
 ]

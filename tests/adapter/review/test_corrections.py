@@ -18,6 +18,7 @@ from fiftyone_dfaulo.adapter.review.learning import review_status
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.checks import check
+from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -217,7 +218,7 @@ def test_the_original_labels_belong_to_the_run(dataset: Any) -> None:
     apply_suggestions(dataset)
     dataset.rename_brain_run("dfaulo", "new")
     with pytest.raises(InputError, match="is written by the DFauLo run 'new'"):
-        check(dataset, "new_original_label", brain_key="x", settings=Settings())
+        check(Request(dataset, "new_original_label", Settings(), "x"))
     assert revert_suggestions(dataset, "new").reverted == 2
     assert raw_labels(dataset) == before
     dataset.delete_brain_run("new")

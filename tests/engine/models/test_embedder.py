@@ -14,8 +14,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from fiftyone_dfaulo.config import Preprocessing, Settings
-from fiftyone_dfaulo.engine.models.embedder import Embedder, embed_images
+from fiftyone_dfaulo.engine.models.embedder import embed_images
 from fiftyone_dfaulo.engine.models.original import OriginalModel
+from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.errors import InputError
 
 
@@ -25,7 +26,9 @@ def settings(**values: Any) -> Settings:
 
 def embedder(module: nn.Module, size: int = 8, mode: str = "RGB", **more: Any) -> Any:
     own = Preprocessing(size, mean=0.0, std=1.0, mode=mode)
-    return Embedder(OriginalModel(module, "mine"), settings(preprocessing=own, **more))
+    return TorchEmbedder(
+        OriginalModel(module, "mine"), settings(preprocessing=own, **more)
+    )
 
 
 class Net(nn.Module):
@@ -78,7 +81,7 @@ def test_the_network_that_is_passed_in_stays_as_it_is() -> None:
 def test_images_are_prepared_as_said(mode: str, expected: list[list[float]]) -> None:
     module = Net(channels=len(expected))
     own = Preprocessing(8, mean=0.5, std=0.25, mode=mode)
-    one = Embedder(OriginalModel(module, "mine"), settings(preprocessing=own))
+    one = TorchEmbedder(OriginalModel(module, "mine"), settings(preprocessing=own))
     image = np.full((1, 8, 8, 3), [51, 153, 255], np.uint8)
     prepared = one.prepare(image)
     assert prepared.shape == (1, len(expected), 8, 8)
@@ -90,17 +93,18 @@ def test_without_a_word_images_are_prepared_as_imagenet_s_and_it_is_noted() -> N
     grey = nn.Sequential(
         nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3)
     )
-    one = Embedder(OriginalModel(grey, "mine"), settings())
+    one = TorchEmbedder(OriginalModel(grey, "mine"), settings())
     assert one.preprocessing == Preprocessing(224, mode="L")
     assert "resized to 224 x 224, L, with ImageNet's mean" in one.notes[0]
     stated = OriginalModel(Net(), "mine", preprocessing=Preprocessing(8))
-    assert Embedder(stated, settings()).notes == ()
+    assert TorchEmbedder(stated, settings()).notes == ()
     shape = replace(stated, assumed=True)  # all that an exported network tells
     assert (
-        "resized to 8 x 8, RGB, with ImageNet's" in Embedder(shape, settings()).notes[0]
+        "resized to 8 x 8, RGB, with ImageNet's"
+        in TorchEmbedder(shape, settings()).notes[0]
     )
     own = settings(preprocessing=Preprocessing(8, mean=0.5, std=0.5))
-    assert Embedder(shape, own).notes == ()
+    assert TorchEmbedder(shape, own).notes == ()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,7 @@ def test_exported_network_of_a_fixed_batch_takes_any_number_of_images() -> None:
     images = torch.zeros(4, 3, 8, 8)
     fixed = torch.export.export(module, (images,)).module()
     own = settings(preprocessing=Preprocessing(8, mean=0.0, std=1.0))
-    one = Embedder(OriginalModel(fixed, "mine", batch=4, open=False), own)
+    one = TorchEmbedder(OriginalModel(fixed, "mine", batch=4, open=False), own)
     features, logits = one(pixels(6))
     expected, outputs = embedder(module)(pixels(6))
     np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-6)
@@ -203,4 +207,4 @@ def test_exported_network_of_one_image_at_a_time_is_an_error() -> None:
     fixed = torch.export.export(Net().eval(), (torch.zeros(1, 3, 8, 8),)).module()
     own = settings(preprocessing=Preprocessing(8))
     with pytest.raises(InputError, match="one image at a time"):
-        Embedder(OriginalModel(fixed, "mine", batch=1, open=False), own)
+        TorchEmbedder(OriginalModel(fixed, "mine", batch=1, open=False), own)
