@@ -20,9 +20,13 @@ from fiftyone_dfaulo.adapter.runs.brain_run import field_names
 from fiftyone_dfaulo.adapter.runs.keys import check_key, check_no_review
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms import params
-from fiftyone_dfaulo.plugin.forms.form_cache import remember
+from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.forms.params import NETWORK
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, mark, said
+from fiftyone_dfaulo.plugin.forms.problems import (
+    add_problem,
+    mark_invalid,
+    problem_message,
+)
 from fiftyone_dfaulo.plugin.forms.source import (
     add_model_settings,
     add_source,
@@ -56,7 +60,7 @@ def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
     """Asks for the samples and the label field; tells whether there are any."""
     inputs.view_target(ctx, action_description=action)
     samples = ctx.target_view()
-    problem = remember(ctx, "samples", lambda: said(check_samples, samples))
+    problem = cached(ctx, "samples", lambda: problem_message(check_samples, samples))
     if problem:
         add_problem(inputs, "These samples cannot be scored", problem)
     elif not params.label_fields(ctx):
@@ -77,7 +81,9 @@ def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
 
 
 def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    problem = said(check_label_field, samples, params.label_field(ctx), objects=True)
+    problem = problem_message(
+        check_label_field, samples, params.label_field(ctx), objects=True
+    )
     todo = (
         "Load labels into a Classification, Classifications, Detections or Polylines "
         "field first"
@@ -99,8 +105,8 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     field = params.label_field(ctx)
-    problem = said(check_label_field, samples, field, objects=True)
-    mark(prop, problem or _label_problem(ctx, samples, field))
+    problem = problem_message(check_label_field, samples, field, objects=True)
+    mark_invalid(prop, problem or _label_problem(ctx, samples, field))
 
 
 def _label_problem(ctx: Any, samples: Any, field: str) -> str:
@@ -109,24 +115,24 @@ def _label_problem(ctx: Any, samples: Any, field: str) -> str:
     def look() -> str:
         place = params.place(ctx)
         if place.list_path or place.tags_path:
-            return said(read_labels, samples, field)
+            return problem_message(read_labels, samples, field)
         labels = samples.exists(f"{field}.label")
         for first in labels.limit(1).values(f"{field}.label"):
             other = labels.match(ViewField(f"{field}.label") != first)
             if len(other.limit(1)):
                 return ""
-        return said(read_labels, samples, field)
+        return problem_message(read_labels, samples, field)
 
-    return remember(ctx, ("labels", field), look)
+    return cached(ctx, ("labels", field), look)
 
 
 def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
     key, dataset = params.brain_key(ctx), ctx.dataset
     place = params.place(ctx)
-    problem = remember(
+    problem = cached(
         ctx,
         ("key", repr(key), str(params.label_field(ctx))),
-        lambda: said(check_key, dataset, key, place=place, overwrite=True),
+        lambda: problem_message(check_key, dataset, key, place=place, overwrite=True),
     )
     fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
     prop = inputs.str(
@@ -136,10 +142,10 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
         label="Brain key",
         description=f"Names this run{fields}",
     )
-    mark(prop, problem)
+    mark_invalid(prop, problem)
     if not problem and dataset.has_brain_run(key):
-        work = remember(
-            ctx, ("review", key), lambda: said(check_no_review, dataset, key)
+        work = cached(
+            ctx, ("review", key), lambda: problem_message(check_no_review, dataset, key)
         )
         _add_replace(inputs, ctx, dataset.get_brain_info(key), work)
 
@@ -153,7 +159,7 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
             label="Replace the run and delete its review",
             view=types.CheckboxView(),
         )
-        mark(sure, "" if ctx.params.get("overwrite") else work)
+        mark_invalid(sure, "" if ctx.params.get("overwrite") else work)
         return
     when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
     note = types.Notice(
@@ -166,7 +172,9 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
 
 def _add_advanced(inputs: types.Object, ctx: Any) -> None:
     asked = {"method": params.method(ctx), **params.numbers(ctx)}
-    problems = {name: said(Settings, **{name: v}) for name, v in asked.items()}
+    problems = {
+        name: problem_message(Settings, **{name: v}) for name, v in asked.items()
+    }
     problems |= model_problems(ctx)
     inputs.bool(
         "advanced",
@@ -184,7 +192,7 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
     method = inputs.enum(
         "method", choices.values(), default="dfaulo", label="Method", view=choices
     )
-    mark(method, problems["method"])
+    mark_invalid(method, problems["method"])
     add_model_settings(inputs, ctx, problems)
     for name in params.NUMBERS:
         if name in params.TRAINING_ONLY and params.source(ctx) != NETWORK:
@@ -192,7 +200,7 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
         label, description = _NUMBERS[name]
         default = getattr(Settings(), name)
         prop = inputs.int(name, default=default, label=label, description=description)
-        mark(prop, problems.get(name, ""))
+        mark_invalid(prop, problems.get(name, ""))
 
 
 def _add_worker_note(inputs: types.Object) -> None:

@@ -12,7 +12,7 @@ _kept: OrderedDict[Hashable, dict[Hashable, Any]] = OrderedDict()
 T = TypeVar("T")
 
 
-def remember(ctx: Any, what: Hashable, read: Callable[[], T]) -> T:
+def cached(ctx: Any, what: Hashable, read: Callable[[], T]) -> T:
     """What ``read`` returned when this open form asked for it first.
 
     While a form is open, neither the view nor the selection behind it can change, but

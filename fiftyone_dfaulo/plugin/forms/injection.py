@@ -12,7 +12,11 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAIRED
 from fiftyone_dfaulo.plugin.app.current_run import list_runs
 from fiftyone_dfaulo.plugin.forms import params
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, mark, said
+from fiftyone_dfaulo.plugin.forms.problems import (
+    add_problem,
+    mark_invalid,
+    problem_message,
+)
 
 KINDS = {
     "random_label": ("Random labels", "In every class, some get any other label"),
@@ -58,7 +62,9 @@ def add_kind(inputs: types.Object, ctx: Any) -> None:
     request = read_injection(ctx)
     place = params.place(ctx)
     if place.list_path or place.tags_path:  # else the field's own check has looked
-        problem = said(check_label_field, ctx.target_view(), request.label_field)
+        problem = problem_message(
+            check_label_field, ctx.target_view(), request.label_field
+        )
         label = "Faults are planted in labels of whole images, one each"
         add_problem(inputs, label, problem)
         return
@@ -80,10 +86,12 @@ def add_kind(inputs: types.Object, ctx: Any) -> None:
         description=f"Share of faults in each class that gets some, up to {MOST}",
     )
     if request.kind not in KINDS:
-        mark(kind, said(check_drawing, request))
+        mark_invalid(kind, problem_message(check_drawing, request))
         return
-    if not said(Settings, seed=request.seed):  # a bad seed is marked at the seed
-        mark(rate, said(check_drawing, request))
+    if not problem_message(
+        Settings, seed=request.seed
+    ):  # a bad seed is marked at the seed
+        mark_invalid(rate, problem_message(check_drawing, request))
     if request.kind in PAIRED:
         _add_pairs(inputs, ctx)
 

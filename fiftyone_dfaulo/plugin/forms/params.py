@@ -15,7 +15,7 @@ from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.scoring import models
 from fiftyone_dfaulo.adapter.targets.base import Place
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
-from fiftyone_dfaulo.plugin.forms.form_cache import remember
+from fiftyone_dfaulo.plugin.forms.form_cache import cached
 
 NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
 PREDICTIONS, ZOO, FILE = "predictions", "zoo", "file"
@@ -94,7 +94,7 @@ def read_request(ctx: Any) -> Request:
 
 def label_fields(ctx: Any) -> dict[str, int]:
     """The fields that can be scored, each with its number of labels."""
-    return remember(ctx, "label fields", lambda: list_label_fields(ctx.target_view()))
+    return cached(ctx, "label fields", lambda: list_label_fields(ctx.target_view()))
 
 
 def default_label_field(ctx: Any) -> str:
@@ -141,7 +141,7 @@ def embedding_sources(ctx: Any) -> list[EmbeddingSource]:
     def look() -> list[EmbeddingSource]:
         return list_embeddings(ctx.target_view(), place(ctx))
 
-    return remember(ctx, ("embeddings", field), look)
+    return cached(ctx, ("embeddings", field), look)
 
 
 def place(ctx: Any) -> Place:
@@ -163,7 +163,7 @@ def prediction_fields(ctx: Any) -> dict[str, str]:
     field = label_field(ctx)
     if place(ctx).tags_path:
         return {}
-    return remember(
+    return cached(
         ctx,
         ("predictions", field),
         lambda: list_predictions(ctx.target_view(), field),

@@ -10,7 +10,7 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.errors import DFauLoError
 
 
-def said(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+def problem_message(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """What a check objects to; empty if nothing."""
     try:
         check(*args, **kwargs)
@@ -19,7 +19,7 @@ def said(check: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     return ""
 
 
-def mark(prop: types.Property, problem: str) -> None:
+def mark_invalid(prop: types.Property, problem: str) -> None:
     """Has the App show the problem, and App and Python refuse to execute."""
     if problem:
         prop.invalid = True
@@ -29,4 +29,4 @@ def mark(prop: types.Property, problem: str) -> None:
 def add_problem(inputs: types.Object, label: str, problem: str) -> None:
     """Adds a problem that is no single answer's."""
     view = types.Error(label=label, description=problem)
-    mark(inputs.view("problem", view), problem)
+    mark_invalid(inputs.view("problem", view), problem)

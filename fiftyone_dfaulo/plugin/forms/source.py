@@ -24,7 +24,7 @@ from fiftyone_dfaulo.plugin.forms.params import (
     PREDICTIONS,
     ZOO,
 )
-from fiftyone_dfaulo.plugin.forms.problems import mark, said
+from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
 
 _SOURCES = {
     NETWORK: (
@@ -85,11 +85,17 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
         "source", choices.values(), default=NETWORK, label="How to score", view=choices
     )
     if params.method(ctx) == "paper" and chosen != NETWORK:
-        mark(prop, said(lambda: checks.check(**params.read_request(ctx)._asdict())))
+        mark_invalid(
+            prop,
+            problem_message(lambda: checks.check(**params.read_request(ctx)._asdict())),
+        )
     place = params.place(ctx)
     if place.tags_path:
         request = params.read_request
-        mark(prop, said(lambda: check_tag_settings(place, request(ctx).settings)))
+        mark_invalid(
+            prop,
+            problem_message(lambda: check_tag_settings(place, request(ctx).settings)),
+        )
     parts = {
         EMBEDDINGS: _add_embeddings,
         PREDICTIONS: _add_predictions,
@@ -110,7 +116,9 @@ def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
         "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
     )
     place = params.place(ctx)
-    mark(prop, said(embeddings.check_embeddings, samples, asked or "", place))
+    mark_invalid(
+        prop, problem_message(embeddings.check_embeddings, samples, asked or "", place)
+    )
 
 
 def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
@@ -126,7 +134,7 @@ def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     field = params.label_field(ctx)
-    mark(prop, said(check_predictions, samples, asked or "", field))
+    mark_invalid(prop, problem_message(check_predictions, samples, asked or "", field))
     _add_out_of_sample(inputs, ctx)
 
 
@@ -159,7 +167,9 @@ def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
         view=choices,
     )
     if not offered:
-        mark(prop, said(Settings, model=asked) or _model_problem(ctx))
+        mark_invalid(
+            prop, problem_message(Settings, model=asked) or _model_problem(ctx)
+        )
 
 
 def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
@@ -174,7 +184,7 @@ def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
         description="Some need further packages, which the zoo then names",
         view=choices,
     )
-    mark(prop, _model_problem(ctx))
+    mark_invalid(prop, _model_problem(ctx))
     _add_out_of_sample(inputs, ctx)
 
 
@@ -186,7 +196,7 @@ def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
         label="Model file",
         description="Path on the machine that runs this. Pickled models are refused",
     )
-    mark(path, _model_problem(ctx))
+    mark_invalid(path, _model_problem(ctx))
     inputs.str(
         "factory",
         label="Factory",
@@ -199,7 +209,7 @@ def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
 def model_problems(ctx: Any) -> dict[str, str]:
     """What speaks against each of the model's settings that are asked for."""
     return {
-        name: said(Settings, model="any", **{name: value})
+        name: problem_message(Settings, model="any", **{name: value})
         for name, value in params.model_settings(ctx).items()
         if name in _ADVANCED
     }
@@ -223,11 +233,13 @@ def add_model_settings(
             label="Depth of the mutants",
             view=choices,
         )
-        mark(prop, problems["depth"])
+        mark_invalid(prop, problems["depth"])
     for name in ("layer", "classes"):
         if name in asked:
             label, description = _ADVANCED[name]
-            mark(inputs.str(name, label=label, description=description), problems[name])
+            mark_invalid(
+                inputs.str(name, label=label, description=description), problems[name]
+            )
     if "preprocessing" in asked:
         _add_input(inputs, problems["preprocessing"])
 
@@ -235,7 +247,7 @@ def add_model_settings(
 def _add_input(inputs: types.Object, problem: str) -> None:
     label, description = _ADVANCED["preprocessing"]
     size = inputs.int("input_size", label=label, description=description)
-    mark(size, problem)
+    mark_invalid(size, problem)
     choices = types.Dropdown()
     for mode in ("RGB", "BGR", "L"):
         choices.add_choice(mode, label=mode)
@@ -255,4 +267,4 @@ def _model_problem(ctx: Any) -> str:
     def check() -> None:
         models.check_model(params.model(ctx), params.read_request(ctx).settings)
 
-    return said(check)
+    return problem_message(check)

@@ -25,7 +25,11 @@ from fiftyone_dfaulo.plugin.app.current_run import current_run
 from fiftyone_dfaulo.plugin.app.evaluation_view import show_evaluation, to_json
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, mark, said
+from fiftyone_dfaulo.plugin.forms.problems import (
+    add_problem,
+    mark_invalid,
+    problem_message,
+)
 from fiftyone_dfaulo.plugin.operators.base import call, check_params, run_at_once
 from fiftyone_dfaulo.plugin.operators.review_base import NO_RUN, ReviewOperator, samples
 
@@ -98,7 +102,7 @@ def _read(ctx: Any) -> Injection:
 def _add_seed(inputs: types.Object, ctx: Any) -> None:
     again = "The same seed plants the same faults"
     prop = inputs.int("seed", default=51, label="Seed", description=again)
-    mark(prop, said(Settings, seed=_read(ctx).seed))
+    mark_invalid(prop, problem_message(Settings, seed=_read(ctx).seed))
 
 
 def _add_place(inputs: types.Object, ctx: Any) -> None:
@@ -116,7 +120,7 @@ def _add_place(inputs: types.Object, ctx: Any) -> None:
         description="'Take planted faults back' restores it",
         view=types.CheckboxView(),
     )
-    mark(name, said(check_place, ctx.target_view(), request))
+    mark_invalid(name, problem_message(check_place, ctx.target_view(), request))
 
 
 def _show_planted(dataset: Any, request: Injection) -> types.Property:
@@ -226,7 +230,9 @@ class EvaluateRanking(ReviewOperator):
             view=choices,
         )
         asked = _fault_field(ctx, place)
-        mark(prop, said(check_fault_field, ctx.dataset, place, asked))
+        mark_invalid(
+            prop, problem_message(check_fault_field, ctx.dataset, place, asked)
+        )
 
     def execute(self, ctx: Any) -> Generator[Any, None, None]:
         """Evaluates, and shows a plot and a table."""

@@ -15,7 +15,7 @@ from fiftyone_dfaulo.plugin.app.evaluation_view import show_evaluation, to_json
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.forms.compute import add_samples, add_scoring
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, said
+from fiftyone_dfaulo.plugin.forms.problems import add_problem, problem_message
 from fiftyone_dfaulo.plugin.operators.base import (
     call,
     check_params,
@@ -90,7 +90,7 @@ class EstimateQuality(foo.Operator):
             add_kind(inputs, ctx)
             add_scoring(inputs, ctx, with_key=False)
             if not any(prop.invalid for prop in inputs.properties.values()):
-                problem = said(_check, ctx)
+                problem = problem_message(_check, ctx)
                 if problem:
                     add_problem(inputs, "This cannot be done", problem)
         return types.Property(inputs, view=types.View(label=self.config.label))
