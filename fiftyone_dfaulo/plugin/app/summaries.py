@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import fiftyone.operators.types as types
 
+from fiftyone_dfaulo.adapter.review.items import file_names
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
 
 _EXAMPLES = 3
@@ -35,27 +35,11 @@ def summarize(results: DFauLoResults) -> dict[str, Any]:
         "label_field": results.config.label_field,
         "seconds": {stage: round(s, 2) for stage, s in results.seconds.items()},
         "examples": {
-            "unlabeled": _file_names(results, results.unlabeled[:_EXAMPLES]),
-            "unreadable": _file_names(results, list(results.unreadable)[:_EXAMPLES]),
+            "unlabeled": file_names(results, results.unlabeled[:_EXAMPLES]),
+            "unreadable": file_names(results, list(results.unreadable)[:_EXAMPLES]),
             "vanished": results.vanished[:_EXAMPLES],
         },
     }
-
-
-def _file_names(results: DFauLoResults, ids: list[str]) -> list[str]:
-    """File names of some items, with the reason for those that have one."""
-    if not ids:
-        return []
-    place = results.config.place
-    collection = place.storage(results.samples._root_dataset).collection
-    items = place.find(collection, ids, {}, "filepath")
-    found = {str(item["_id"]): item["filepath"] for item in items}
-    reasons = results.unreadable
-    return [
-        Path(found[i]).name + (f" ({reasons[i]})" if i in reasons else "")
-        for i in ids
-        if i in found
-    ]
 
 
 def show_summary(summary: Mapping[str, Any]) -> types.Property:
