@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fiftyone.operators.executor import ExecutionContext as Context
+from fiftyone.operators.message import GeneratedMessage as Message
 from fiftyone.operators.types import Object as Inputs
 from fiftyone.operators.types import Property
 
-__all__ = ["Context", "Inputs", "Property"]
+__all__ = ["Context", "Inputs", "Message", "Property"]

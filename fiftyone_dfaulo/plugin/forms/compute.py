@@ -11,15 +11,15 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators.types as types
-from fiftyone import ViewField
 
+from fiftyone_dfaulo.adapter.reading.label_check import labels_problem
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
-from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.runs.brain_run import field_names
 from fiftyone_dfaulo.adapter.runs.keys import check_key, check_no_review
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.forms.params import NETWORK
 from fiftyone_dfaulo.plugin.forms.problems import (
@@ -42,18 +42,6 @@ _NUMBERS = {
     "num_workers": ("Reading threads", "Empty is one per core, at most 8"),
 }
 """Setting to its label and description."""
-
-
-def build_form(ctx: Any) -> types.Property:
-    """The form, with what is wrong with the answers so far.
-
-    Args:
-        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
-    """
-    inputs = types.Object()
-    if add_samples(inputs, ctx, "Score"):
-        add_scoring(inputs, ctx, with_key=True)
-    return types.Property(inputs, view=types.View(label="Find suspicious labels"))
 
 
 def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
@@ -92,38 +80,21 @@ def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
 
 
 def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name, count in params.label_fields(ctx).items():
-        noun = "label" if count == 1 else "labels"
-        choices.add_choice(name, label=f"{name} ({count:,} {noun})")
-    prop = inputs.enum(
+    counts = params.label_fields(ctx).items()
+    prop = dropdown(
+        inputs,
         "label_field",
-        choices.values(),
+        {n: f"{n} ({c:,} {'label' if c == 1 else 'labels'})" for n, c in counts},
         default=params.default_label_field(ctx),
         label="Label field",
         description="The labels to check. What has no label is left out",
-        view=choices,
     )
     field = params.label_field(ctx)
     problem = problem_message(check_label_field, samples, field, objects=True)
-    mark_invalid(prop, problem or _label_problem(ctx, samples, field))
-
-
-def _label_problem(ctx: Any, samples: Any, field: str) -> str:
-    """What speaks against the labels; they are all read only if two do not differ."""
-
-    def look() -> str:
-        place = params.place(ctx)
-        if place.list_path or place.tags_path:
-            return problem_message(read_labels, samples, field)
-        labels = samples.exists(f"{field}.label")
-        for first in labels.limit(1).values(f"{field}.label"):
-            other = labels.match(ViewField(f"{field}.label") != first)
-            if len(other.limit(1)):
-                return ""
-        return problem_message(read_labels, samples, field)
-
-    return cached(ctx, ("labels", field), look)
+    if not problem:
+        key = ("labels", field)
+        problem = cached(ctx, key, lambda: labels_problem(samples, field))
+    mark_invalid(prop, problem)
 
 
 def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
@@ -185,13 +156,10 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
     )
     if not ctx.params.get("advanced") and not any(problems.values()):
         return
-    choices = types.Dropdown()
-    choices.add_choice("dfaulo", label="dfaulo: cross-fitted head mutants (default)")
+    methods = {"dfaulo": "dfaulo: cross-fitted head mutants (default)"}
     if not params.place(ctx).tags_path:
-        choices.add_choice("paper", label="paper: Yin et al. 2023, step by step")
-    method = inputs.enum(
-        "method", choices.values(), default="dfaulo", label="Method", view=choices
-    )
+        methods["paper"] = "paper: Yin et al. 2023, step by step"
+    method = dropdown(inputs, "method", methods, default="dfaulo", label="Method")
     mark_invalid(method, problems["method"])
     add_model_settings(inputs, ctx, problems)
     for name in params.NUMBERS:

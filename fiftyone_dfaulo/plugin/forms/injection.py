@@ -12,6 +12,7 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAIRED
 from fiftyone_dfaulo.plugin.app.current_run import list_runs
 from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.problems import (
     add_problem,
     mark_invalid,
@@ -68,16 +69,13 @@ def add_kind(inputs: types.Object, ctx: Any) -> None:
         label = "Faults are planted in labels of whole images, one each"
         add_problem(inputs, label, problem)
         return
-    choices = types.Dropdown()
-    for name, (label, description) in KINDS.items():
-        choices.add_choice(name, label=label, description=description)
-    kind = inputs.enum(
+    kind = dropdown(
+        inputs,
         "kind",
-        choices.values(),
+        KINDS,
         default=_DEFAULTS.kind,
         label="Kind of faults",
         description=KINDS.get(request.kind, ("", ""))[1],
-        view=choices,
     )
     rate = inputs.float(
         "rate",
@@ -99,16 +97,13 @@ def add_kind(inputs: types.Object, ctx: Any) -> None:
 def _add_pairs(inputs: types.Object, ctx: Any) -> None:
     if isinstance(ctx.params.get("pairs"), list):
         return  # named, from Python
-    choices = types.Dropdown()
-    choices.add_choice(_NEXT, label="Each class with the next one, by name")
-    for run in list_runs(ctx.dataset):
-        choices.add_choice(run, label=f"As the run {run} suggests")
-    for found in params.embedding_sources(ctx):
-        choices.add_choice(found.name, label=f"Nearest by {found.name} ({found.kind})")
-    inputs.enum(
-        "pairs",
-        choices.values(),
-        default=_NEXT,
-        label="Classes taken for one another",
-        view=choices,
-    )
+    choices = [
+        (_NEXT, "Each class with the next one, by name"),
+        *((run, f"As the run {run} suggests") for run in list_runs(ctx.dataset)),
+        *(
+            (found.name, f"Nearest by {found.name} ({found.kind})")
+            for found in params.embedding_sources(ctx)
+        ),
+    ]
+    label = "Classes taken for one another"
+    dropdown(inputs, "pairs", dict(choices), default=_NEXT, label=label)

@@ -16,6 +16,7 @@ from fiftyone_dfaulo.adapter.scoring import checks, models
 from fiftyone_dfaulo.adapter.scoring.tag_scoring import NOT_OF_TAGS, check_tag_settings
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
     BACKBONE,
     EMBEDDINGS,
@@ -65,6 +66,11 @@ _ADVANCED = {
 }
 """Setting of a model that is asked for under Advanced, to its label and description."""
 
+_DEPTHS = {
+    "head": "head: the network stays as it is (default)",
+    "full": "full: it is trained again, too; slower",
+}
+
 
 def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
     """Asks for the way to score, and for what that needs."""
@@ -77,13 +83,9 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
         )
         if not found and chosen != name
     }
-    choices = types.RadioGroup(orientation="vertical")
-    for name, (label, description) in _SOURCES.items():
-        if name not in hidden:
-            choices.add_choice(name, label=label, description=description)
-    prop = inputs.enum(
-        "source", choices.values(), default=NETWORK, label="How to score", view=choices
-    )
+    offered = {name: text for name, text in _SOURCES.items() if name not in hidden}
+    label = "How to score"
+    prop = radio_group(inputs, "source", offered, default=NETWORK, label=label)
     if params.method(ctx) == "paper" and chosen != NETWORK:
         mark_invalid(
             prop,
@@ -108,13 +110,11 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
 
 
 def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for found in params.embedding_sources(ctx):
-        choices.add_choice(found.name, label=f"{found.name} ({found.kind})")
+    found = params.embedding_sources(ctx)
+    choices = {one.name: f"{one.name} ({one.kind})" for one in found}
     asked = params.embeddings(ctx)
-    prop = inputs.enum(
-        "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
-    )
+    label = "Embeddings"
+    prop = dropdown(inputs, "embeddings", choices, default=asked, label=label)
     place = params.place(ctx)
     mark_invalid(
         prop, problem_message(embeddings.check_embeddings, samples, asked or "", place)
@@ -122,17 +122,11 @@ def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
 
 
 def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name, holds in params.prediction_fields(ctx).items():
-        choices.add_choice(name, label=f"{name} ({holds})")
+    found = params.prediction_fields(ctx)
+    choices = {name: f"{name} ({holds})" for name, holds in found.items()}
     asked = params.predictions(ctx)
-    prop = inputs.enum(
-        "predictions",
-        choices.values(),
-        default=asked,
-        label="Predictions",
-        view=choices,
-    )
+    label = "Predictions"
+    prop = dropdown(inputs, "predictions", choices, default=asked, label=label)
     field = params.label_field(ctx)
     mark_invalid(prop, problem_message(check_predictions, samples, asked or "", field))
     _add_out_of_sample(inputs, ctx)
@@ -151,20 +145,18 @@ def _add_out_of_sample(inputs: types.Object, ctx: Any) -> None:
 
 
 def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name, size in params.BACKBONES.items():
-        choices.add_choice(name, label=f"{name} ({size} MB)")
+    choices = {name: f"{name} ({size} MB)" for name, size in params.BACKBONES.items()}
     asked = params.model(ctx)
     offered = asked in params.BACKBONES
     if not offered:  # from Python, any that torchvision has will do
-        choices.add_choice(asked, label=str(asked))
-    prop = inputs.enum(
+        choices[asked] = str(asked)
+    prop = dropdown(
+        inputs,
         "model",
-        choices.values(),
+        choices,
         default=params.DEFAULT_BACKBONE,
         label="Network",
         description="Weights that torch has not cached yet are downloaded, once",
-        view=choices,
     )
     if not offered:
         mark_invalid(
@@ -173,16 +165,13 @@ def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
 
 
 def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name in models.zoo_names():
-        choices.add_choice(name, label=name)
-    prop = inputs.enum(
+    prop = dropdown(
+        inputs,
         "zoo_model",
-        choices.values(),
+        models.zoo_names(),
         default=params.model(ctx),
         label="Zoo model",
         description="Some need further packages, which the zoo then names",
-        view=choices,
     )
     mark_invalid(prop, _model_problem(ctx))
     _add_out_of_sample(inputs, ctx)
@@ -223,16 +212,8 @@ def add_model_settings(
     if params.place(ctx).tags_path:
         asked = {n: value for n, value in asked.items() if n not in NOT_OF_TAGS}
     if "depth" in asked:
-        choices = types.Dropdown()
-        choices.add_choice("head", label="head: the network stays as it is (default)")
-        choices.add_choice("full", label="full: it is trained again, too; slower")
-        prop = inputs.enum(
-            "depth",
-            choices.values(),
-            default="head",
-            label="Depth of the mutants",
-            view=choices,
-        )
+        label = "Depth of the mutants"
+        prop = dropdown(inputs, "depth", _DEPTHS, default="head", label=label)
         mark_invalid(prop, problems["depth"])
     for name in ("layer", "classes"):
         if name in asked:
@@ -248,11 +229,8 @@ def _add_input(inputs: types.Object, problem: str) -> None:
     label, description = _ADVANCED["preprocessing"]
     size = inputs.int("input_size", label=label, description=description)
     mark_invalid(size, problem)
-    choices = types.Dropdown()
-    for mode in ("RGB", "BGR", "L"):
-        choices.add_choice(mode, label=mode)
     # no default: the App would send it, and it would replace what the model states
-    inputs.enum("input_mode", choices.values(), label="Colours", view=choices)
+    dropdown(inputs, "input_mode", ("RGB", "BGR", "L"), label="Colours")
     for name, what in (("mean", "Mean"), ("std", "Standard deviation")):
         inputs.str(
             f"input_{name}",
