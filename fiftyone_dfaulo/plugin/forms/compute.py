@@ -1,17 +1,17 @@
 """The form of ``compute_suspiciousness``.
 
-Each choice is checked by the adapter's own checks, and what they say stands beside it.
-The App resolves a form anew after every keystroke: nothing here reads images or
-imports torch, and what is slow to read is read once for each open form.
+The adapter checks each value, and its message stands beside the field. The App builds
+the form anew after every keystroke. So nothing here reads images or imports torch, and
+what is slow to read is read once for each open form.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone as fo
 import fiftyone.operators.types as types
+from fiftyone.core.brain import BrainInfo
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.label_check import labels_problem
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
@@ -33,19 +33,29 @@ from fiftyone_dfaulo.plugin.forms.source import (
     model_problems,
 )
 from fiftyone_dfaulo.plugin.forms.workers import worker_runs_here
+from fiftyone_dfaulo.plugin.host import Context, Inputs
 
 _NUMBERS = {
-    "seed": ("Seed", "All randomness comes from it: same seed, same scores"),
-    "epochs": ("Epochs", "With many, faulty labels are learned by heart"),
-    "image_size": ("Image size", "Side in pixels, 8 to 64; empty picks it"),
+    "seed": ("Seed", "The same seed gives the same scores"),
+    "epochs": ("Epochs", "With too many, the network learns faulty labels by heart"),
+    "image_size": ("Image size", "Side in pixels, 8 to 64; empty picks one"),
     "batch_size": ("Batch size", "Images at a time; does not change the scores"),
-    "num_workers": ("Reading threads", "Empty is one per core, at most 8"),
+    "num_workers": ("Reading threads", "Empty means one per core, at most 8"),
 }
 """Setting to its label and description."""
 
 
-def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
-    """Asks for the samples and the label field; tells whether there are any."""
+def add_samples(inputs: Inputs, ctx: Context, action: str) -> bool:
+    """Asks for the samples and the label field.
+
+    Args:
+        inputs: the form.
+        ctx: the operator's context.
+        action: a verb: what the operator does to the samples.
+
+    Returns:
+        whether there are labels to go on with; if not, the form says why.
+    """
     inputs.view_target(ctx, action_description=action)
     samples = ctx.target_view()
     problem = cached(ctx, "samples", lambda: problem_message(check_samples, samples))
@@ -59,8 +69,8 @@ def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
     return False
 
 
-def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
-    """Asks how to score, and with a key what to call the run."""
+def add_scoring(inputs: Inputs, ctx: Context, *, with_key: bool) -> None:
+    """Asks how to score, and, with a key, what to call the run."""
     add_source(inputs, ctx, ctx.target_view())
     if with_key:
         _add_brain_key(inputs, ctx)
@@ -68,7 +78,7 @@ def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
     _add_worker_note(inputs)
 
 
-def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_no_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     problem = problem_message(
         check_label_field, samples, params.label_field(ctx), objects=True
     )
@@ -79,7 +89,7 @@ def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
     add_problem(inputs, "No labels to check", f"{problem}. {todo}")
 
 
-def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_label_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     counts = params.label_fields(ctx).items()
     prop = dropdown(
         inputs,
@@ -87,7 +97,7 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
         {n: f"{n} ({c:,} {'label' if c == 1 else 'labels'})" for n, c in counts},
         default=params.default_label_field(ctx),
         label="Label field",
-        description="The labels to check. What has no label is left out",
+        description="The labels to check. Samples without a label are left out",
     )
     field = params.label_field(ctx)
     problem = problem_message(check_label_field, samples, field, objects=True)
@@ -97,7 +107,7 @@ def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
     mark_invalid(prop, problem)
 
 
-def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
+def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
     key, dataset = params.brain_key(ctx), ctx.dataset
     place = params.place(ctx)
     problem = cached(
@@ -121,8 +131,8 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
         _add_replace(inputs, ctx, dataset.get_brain_info(key), work)
 
 
-def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
-    """What happens to the earlier run; losing the work on it takes an explicit yes."""
+def _add_replace(inputs: Inputs, ctx: Context, info: BrainInfo, work: str) -> None:
+    """Says what happens to the earlier run; deleting a review needs an explicit yes."""
     if work:
         sure = inputs.bool(
             "overwrite",
@@ -141,10 +151,10 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
     inputs.view("replaces", note)
 
 
-def _add_advanced(inputs: types.Object, ctx: Any) -> None:
-    asked = {"method": params.method(ctx), **params.numbers(ctx)}
+def _add_advanced(inputs: Inputs, ctx: Context) -> None:
+    settings = {"method": params.method(ctx), **params.numbers(ctx)}
     problems = {
-        name: problem_message(Settings, **{name: v}) for name, v in asked.items()
+        name: problem_message(Settings, **{name: v}) for name, v in settings.items()
     }
     problems |= model_problems(ctx)
     inputs.bool(
@@ -171,17 +181,20 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
         mark_invalid(prop, problems.get(name, ""))
 
 
-def _add_worker_note(inputs: types.Object) -> None:
-    """Says what scheduling takes, unless a worker is there to run what is scheduled."""
+def _add_worker_note(inputs: Inputs) -> None:
+    """Says what a scheduled run needs, unless a worker is there to run it."""
     allowed = fo.config.allow_legacy_orchestrators
     if allowed and worker_runs_here():
         return
     if allowed:
-        text = "A scheduled run waits until you start one: `fiftyone delegated launch`"
+        text = (
+            "A scheduled run waits until you start a worker: `fiftyone delegated "
+            "launch`"
+        )
     else:
         text = (
             "To schedule runs, start the App with "
-            "`FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true`, and a worker: "
+            "`FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true`, and start a worker: "
             "`fiftyone delegated launch`"
         )
     label = "Execute works as it is; Schedule needs a delegated worker"

@@ -1,15 +1,14 @@
 """The part of the form that asks what to score with.
 
-A model's file is looked at, never loaded: nothing in it runs while the form is open.
-Pickled models are refused here, and there is no answer that would allow them.
+The form looks at a model's file but never loads it, so that nothing in it runs. It
+refuses pickled models, and has no field that would allow them.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone.operators.types as types
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading import embeddings
 from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.scoring import checks, models
@@ -26,6 +25,7 @@ from fiftyone_dfaulo.plugin.forms.params import (
     ZOO,
 )
 from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
+from fiftyone_dfaulo.plugin.host import Context, Inputs
 
 _SOURCES = {
     NETWORK: (
@@ -61,10 +61,10 @@ _ADVANCED = {
     "classes": ("Classes", "Of the logits in their order, separated by commas"),
     "preprocessing": (
         "Input size",
-        "In pixels; with this and the next three empty, what the model states is taken",
+        "In pixels. Leave this and the next three empty to use what the model states",
     ),
 }
-"""Setting of a model that is asked for under Advanced, to its label and description."""
+"""Setting of a model under Advanced to its label and description."""
 
 _DEPTHS = {
     "head": "head: the network stays as it is (default)",
@@ -72,7 +72,7 @@ _DEPTHS = {
 }
 
 
-def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def add_source(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     """Asks for the way to score, and for what that needs."""
     chosen = params.source(ctx)
     hidden = {
@@ -109,47 +109,47 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
         parts[chosen](inputs, ctx, samples)
 
 
-def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_embeddings(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     found = params.embedding_sources(ctx)
     choices = {one.name: f"{one.name} ({one.kind})" for one in found}
-    asked = params.embeddings(ctx)
+    name = params.embeddings(ctx)
     label = "Embeddings"
-    prop = dropdown(inputs, "embeddings", choices, default=asked, label=label)
+    prop = dropdown(inputs, "embeddings", choices, default=name, label=label)
     place = params.place(ctx)
     mark_invalid(
-        prop, problem_message(embeddings.check_embeddings, samples, asked or "", place)
+        prop, problem_message(embeddings.check_embeddings, samples, name or "", place)
     )
 
 
-def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_predictions(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     found = params.prediction_fields(ctx)
-    choices = {name: f"{name} ({holds})" for name, holds in found.items()}
-    asked = params.predictions(ctx)
+    choices = {field: f"{field} ({holds})" for field, holds in found.items()}
+    name = params.predictions(ctx)
     label = "Predictions"
-    prop = dropdown(inputs, "predictions", choices, default=asked, label=label)
+    prop = dropdown(inputs, "predictions", choices, default=name, label=label)
     field = params.label_field(ctx)
-    mark_invalid(prop, problem_message(check_predictions, samples, asked or "", field))
+    mark_invalid(prop, problem_message(check_predictions, samples, name or "", field))
     _add_out_of_sample(inputs, ctx)
 
 
-def _add_out_of_sample(inputs: types.Object, ctx: Any) -> None:
+def _add_out_of_sample(inputs: Inputs, ctx: Context) -> None:
     if params.place(ctx).tags_path:
         return
     inputs.bool(
         "out_of_sample",
         default=False,
         label="The model never saw these labels",
-        description="Its own opinion then counts as much as that of the mutants",
+        description="Its predictions then count as much as those of the mutants",
         view=types.CheckboxView(),
     )
 
 
-def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_backbone(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     choices = {name: f"{name} ({size} MB)" for name, size in params.BACKBONES.items()}
-    asked = params.model(ctx)
-    offered = asked in params.BACKBONES
+    model = params.model(ctx)
+    offered = model in params.BACKBONES
     if not offered:  # from Python, any that torchvision has will do
-        choices[asked] = str(asked)
+        choices[model] = str(model)
     prop = dropdown(
         inputs,
         "model",
@@ -160,24 +160,24 @@ def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
     )
     if not offered:
         mark_invalid(
-            prop, problem_message(Settings, model=asked) or _model_problem(ctx)
+            prop, problem_message(Settings, model=model) or _model_problem(ctx)
         )
 
 
-def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_zoo(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     prop = dropdown(
         inputs,
         "zoo_model",
         models.zoo_names(),
         default=params.model(ctx),
         label="Zoo model",
-        description="Some need further packages, which the zoo then names",
+        description="Some need more packages; FiftyOne names them when it loads one",
     )
     mark_invalid(prop, _model_problem(ctx))
     _add_out_of_sample(inputs, ctx)
 
 
-def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_file(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     path = inputs.str(
         "model_path",
         allow_empty=True,  # the check says more than FiftyOne's "Required property"
@@ -190,13 +190,13 @@ def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
         "factory",
         label="Factory",
         description="For weights: package.module:function that builds the network. It "
-        "is imported and called, as is",
+        "is imported and called",
     )
     _add_out_of_sample(inputs, ctx)
 
 
-def model_problems(ctx: Any) -> dict[str, str]:
-    """What speaks against each of the model's settings that are asked for."""
+def model_problems(ctx: Context) -> dict[str, str]:
+    """The problem with each of the model's settings that the form asks for."""
     return {
         name: problem_message(Settings, model="any", **{name: value})
         for name, value in params.model_settings(ctx).items()
@@ -204,28 +204,26 @@ def model_problems(ctx: Any) -> dict[str, str]:
     }
 
 
-def add_model_settings(
-    inputs: types.Object, ctx: Any, problems: dict[str, str]
-) -> None:
-    """Asks for what few need to say of a model."""
-    asked = params.model_settings(ctx)
+def add_model_settings(inputs: Inputs, ctx: Context, problems: dict[str, str]) -> None:
+    """Asks for the settings of a model that few people need."""
+    settings = params.model_settings(ctx)
     if params.place(ctx).tags_path:
-        asked = {n: value for n, value in asked.items() if n not in NOT_OF_TAGS}
-    if "depth" in asked:
+        settings = {n: v for n, v in settings.items() if n not in NOT_OF_TAGS}
+    if "depth" in settings:
         label = "Depth of the mutants"
         prop = dropdown(inputs, "depth", _DEPTHS, default="head", label=label)
         mark_invalid(prop, problems["depth"])
     for name in ("layer", "classes"):
-        if name in asked:
+        if name in settings:
             label, description = _ADVANCED[name]
             mark_invalid(
                 inputs.str(name, label=label, description=description), problems[name]
             )
-    if "preprocessing" in asked:
+    if "preprocessing" in settings:
         _add_input(inputs, problems["preprocessing"])
 
 
-def _add_input(inputs: types.Object, problem: str) -> None:
+def _add_input(inputs: Inputs, problem: str) -> None:
     label, description = _ADVANCED["preprocessing"]
     size = inputs.int("input_size", label=label, description=description)
     mark_invalid(size, problem)
@@ -239,8 +237,8 @@ def _add_input(inputs: types.Object, problem: str) -> None:
         )
 
 
-def _model_problem(ctx: Any) -> str:
-    """What speaks against the model, by name and by a look at its file."""
+def _model_problem(ctx: Context) -> str:
+    """The problem with the model, by its name and a look at its file."""
 
     def check() -> None:
         models.check_model(params.model(ctx), params.read_request(ctx).settings)

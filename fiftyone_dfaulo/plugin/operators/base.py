@@ -7,12 +7,13 @@ in ``plugin/__init__.py`` and its name in ``fiftyone.yml``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+from bson import ObjectId
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionResult, ExecutionRunState
 from fiftyone.operators.types import RiskLevel
@@ -22,15 +23,16 @@ from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled, DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.background import in_background, throttled
 from fiftyone_dfaulo.plugin.app.summaries import show_failure
-from fiftyone_dfaulo.plugin.host import Context, Inputs, Message, Property
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Message, Property
 
 _DATABASE_PERIOD = 1.0
 """Seconds between two updates of a delegated run's progress in the database."""
 
 T = TypeVar("T")
-Asked = TypeVar("Asked")
-"""What a form asks for, read."""
-Result = TypeVar("Result")
+RequestT = TypeVar("RequestT")
+"""What a form asks for."""
+
+ResultT = TypeVar("ResultT")
 """What a long run returns."""
 
 Messages = Generator[Message, None, T]
@@ -93,7 +95,7 @@ class Operator(foo.Operator):
         """Adds the form's fields, and marks what is wrong with their values."""
 
 
-class LongOperator(Operator, Generic[Asked, Result]):
+class LongOperator(Operator, Generic[RequestT, ResultT]):
     """An operator that works on the labels of a field, and shows its progress.
 
     Besides the attributes of :class:`Operator`, a subclass has :meth:`read`,
@@ -119,7 +121,7 @@ class LongOperator(Operator, Generic[Asked, Result]):
         self.check(params)
         return call(self.uri, samples, {"label_field": label_field, **params})
 
-    def check(self, params: Mapping[str, Any]) -> None:
+    def check(self, params: Mapping[str, object]) -> None:
         """Refuses parameters that ``__call__`` does not know or cannot pass on.
 
         Raises:
@@ -127,16 +129,16 @@ class LongOperator(Operator, Generic[Asked, Result]):
         """
         check_params(params, self.takes)
 
-    def execute(self, ctx: Context) -> Messages[None] | dict[str, Any]:
+    def execute(self, ctx: Context) -> Messages[None] | JsonDict:
         """Runs, and sends the App the progress and the result."""
         return self.run_here(ctx, self.read(ctx))
 
-    def run_here(self, ctx: Context, asked: Asked) -> Messages[None]:
+    def run_here(self, ctx: Context, request: RequestT) -> Messages[None]:
         """Runs in this process, and sends the App the progress and the result."""
-        done = yield from run_at_once(ctx, lambda report: self.work(asked, report))
-        yield from self.show(ctx, asked, done)
+        done = yield from run_at_once(ctx, lambda report: self.work(request, report))
+        yield from self.show(ctx, request, done)
 
-    def read(self, ctx: Context) -> Asked:
+    def read(self, ctx: Context) -> RequestT:
         """What the form asks for.
 
         Raises:
@@ -144,16 +146,16 @@ class LongOperator(Operator, Generic[Asked, Result]):
         """
         raise NotImplementedError
 
-    def work(self, asked: Asked, report: Report) -> Result:
+    def work(self, request: RequestT, report: Report) -> ResultT:
         """Does the work, and reports how far it is."""
         raise NotImplementedError
 
-    def show(self, ctx: Context, asked: Asked, result: Result) -> Messages[None]:
+    def show(self, ctx: Context, request: RequestT, result: ResultT) -> Messages[None]:
         """Shows the result in the App."""
         raise NotImplementedError
 
 
-class DelegableOperator(LongOperator[Asked, Result]):
+class DelegableOperator(LongOperator[RequestT, ResultT]):
     """A long operator that a worker can run as well.
 
     Besides what :class:`LongOperator` needs, a subclass has :meth:`summarize` and
@@ -188,42 +190,40 @@ class DelegableOperator(LongOperator[Asked, Result]):
         given = {"label_field": label_field, **params}
         return call(self.uri, samples, given, request_delegation=delegate)
 
-    def execute(self, ctx: Context) -> Messages[None] | dict[str, Any]:
+    def execute(self, ctx: Context) -> Messages[None] | JsonDict:
         """Runs: in this process, as a generator of messages to the App; or delegated.
 
         Returns:
             a generator; or of a delegated run its summary, which FiftyOne keeps.
         """
-        asked = self.read(ctx)
+        request = self.read(ctx)
         if ctx.delegated:
-            return self.summarize(asked, self.work(asked, report_to_database(ctx)))
-        return self.run_here(ctx, asked)
+            return self.summarize(request, self.work(request, report_to_database(ctx)))
+        return self.run_here(ctx, request)
 
-    def show(self, ctx: Context, asked: Asked, result: Result) -> Messages[None]:
+    def show(self, ctx: Context, request: RequestT, result: ResultT) -> Messages[None]:
         """Shows the summary in the App."""
-        shown = self.show_summary(self.summarize(asked, result))
+        shown = self.show_summary(self.summarize(request, result))
         yield ctx.ops.show_output(shown.to_json(), {})
 
     def resolve_output(self, ctx: Context) -> Property | None:
         """The summary of a delegated run; an immediate one has shown its own."""
         return self.show_summary(ctx.results) if ctx.results else None
 
-    def summarize(self, asked: Asked, result: Result) -> dict[str, Any]:
+    def summarize(self, request: RequestT, result: ResultT) -> JsonDict:
         """What people want to know of the result, as JSON."""
         raise NotImplementedError
 
-    def show_summary(self, summary: Mapping[str, Any]) -> Property:
+    def show_summary(self, summary: JsonDict) -> Property:
         """A summary as the App shows it."""
         raise NotImplementedError
 
 
-def check_params(
-    params: Mapping[str, Any], known: Sequence[str], more: str = ""
-) -> None:
+def check_params(params: Iterable[str], known: Sequence[str], more: str = "") -> None:
     """Refuses what would be ignored.
 
     Args:
-        params: what was passed from Python.
+        params: names of what was passed from Python.
         known: names of what is used.
         more: where there is more to find, a sentence that ends the message.
 
@@ -241,7 +241,7 @@ def check_params(
 def call(
     uri: str,
     samples: Samples,
-    params: Mapping[str, Any],
+    params: Mapping[str, object],
     *,
     request_delegation: bool = False,
 ) -> ExecutionResult:
@@ -307,7 +307,7 @@ def report_to_database(ctx: Context) -> Report:
     return throttled(send, period=_DATABASE_PERIOD)
 
 
-def stop_if_failed(operation: Any) -> Callable[[], None]:
+def stop_if_failed(operation: ObjectId | str | None) -> Callable[[], None]:
     """A check that raises Cancelled once somebody has marked an operation as failed.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from fiftyone.operators.types import RiskLevel
 
@@ -21,7 +20,7 @@ from fiftyone_dfaulo.plugin.forms.params import (
     Request,
     read_request,
 )
-from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
 from fiftyone_dfaulo.plugin.operators.base import (
     DelegableOperator,
     Messages,
@@ -57,7 +56,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         *NUMBERS,
     )
 
-    def check(self, params: Mapping[str, Any]) -> None:
+    def check(self, params: Mapping[str, object]) -> None:
         """Refuses unknown parameters, arrays and torch modules."""
         more = ". fiftyone_dfaulo.compute_suspiciousness takes more"
         check_params(params, self.takes, more)
@@ -83,28 +82,28 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         """The arguments of :func:`.compute.run`."""
         return read_request(ctx)
 
-    def work(self, asked: Request, report: Report) -> DFauLoResults:
+    def work(self, request: Request, report: Report) -> DFauLoResults:
         """Scores."""
-        return compute.run(**asked._asdict(), report=report)
+        return compute.run(**request._asdict(), report=report)
 
     def show(
-        self, ctx: Context, asked: Request, result: DFauLoResults
+        self, ctx: Context, request: Request, result: DFauLoResults
     ) -> Messages[None]:
         """Shows the most suspicious in the grid, and the summary."""
-        samples = asked.samples
+        samples = request.samples
         if result.config.list_path and not samples._is_patches:
-            samples = as_patches(samples, asked.label_field)
+            samples = as_patches(samples, request.label_field)
         elif result.config.list_path:
             samples.reload()  # FiftyOne made these patches before the run
         yield ctx.ops.reload_dataset()
         yield ctx.ops.set_active_fields(tile_fields(result.config)[:3])
-        yield ctx.ops.set_view(suspicious_view(samples, asked.brain_key))
-        yield from super().show(ctx, asked, result)
+        yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
+        yield from super().show(ctx, request, result)
 
-    def summarize(self, asked: Request, result: DFauLoResults) -> dict[str, Any]:
+    def summarize(self, request: Request, result: DFauLoResults) -> JsonDict:
         """The summary of the run, as JSON."""
         return summarize(result)
 
-    def show_summary(self, summary: Mapping[str, Any]) -> Property:
+    def show_summary(self, summary: JsonDict) -> Property:
         """The summary as the App shows it."""
         return show_summary(summary)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
@@ -19,7 +17,7 @@ from fiftyone_dfaulo.adapter.review.tagging import tag_suspicious
 from fiftyone_dfaulo.plugin.app.review_target import reviewed
 from fiftyone_dfaulo.plugin.app.selection import selected_ids
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
-from fiftyone_dfaulo.plugin.host import Context, Inputs
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
 _EXAMPLES = 3
@@ -68,7 +66,7 @@ class TagSuspicious(ReviewOperator):
         return f"Tagged {tag!r}: {count_items(ctx, key, count)}"
 
 
-def _picked(params: dict[str, Any]) -> dict[str, Any]:
+def _picked(params: JsonDict) -> JsonDict:
     """Which samples: by the form's choice, else by what was given from Python."""
     which = params.get("which")
     if which == "faulty":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
@@ -22,7 +25,7 @@ from fiftyone_dfaulo.adapter.targets.base import Place
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
-from fiftyone_dfaulo.plugin.app.evaluation_view import show_evaluation, to_json
+from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
@@ -40,12 +43,19 @@ from fiftyone_dfaulo.plugin.operators.base import (
 )
 from fiftyone_dfaulo.plugin.operators.review_base import (
     ReviewOperator,
-    asked_run,
     count_in_words,
+    require_run,
 )
 
 
-class InjectFaults(LongOperator[tuple[Samples, Injection], Dataset]):
+class Planting(NamedTuple):
+    """What to plant in which samples."""
+
+    samples: Samples
+    injection: Injection
+
+
+class InjectFaults(LongOperator[Planting, Dataset]):
     """Plants faults in a copy of the dataset.
 
     From Python, the label field is a Classification field. The parameters are ``kind``,
@@ -88,28 +98,27 @@ class InjectFaults(LongOperator[tuple[Samples, Injection], Dataset]):
         injection = _read_injection(ctx)
         mark_invalid(name, problem_message(check_place, ctx.target_view(), injection))
 
-    def read(self, ctx: Context) -> tuple[Samples, Injection]:
-        """Where to plant what."""
-        return ctx.target_view(), _read_injection(ctx)
+    def read(self, ctx: Context) -> Planting:
+        """What to plant in which samples."""
+        return Planting(ctx.target_view(), _read_injection(ctx))
 
-    def work(self, asked: tuple[Samples, Injection], report: Report) -> Dataset:
-        """Plants."""
-        return inject.run(*asked, report)
+    def work(self, request: Planting, report: Report) -> Dataset:
+        """Plants the faults."""
+        return inject.run(*request, report)
 
-    def show(
-        self, ctx: Context, asked: tuple[Samples, Injection], result: Dataset
-    ) -> Messages[None]:
+    def show(self, ctx: Context, request: Planting, result: Dataset) -> Messages[None]:
         """Says what was planted, and where."""
-        _, injection = asked
-        if injection.in_place:
+        if request.injection.in_place:
             yield ctx.ops.reload_dataset()
-        yield ctx.ops.show_output(_show_planted(result, injection).to_json(), {})
+        shown = _show_planted(result, request.injection)
+        yield ctx.ops.show_output(shown.to_json(), {})
 
 
 def _read_injection(ctx: Context) -> Injection:
     in_place = bool(ctx.params.get("in_place"))
     name = None if in_place else ctx.params.get("name") or None
-    return read_injection(ctx, name=name, in_place=in_place, persistent=True)
+    faults = read_injection(ctx)
+    return replace(faults, name=name, in_place=in_place, persistent=True)
 
 
 def _show_planted(dataset: Dataset, injection: Injection) -> Property:
@@ -174,7 +183,7 @@ class RevertFaults(Operator):
 def _describe(record: Record) -> str:
     return (
         f"{KINDS[record.kind][0]} in {record.label_field}, rate {record.rate:g}. "
-        "What was done to those labels since is undone as well, and the fields "
+        "Later changes of those labels are undone too, and the fields "
         f"{', '.join(record.fields)} are deleted"
     )
 
@@ -210,10 +219,12 @@ class EvaluateRanking(ReviewOperator):
         """Evaluates, and shows a plot and a table."""
 
         def evaluate() -> Property:
-            key = asked_run(ctx)
+            key = require_run(ctx)
             field = _fault_field(ctx, load_config(ctx.dataset, key).place)
             found = evaluate_ranking(ctx.dataset, key, fault_field=field)
-            return show_evaluation(to_json(found, f"Run {key}, compared with {field}"))
+            return show_evaluation(
+                summarize_evaluation(found, f"Run {key}, compared with {field}")
+            )
 
         shown = yield from run_or_notify(ctx, evaluate)
         yield ctx.ops.show_output(shown.to_json(), {})

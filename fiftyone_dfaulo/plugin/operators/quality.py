@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fiftyone.operators.types import RiskLevel
 
@@ -11,12 +10,12 @@ from fiftyone_dfaulo.adapter.injection import quality
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.plugin.app.evaluation_view import show_evaluation, to_json
+from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples, add_scoring
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
 from fiftyone_dfaulo.plugin.forms.params import NUMBERS, Request, read_request
 from fiftyone_dfaulo.plugin.forms.problems import add_problem, problem_message
-from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator
 
 
@@ -64,20 +63,22 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
         """How to score, and which faults to plant."""
         return Trial(read_request(ctx), read_injection(ctx))
 
-    def work(self, asked: Trial, report: Report) -> Evaluation:
+    def work(self, request: Trial, report: Report) -> Evaluation:
         """Plants, scores and compares."""
-        scoring, injection = asked
+        scoring, injection = request
         return quality.run(
             scoring.samples, injection, scoring.embeddings, scoring.settings, report
         )
 
-    def summarize(self, asked: Trial, result: Evaluation) -> dict[str, Any]:
+    def summarize(self, request: Trial, result: Evaluation) -> JsonDict:
         """The evaluation as JSON."""
-        kind = KINDS[asked.injection.kind][0].lower()
-        field = asked.injection.label_field
-        return to_json(result, f"How well {kind} would be found in {field}")
+        kind = KINDS[request.injection.kind][0].lower()
+        field = request.injection.label_field
+        return summarize_evaluation(
+            result, f"How well {kind} would be found in {field}"
+        )
 
-    def show_summary(self, summary: Mapping[str, Any]) -> Property:
+    def show_summary(self, summary: JsonDict) -> Property:
         """The evaluation as the App shows it."""
         return show_evaluation(summary)
 

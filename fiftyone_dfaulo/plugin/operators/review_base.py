@@ -69,7 +69,7 @@ class ReviewOperator(Operator):
 
     def execute(self, ctx: Context) -> Messages[None]:
         """Acts, and has the App show the change, or why there is none."""
-        done = yield from run_or_notify(ctx, lambda: self.act(ctx, asked_run(ctx)))
+        done = yield from run_or_notify(ctx, lambda: self.act(ctx, require_run(ctx)))
         if self.clears_selection:
             yield ctx.ops.set_selected_samples([])
         patches = patches_anew(ctx.view)
@@ -86,7 +86,7 @@ class ReviewOperator(Operator):
         raise NotImplementedError
 
 
-def asked_run(ctx: Context) -> str:
+def require_run(ctx: Context) -> str:
     """The key of the run that the form asks for, or of the current one.
 
     Raises:
@@ -101,7 +101,7 @@ def asked_run(ctx: Context) -> str:
 
 
 def _add_run(inputs: Inputs, ctx: Context) -> str:
-    key = asked_run(ctx)
+    key = require_run(ctx)
     load_config(ctx.dataset, key)  # says more than the form, where there is none
     dropdown(inputs, "brain_key", list_runs(ctx.dataset), default=key, label="Run")
     return key
