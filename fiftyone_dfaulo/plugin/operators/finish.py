@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
@@ -13,16 +11,14 @@ from fiftyone_dfaulo.adapter.review.corrections import (
     revert_suggestions,
 )
 from fiftyone_dfaulo.adapter.review.export import export_review
-from fiftyone_dfaulo.adapter.review.session import find, open_review, scope
+from fiftyone_dfaulo.adapter.review.items import count_with_verdict, list_classes
+from fiftyone_dfaulo.adapter.review.session import Review, open_review
 from fiftyone_dfaulo.adapter.review.tagging import tag_suspicious
-from fiftyone_dfaulo.adapter.targets.frames import path_in
 from fiftyone_dfaulo.plugin.app.review_target import reviewed
 from fiftyone_dfaulo.plugin.app.selection import selected_ids
-from fiftyone_dfaulo.plugin.operators.review_base import (
-    ReviewOperator,
-    add_choice,
-    counted,
-)
+from fiftyone_dfaulo.plugin.forms.fields import radio_group
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
+from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
 _EXAMPLES = 3
 _PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
@@ -37,7 +33,7 @@ class TagSuspicious(ReviewOperator):
     icon = "sell"
     takes = (*_PICKS, "tag", "save_view")
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
         """Asks which samples, the tag and the view's name."""
         choices = {
             "faulty": "Those marked faulty",
@@ -45,7 +41,7 @@ class TagSuspicious(ReviewOperator):
             "fraction": "The most suspicious, by fraction",
             "min_suspiciousness": "All above a suspiciousness",
         }
-        add_choice(inputs, "which", "Samples", choices)
+        radio_group(inputs, "which", choices, label="Samples")
         which = ctx.params.get("which")
         if which == "top":
             inputs.int("top", default=100, min=1, label="How many")
@@ -57,7 +53,7 @@ class TagSuspicious(ReviewOperator):
         inputs.str("tag", default="relabel", required=True, label="Tag")
         inputs.str("save_view", label="Save as a view named", description="Optional")
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, key: str) -> str:
         """Tags."""
         tag = ctx.params.get("tag") or "relabel"
         count = tag_suspicious(
@@ -67,10 +63,10 @@ class TagSuspicious(ReviewOperator):
             save_view=ctx.params.get("save_view") or None,
             **_picked(ctx.params),
         )
-        return f"Tagged {tag!r}: {counted(ctx, key, count)}"
+        return f"Tagged {tag!r}: {count_items(ctx, key, count)}"
 
 
-def _picked(params: dict[str, Any]) -> dict[str, Any]:
+def _picked(params: JsonDict) -> JsonDict:
     """Which samples: by the form's choice, else by what was given from Python."""
     which = params.get("which")
     if which == "faulty":
@@ -91,64 +87,61 @@ class ApplySuggestions(ReviewOperator):
     risk = RiskLevel.HIGH
     takes = ("ids", "verdict", "label")
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
         """Asks which samples and which label."""
-        samples = reviewed(ctx, key)
-        review = open_review(samples, key, "verdict", "suggestion")
+        review = open_review(reviewed(ctx, key), key, "verdict", "suggestion")
         check_writable(review)
-        config, place = review.config, review.place
-        query = {review.fields.verdict: "faulty"}
-        faulty = len(list(find(review, scope(review, samples), query)))
+        faulty = count_with_verdict(review, "faulty")
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
         ids = selected_ids(ctx, key)
         if ids:
             chosen = {"selected": f"The selection ({len(ids):,})"}
             choices = {**chosen, **choices}
-        add_choice(inputs, "which", "Samples", choices)
-        one_class = self._takes_selection(ctx, key) and not config.tags_path
-        if one_class:
-            labels = {"suggestion": "What each looks like", "class": "One class"}
-            add_choice(inputs, "set_to", "New label", labels)
-        if ctx.params.get("set_to") == "class" and one_class:
-            classes = types.AutocompleteView()
-            at = config.list_path or config.label_field
-            for name in samples.distinct(path_in(samples, place, f"{at}.label")):
-                classes.add_choice(name, label=name)
-            inputs.str("class", required=True, label="Class", view=classes)
-        inputs.view(
-            "note",
-            types.Notice(
-                label=f"Changes the field {config.label_field}",
-                description="The labels that were there are kept; 'Undo corrections' "
-                "brings them back",
-            ),
+        radio_group(inputs, "which", choices, label="Samples")
+        if self._takes_selection(ctx, key) and not review.config.tags_path:
+            _add_new_label(inputs, ctx, review)
+        note = types.Notice(
+            label=f"Changes the field {review.config.label_field}",
+            description="The labels that were there are kept; 'Undo corrections' "
+            "brings them back",
         )
+        inputs.view("note", note)
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, key: str) -> str:
         """Corrects."""
-        asked = {n: ctx.params[n] for n in self.takes if n in ctx.params}
+        given = {n: ctx.params[n] for n in self.takes if n in ctx.params}
         if self._takes_selection(ctx, key):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
-            asked = {"ids": selected_ids(ctx, key), "label": label}
-        done = apply_suggestions(reviewed(ctx, key), key, **asked)
-        return f"Corrected: {counted(ctx, key, done.applied)}" + _named(
+            given = {"ids": selected_ids(ctx, key), "label": label}
+        done = apply_suggestions(reviewed(ctx, key), key, **given)
+        return f"Corrected: {count_items(ctx, key, done.applied)}" + _named(
             ctx, key, done.skipped
         )
 
-    def _takes_selection(self, ctx: Any, key: str) -> bool:
+    def _takes_selection(self, ctx: Context, key: str) -> bool:
         default = "selected" if selected_ids(ctx, key) else "faulty"
         return ctx.params.get("which", default) == "selected"
 
 
-def _named(ctx: Any, key: str, skipped: dict[str, str]) -> str:
+def _add_new_label(inputs: Inputs, ctx: Context, review: Review) -> None:
+    """Asks for the suggestions, or for one class."""
+    labels = {"suggestion": "What each looks like", "class": "One class"}
+    radio_group(inputs, "set_to", labels, label="New label")
+    if ctx.params.get("set_to") == "class":
+        classes = types.AutocompleteView()
+        for name in list_classes(review):
+            classes.add_choice(name, label=name)
+        inputs.str("class", required=True, label="Class", view=classes)
+
+
+def _named(ctx: Context, key: str, skipped: dict[str, str]) -> str:
     """Samples left out, with the reasons of the first."""
     if not skipped:
         return ""
     reasons = sorted(set(skipped.values()))[:_EXAMPLES]
-    return (
-        f"; left as they are: {counted(ctx, key, len(skipped))} ({'; '.join(reasons)})"
-    )
+    count = count_items(ctx, key, len(skipped))
+    return f"; left as they are: {count} ({'; '.join(reasons)})"
 
 
 class RevertSuggestions(ReviewOperator):
@@ -160,26 +153,26 @@ class RevertSuggestions(ReviewOperator):
     icon = "undo"
     takes = ("ids",)
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
         """Asks which corrections."""
         check_writable(open_review(ctx.dataset, key))
         choices = {"all": "All corrections of this run"}
         ids = selected_ids(ctx, key)
         if ids:
             choices = {**choices, "selected": f"The selection ({len(ids):,})"}
-        add_choice(inputs, "which", "Samples", choices)
+        radio_group(inputs, "which", choices, label="Samples")
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, key: str) -> str:
         """Reverts."""
         selected = ctx.params.get("which") == "selected"
         ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
         done = revert_suggestions(reviewed(ctx, key), key, ids=ids)
-        said = f"Brought back: the label of {counted(ctx, key, done.reverted)}"
+        text = f"Brought back: the label of {count_items(ctx, key, done.reverted)}"
         if done.edited:
             shown = ", ".join(list(done.edited)[:_EXAMPLES])
-            count = counted(ctx, key, len(done.edited))
-            said += f"; edited by hand since, left alone: {count} ({shown})"
-        return said
+            count = count_items(ctx, key, len(done.edited))
+            text += f"; edited by hand since, left alone: {count} ({shown})"
+        return text
 
 
 class ExportReview(ReviewOperator):
@@ -191,13 +184,13 @@ class ExportReview(ReviewOperator):
     icon = "download"
     takes = ("path",)
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
         """Asks for the file."""
         text = "On the machine of the App's server; ends in .csv or .json"
         inputs.str("path", required=True, label="File", description=text)
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, key: str) -> str:
         """Writes the file."""
         path = str(ctx.params.get("path") or "")
         count = export_review(reviewed(ctx, key), path, key)
-        return f"Written to {path}: {counted(ctx, key, count)}"
+        return f"Written to {path}: {count_items(ctx, key, count)}"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
@@ -19,35 +16,30 @@ from fiftyone_dfaulo.plugin.app.selection import (
     read_selection,
     selected_ids,
 )
-from fiftyone_dfaulo.plugin.operators.review_base import (
-    ReviewOperator,
-    add_choice,
-    counted,
-)
+from fiftyone_dfaulo.plugin.forms.fields import radio_group
+from fiftyone_dfaulo.plugin.host import Context, Inputs
+from fiftyone_dfaulo.plugin.operators.base import Operator
+from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
 _GIVEN = ("faulty", "correct", "cleared")
 
 
-class OpenReview(foo.Operator):
+class OpenReview(Operator):
     """Opens the panel beside the grid."""
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne lists and runs this operator."""
-        return foo.OperatorConfig(
-            name="open_review",
-            label="Review suspicious labels",
-            description="Open the panel DFauLo review beside the grid",
-            icon="rate_review",
-            risk_level=RiskLevel.LOW,
-        )
+    name_ = "open_review"
+    label = "Review suspicious labels"
+    description = "Open the panel DFauLo review beside the grid"
+    icon = "rate_review"
+    risk = RiskLevel.LOW
+    has_form = False
+    sends_messages = False
 
-    def resolve_placement(self, ctx: Any) -> types.Placement:
+    def resolve_placement(self, ctx: Context) -> types.Placement:
         """In the grid's toolbar."""
-        view = types.Button(label=self.config.label, icon="rate_review", prompt=False)
-        return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, view)
+        return _toolbar_button(self)
 
-    def execute(self, ctx: Any) -> None:
+    def execute(self, ctx: Context) -> None:
         """Opens it."""
         ctx.ops.open_panel("dfaulo_review", layout="horizontal")
 
@@ -62,14 +54,14 @@ class RecordVerdicts(ReviewOperator):
     takes = (*_GIVEN, "by")
     clears_selection = True
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
         """Asks for the verdict and, if wanted, the reviewer's name."""
         if any(ctx.params.get(name) for name in _GIVEN):
             return  # called from Python
         ids = selected_ids(ctx, key)
         if not ids:
             raise InputError("No sample is selected; select some in the grid")
-        count = counted(ctx, key, len(ids))
+        count = count_items(ctx, key, len(ids))
         choices = {
             "faulty": f"Faulty: the label of the {count} is wrong",
             "correct": "Correct: the label is right",
@@ -78,12 +70,12 @@ class RecordVerdicts(ReviewOperator):
         if read_selection(ctx, key).correct:
             by_type = "As selected: clicked are faulty, Alt+clicked are correct"
             choices = {"selection": by_type, **choices}
-        add_choice(inputs, "verdict", "Verdict", choices)
+        radio_group(inputs, "verdict", choices, label="Verdict")
         inputs.str(
             "by", label="Your name", description="Kept with the verdict, if given"
         )
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, key: str) -> str:
         """Records the verdicts: those given from Python, or the form's."""
         by = ctx.params.get("by") or None
         given = {n: ctx.params[n] for n in _GIVEN if ctx.params.get(n)}
@@ -91,9 +83,9 @@ class RecordVerdicts(ReviewOperator):
             given = self._answered(ctx, key)
         record_verdicts(reviewed(ctx, key), key, **given, by=by)
         count = sum(map(len, given.values()))
-        return f"Recorded in run {key!r}: {counted(ctx, key, count)}"
+        return f"Recorded in run {key!r}: {count_items(ctx, key, count)}"
 
-    def _answered(self, ctx: Any, key: str) -> dict[str, list[str]]:
+    def _answered(self, ctx: Context, key: str) -> dict[str, list[str]]:
         ids = selected_ids(ctx, key)
         if not ids:
             raise InputError("No sample is selected; select some in the grid")
@@ -106,23 +98,26 @@ class RecordVerdicts(ReviewOperator):
         return {verdict: ids}
 
 
+def _toolbar_button(operator: Operator) -> types.Placement:
+    """A button in the grid's toolbar that executes an operator without a form."""
+    view = types.Button(label=operator.label, icon=operator.icon, prompt=False)
+    return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, view)
+
+
 class _MarkButton(ReviewOperator):
     """A button in the grid's toolbar that marks the selection, without a form."""
 
     verdict: str
+    has_form = False
     clears_selection = True
 
-    def resolve_placement(self, ctx: Any) -> types.Placement | None:
+    def resolve_placement(self, ctx: Context) -> types.Placement | None:
         """In the toolbar, once the dataset has a run."""
         if ctx.dataset is None or not list_runs(ctx.dataset):
             return None
-        view = types.Button(label=self.label, icon=self.icon, prompt=False)
-        return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, view)
+        return _toolbar_button(self)
 
-    def resolve_input(self, ctx: Any) -> None:
-        """No form: it takes what is selected."""
-
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, key: str) -> str:
         """Marks all that is selected."""
         ids = selected_ids(ctx, key)
         if not ids:
@@ -130,7 +125,9 @@ class _MarkButton(ReviewOperator):
         faulty = self.verdict == "faulty"
         selected = Selected(ids if faulty else [], [] if faulty else ids)
         mark(reviewed(ctx, key), key, selected)
-        return f"Marked {self.verdict} in run {key!r}: {counted(ctx, key, len(ids))}"
+        return (
+            f"Marked {self.verdict} in run {key!r}: {count_items(ctx, key, len(ids))}"
+        )
 
 
 class MarkFaulty(_MarkButton):
@@ -161,7 +158,7 @@ class UpdateSuspiciousness(ReviewOperator):
     description = "Rank the unchecked samples anew, by the verdicts so far"
     icon = "model_training"
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, key: str) -> str:
         """Updates the scores."""
         update_suspiciousness(reviewed(ctx, key), key)
         return f"The ranking of run {key!r} has learned from the verdicts"

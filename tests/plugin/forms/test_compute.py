@@ -16,12 +16,15 @@ from fiftyone_dfaulo import compute_suspiciousness
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.models.pretrained import architectures
 from fiftyone_dfaulo.plugin.forms import compute, params
+from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from tests.plugin.plugin_tools import URI, context, snapshot
 
 
 def form(samples: Any, **kwargs: Any) -> dict[str, types.Property]:
     """The properties of the form, by name."""
-    return compute.build_form(context(samples, **kwargs)).type.properties
+    form = ComputeSuspiciousness().resolve_input(context(samples, **kwargs))
+    assert form is not None
+    return form.type.properties
 
 
 def labels_of(prop: types.Property) -> dict[str, str]:

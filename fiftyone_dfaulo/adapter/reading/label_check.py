@@ -1,0 +1,38 @@
+"""Whether labels can be scored, found out with few reads; forms ask after each key."""
+
+from __future__ import annotations
+
+from fiftyone import ViewField
+
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.label_fields import find_place
+from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.errors import DFauLoError
+
+
+def labels_problem(samples: Samples, label_field: str) -> str:
+    """Why the labels of a field cannot be scored; empty if they can.
+
+    Labels of whole samples are all read only if no two of them differ.
+
+    Args:
+        samples: a dataset or view that :func:`.media.check_samples` accepts.
+        label_field: a field that :func:`.label_fields.check_label_field` accepts.
+    """
+    place = find_place(samples, label_field)
+    if not (place.list_path or place.tags_path) and _two_differ(samples, label_field):
+        return ""
+    try:
+        read_labels(samples, label_field)
+    except DFauLoError as error:
+        return str(error)
+    return ""
+
+
+def _two_differ(samples: Samples, label_field: str) -> bool:
+    path = f"{label_field}.label"
+    labels = samples.exists(path)
+    return any(
+        len(labels.match(ViewField(path) != first).limit(1))
+        for first in labels.limit(1).values(path)
+    )
