@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.method.reasons import REASONS
 

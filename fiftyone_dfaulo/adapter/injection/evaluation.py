@@ -13,7 +13,8 @@ from fiftyone_dfaulo.adapter.reading.injection_record import find_record
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
-from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS, curves, evaluate, order
+from fiftyone_dfaulo.engine.feedback import metrics
+from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS
 from fiftyone_dfaulo.errors import InputError
 
 _KINDS = (fo.BooleanField, fo.StringField, fo.Classification)
@@ -106,10 +107,14 @@ def evaluate_ranking(
     Raises:
         InputError: if the field does not exist, is of another type, or all ranked
             samples are faults, or none is; if the run has scored objects; or if it has
-            scored several tags a sample and the field is not boolean.
+            scored several labels a sample and the field is not boolean.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    review = open_review(samples, brain_key, "suspiciousness")
+    return evaluate(open_review(samples, brain_key, "suspiciousness"), fault_field)
+
+
+def evaluate(review: ReviewSession, fault_field: str) -> Evaluation:
+    """As :func:`evaluate_ranking`, in a review that is open."""
     review.check_of_samples()
     check_fault_field(review.dataset, review.target, fault_field)
     score = review.fields.suspiciousness
@@ -127,9 +132,9 @@ def evaluate_ranking(
         "samples": len(ranked),
         "faults": int(faults.sum()),
         "unranked": len(truth) - len(ranked),
-        **evaluate(scores, faults),
+        **metrics.evaluate(scores, faults),
     }
-    return Evaluation(figures, curves(faults[order(scores)]))
+    return Evaluation(figures, metrics.curves(faults[metrics.order(scores)]))
 
 
 def list_fault_fields(dataset: Dataset, target: LabelTarget) -> list[str]:

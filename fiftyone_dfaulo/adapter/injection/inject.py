@@ -15,41 +15,30 @@ A failure deletes the clone and the files, or takes back what was done in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.dataset as fod
 import numpy as np
-from bson import ObjectId
-from fiftyone.core.sample import Sample
-from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.injection.class_pairs import read_pairs
+from fiftyone_dfaulo.adapter.injection.planting import Draft, plant
 from fiftyone_dfaulo.adapter.injection.request import (
     Injection,
     check_injection,
     check_name,
 )
 from fiftyone_dfaulo.adapter.injection.undo import (
-    add_fields,
     discard,
-    make_folder,
     restore,
 )
 from fiftyone_dfaulo.adapter.reading.injection_record import (
-    FaultFields,
-    Record,
-    fault_fields,
     find_record,
 )
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
-from fiftyone_dfaulo.adapter.storage.documents import batches
-from fiftyone_dfaulo.engine.injection.painting import read_shapes, write_images
-from fiftyone_dfaulo.engine.injection.plans import PAIRED, Plan, plan_faults
+from fiftyone_dfaulo.engine.injection.painting import read_shapes
+from fiftyone_dfaulo.engine.injection.plans import PAIRED, plan_faults
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -135,15 +124,6 @@ def inject_faults(
     return run(samples, request)
 
 
-class _Draft(NamedTuple):
-    """An injection, drawn but not written."""
-
-    labelled: Labelled
-    plan: Plan
-    shapes: dict[int, tuple[int, ...]]
-    rng: np.random.Generator
-
-
 def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     """:func:`inject_faults`, with its progress reported.
 
@@ -161,8 +141,8 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
         with stages.stage(COPYING):
             if dataset is None:
                 dataset = _clone(samples, request)
-        with stages.stage(PLANTING) as told:
-            _plant(dataset, request, draft, told)
+        with stages.stage(PLANTING) as part:
+            plant(dataset, request, draft, part)
     except BaseException:
         if dataset is not None:
             restore(dataset) if request.in_place else discard(dataset)
@@ -170,7 +150,7 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     return dataset
 
 
-def _draw(samples: Samples, request: Injection) -> _Draft:
+def _draw(samples: Samples, request: Injection) -> Draft:
     labelled = read_labels(samples, request.label_field)
     pairs = _pairs(samples, labelled, request)
     rng = np.random.default_rng(int(request.seed))
@@ -184,7 +164,7 @@ def _draw(samples: Samples, request: Injection) -> _Draft:
             "samples; pass a higher rate, or more samples"
         )
     shapes = read_shapes(labelled.files, plan)
-    return _Draft(labelled, plan, shapes, rng)
+    return Draft(labelled, plan, shapes, rng)
 
 
 def _pairs(
@@ -220,77 +200,6 @@ def _clone(samples: Samples, request: Injection) -> Any:
         if fo.dataset_exists(name):
             fo.delete_dataset(name)
         raise
-
-
-def _plant(
-    dataset: Dataset, request: Injection, draft: _Draft, told: Callable[[float], None]
-) -> None:
-    told(0.0)
-    folder = make_folder(dataset, request.folder) if draft.shapes else None
-    fields = fault_fields(request.prefix)
-    add_fields(dataset, _record(dataset, request, fields, folder))
-    targets = {}
-    if folder is not None:
-        ids = draft.labelled.ids
-        targets = {n: folder / f"{ids[n]}.png" for n in draft.plan.images}
-        write_images(
-            draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, told
-        )
-    _write(dataset, request, draft, fields, targets)
-
-
-def _record(
-    dataset: Dataset, request: Injection, fields: FaultFields, folder: Path | None
-) -> Record:
-    return Record(
-        fields,
-        request.label_field,
-        request.kind,
-        float(request.rate),
-        int(request.seed),
-        None if folder is None else str(folder),
-        str(dataset._doc.id),
-    )
-
-
-def _write(
-    dataset: Dataset,
-    request: Injection,
-    draft: _Draft,
-    fields: FaultFields,
-    targets: dict[int, Path],
-) -> None:
-    labelled, plan = draft.labelled, draft.plan
-    collection, now = dataset._sample_collection, datetime.now(timezone.utc)
-    for part in batches([ObjectId(i) for i in labelled.ids], 100_000):
-        copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
-        collection.update_many({"_id": {"$in": part}}, [{"$set": copied}])
-    changed = [n for n in range(len(labelled.ids)) if plan.what(n)]
-    for part in batches(changed):
-        updates = []
-        for n in part:
-            change = _change(request, draft, fields, n, targets.get(n))
-            update = {"$set": {**change, "last_modified_at": now}}
-            updates.append(UpdateOne({"_id": ObjectId(labelled.ids[n])}, update))
-        collection.bulk_write(updates, ordered=False)
-    Sample._reload_docs(dataset._sample_collection_name)
-
-
-def _change(
-    request: Injection, draft: _Draft, fields: FaultFields, n: int, target: Path | None
-) -> dict[str, Any]:
-    """What is set in the document of a sample that changes."""
-    labelled, new = draft.labelled, int(draft.plan.labels[n])
-    change: dict[str, Any] = {fields.kind: draft.plan.what(n)}
-    if new < 0:
-        return {**change, request.label_field: None, fields.fault: None}
-    change[fields.fault] = True
-    if target is not None:
-        change["filepath"] = str(target)
-        change[fields.original_filepath] = labelled.files[n]
-    if new != labelled.labels.numbers[n]:
-        change[f"{request.label_field}.label"] = labelled.classes[new]
-    return change
 
 
 def revert_faults(samples: Samples) -> int:

@@ -13,6 +13,7 @@ from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import edited_ids, read_state
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
 from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
 from fiftyone_dfaulo.errors import InputError
 
 _EDITED = "its label was edited since the run; select it to correct it all the same"
@@ -148,8 +149,13 @@ def _check(ids: Any, verdict: Any, label: Any) -> None:
         )
 
 
+def takes_one_class(review: ReviewSession) -> bool:
+    """Whether an item of the run can be given one class."""
+    return issubclass(review.target.labels_type, ClassLabels)
+
+
 def _check_one_class(review: ReviewSession, label: str) -> None:
-    if "classes" in review.target.unsupported:
+    if not takes_one_class(review):
         raise InputError(
             f"label={label!r} is one class, and {review.config.label_field!r} holds "
             "several labels a sample; leave it out to remove and add what is "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
@@ -53,14 +53,31 @@ def tag_suspicious(
             one is; nothing is changed.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    pick = _Pick(top, fraction, min_suspiciousness, verdict)
+    pick = Pick(top, fraction, min_suspiciousness, verdict)
+    _check(pick, tag, save_view)
+    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    return _tag(review, pick, tag, save_view)
+
+
+def tag_items(
+    review: ReviewSession, *, tag: str, save_view: str | None = None, **pick: Any
+) -> int:
+    """As :func:`tag_suspicious`, in a review that is open."""
+    chosen = Pick(**pick)
+    _check(chosen, tag, save_view)
+    return _tag(review, chosen, tag, save_view)
+
+
+def _check(pick: Pick, tag: Any, save_view: Any) -> None:
     pick.check()
     for name, value in (("tag", tag), ("save_view", save_view)):
         if value is not None and not (isinstance(value, str) and value.strip()):
             raise InputError(f"{name}={value!r} is no name; expected a word or two")
     if tag is None:
         raise InputError("tag=None is no name; expected a word or two")
-    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+
+
+def _tag(review: ReviewSession, pick: Pick, tag: str, save_view: str | None) -> int:
     path = review.target.tags_path
     if review.storage.is_read_only(path):
         raise InputError(f"the field {path!r} is read-only; make it writable first")
@@ -75,13 +92,13 @@ def tag_suspicious(
     return len(items)
 
 
-class _Pick(NamedTuple):
+class Pick(NamedTuple):
     """Which items are picked; exactly one of these is given."""
 
-    top: int | None
-    fraction: float | None
-    min_suspiciousness: float | None
-    verdict: str | None
+    top: int | None = None
+    fraction: float | None = None
+    min_suspiciousness: float | None = None
+    verdict: str | None = None
 
     def check(self) -> None:
         """Raises InputError if not exactly one is given, or it is out of range."""

@@ -101,7 +101,7 @@ def _copy(view: Samples, names: Iterable[str], ids: Iterable[Any] | None) -> Non
         "whenMatched": "merge",
         "whenNotMatched": "discard",
     }
-    stages = [
+    stages: list[dict[str, Any]] = [
         {"$match": some},
         {"$project": {**copied, "last_modified_at": True}},
         {"$merge": into},

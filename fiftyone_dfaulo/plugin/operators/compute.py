@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from fiftyone.operators.types import RiskLevel
 
-from fiftyone_dfaulo.adapter.review.views import as_patches, suspicious_view
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.engine.progress import Report

@@ -19,7 +19,7 @@ from fiftyone_dfaulo import (
     update_suspiciousness,
 )
 from fiftyone_dfaulo.adapter.review.views import narrow, show_items
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from tests.conftest import draw
 
 LABELS = ["a", "b"] * 6

@@ -32,7 +32,7 @@ from fiftyone_dfaulo import (
     tag_suspicious,
     update_suspiciousness,
 )
-from fiftyone_dfaulo.adapter.runs.multilabel_results import TagResults
+from fiftyone_dfaulo.adapter.results.multi_label import TagResults
 from tests.adapter.process import last_json, run_python
 from tests.tagged import as_tags, build_pairs, draw_pairs
 
