@@ -156,17 +156,9 @@ def _fit(
     best = fitness(intercept, effects)
     for _ in range(STEPS):
         true = chance(intercept, effects)
-        reported = WRONG + (1 - 2 * WRONG) * true
-        slopes = (1 - 2 * WRONG) * true * (1 - true)  # of ``reported`` by the odds
-        rest = slopes * (faulty - reported) / (reported * (1 - reported))
-        weight = slopes**2 / (reported * (1 - reported))
-        shared = np.bincount(groups, weight, size)
-        diagonal = shared + tightness[1]
-        corner = weight.sum() + tightness[0] - np.sum(shared**2 / diagonal)
-        slope = np.bincount(groups, rest, size) - tightness[1] * effects
-        first = rest.sum() - tightness[0] * intercept
-        move = (first - np.sum(shared * slope / diagonal)) / corner
-        moves = (slope - shared * move) / diagonal
+        move, moves, curvature = _scoring_step(
+            true, faulty, groups, tightness, intercept, effects
+        )
         step = 1.0
         while step > 1e-6 and not (
             (now := fitness(intercept + step * move, effects + step * moves)) >= best
@@ -178,6 +170,32 @@ def _fit(
         if now - best < 1e-9:
             break
         best = now
-    curvature = np.log(corner) + np.log(diagonal).sum()
     prior = np.log(tightness[0]) + size * np.log(tightness[1])
     return effects, float(best + (prior - curvature) / 2)
+
+
+def _scoring_step(
+    true: np.ndarray,
+    faulty: np.ndarray,
+    groups: np.ndarray,
+    tightness: np.ndarray,
+    intercept: float,
+    effects: np.ndarray,
+) -> tuple[float, np.ndarray, float]:
+    """One step of Fisher scoring: the moves of the intercept and of the effects (G,).
+
+    The third result is the logarithm of the determinant of the information.
+    """
+    size = len(effects)
+    reported = WRONG + (1 - 2 * WRONG) * true
+    slopes = (1 - 2 * WRONG) * true * (1 - true)  # of ``reported`` by the odds
+    rest = slopes * (faulty - reported) / (reported * (1 - reported))
+    weight = slopes**2 / (reported * (1 - reported))
+    shared = np.bincount(groups, weight, size)
+    diagonal = shared + tightness[1]
+    corner = weight.sum() + tightness[0] - np.sum(shared**2 / diagonal)
+    slope = np.bincount(groups, rest, size) - tightness[1] * effects
+    first = rest.sum() - tightness[0] * intercept
+    move = (first - np.sum(shared * slope / diagonal)) / corner
+    moves = (slope - shared * move) / diagonal
+    return move, moves, float(np.log(corner) + np.log(diagonal).sum())

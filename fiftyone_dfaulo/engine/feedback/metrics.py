@@ -13,7 +13,7 @@ CUTS = (10, 50, 100, 500)
 """Numbers of samples reviewed to report the precision at, where there are as many."""
 
 SHARES = (0.5, 0.9)
-"""Shares of the faults to report how many samples must be reviewed for."""
+"""Shares of the faults. How many samples must be reviewed to find them is reported."""
 
 AT_FAULTS = "precision at faults"
 """Name of the precision at m, the share of the faults found by reviewing m samples."""

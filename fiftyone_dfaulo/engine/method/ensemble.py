@@ -54,8 +54,7 @@ class Ensemble(NamedTuple):
 
     @property
     def mutants(self) -> list[np.ndarray]:
-        """Log-probabilities of the mutants; the last one lacks the subset known
-        best."""
+        """The mutants' log-probabilities; the last lacks the best-known subset."""
         return [self.heads[name] for name in HEADS[1:]]
 
     @property

@@ -178,8 +178,10 @@ def _scores(
     suspicious = suspiciousness > 0.5
     input_flag, _, loss_flag = flags.T
     # In the order of REASONS; the paper does not look for duplicates.
-    no_twin = np.zeros(len(labels), bool)
-    reasons = np.stack([suggestion != labels, input_flag, loss_flag, no_twin], axis=1)
+    no_duplicate = np.zeros(len(labels), bool)
+    reasons = np.stack(
+        [suggestion != labels, input_flag, loss_flag, no_duplicate], axis=1
+    )
     return Scores(
         suspiciousness=suspiciousness,
         suggestion=suggestion,
