@@ -54,20 +54,24 @@ class TagSuspicious(ReviewOperator):
         inputs.str("save_view", label="Save as a view named", description="Optional")
 
     def act(self, ctx: Context, key: str) -> str:
-        """Tags."""
+        """Tags the samples."""
         tag = ctx.params.get("tag") or "relabel"
         count = tag_suspicious(
             reviewed(ctx, key),
             key,
             tag=tag,
             save_view=ctx.params.get("save_view") or None,
-            **_picked(ctx.params),
+            **_samples_to_tag(ctx.params),
         )
         return f"Tagged {tag!r}: {count_items(ctx, key, count)}"
 
 
-def _picked(params: JsonDict) -> JsonDict:
-    """Which samples: by the form's choice, else by what was given from Python."""
+def _samples_to_tag(params: JsonDict) -> JsonDict:
+    """Which samples to tag, as :func:`.tag_suspicious` takes them.
+
+    The form's choice comes first, then what was given from Python; else it is the
+    faulty ones.
+    """
     which = params.get("which")
     if which == "faulty":
         return {"verdict": "faulty"}
@@ -108,16 +112,15 @@ class ApplySuggestions(ReviewOperator):
         inputs.view("note", note)
 
     def act(self, ctx: Context, key: str) -> str:
-        """Corrects."""
+        """Corrects the labels."""
         given = {n: ctx.params[n] for n in self.takes if n in ctx.params}
         if self._takes_selection(ctx, key):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
             given = {"ids": selected_ids(ctx, key), "label": label}
         done = apply_suggestions(reviewed(ctx, key), key, **given)
-        return f"Corrected: {count_items(ctx, key, done.applied)}" + _named(
-            ctx, key, done.skipped
-        )
+        corrected = count_items(ctx, key, done.applied)
+        return f"Corrected: {corrected}{_skipped(ctx, key, done.skipped)}"
 
     def _takes_selection(self, ctx: Context, key: str) -> bool:
         default = "selected" if selected_ids(ctx, key) else "faulty"
@@ -135,8 +138,8 @@ def _add_new_label(inputs: Inputs, ctx: Context, review: Review) -> None:
         inputs.str("class", required=True, label="Class", view=classes)
 
 
-def _named(ctx: Context, key: str, skipped: dict[str, str]) -> str:
-    """Samples left out, with the reasons of the first."""
+def _skipped(ctx: Context, key: str, skipped: dict[str, str]) -> str:
+    """How many items were skipped, with some of the reasons; empty if none was."""
     if not skipped:
         return ""
     reasons = sorted(set(skipped.values()))[:_EXAMPLES]
@@ -154,7 +157,7 @@ class RevertSuggestions(ReviewOperator):
     takes = ("ids",)
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
-        """Asks which corrections."""
+        """Asks which corrections to undo."""
         check_writable(open_review(ctx.dataset, key))
         choices = {"all": "All corrections of this run"}
         ids = selected_ids(ctx, key)
@@ -163,7 +166,7 @@ class RevertSuggestions(ReviewOperator):
         radio_group(inputs, "which", choices, label="Samples")
 
     def act(self, ctx: Context, key: str) -> str:
-        """Reverts."""
+        """Brings the labels back."""
         selected = ctx.params.get("which") == "selected"
         ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
         done = revert_suggestions(reviewed(ctx, key), key, ids=ids)

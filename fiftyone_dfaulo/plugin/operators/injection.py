@@ -222,9 +222,8 @@ class EvaluateRanking(ReviewOperator):
             key = require_run(ctx)
             field = _fault_field(ctx, load_config(ctx.dataset, key).place)
             found = evaluate_ranking(ctx.dataset, key, fault_field=field)
-            return show_evaluation(
-                summarize_evaluation(found, f"Run {key}, compared with {field}")
-            )
+            title = f"Run {key}, compared with {field}"
+            return show_evaluation(summarize_evaluation(found, title))
 
         shown = yield from run_or_notify(ctx, evaluate)
         yield ctx.ops.show_output(shown.to_json(), {})

@@ -45,7 +45,7 @@ class OpenReview(Operator):
 
 
 class RecordVerdicts(ReviewOperator):
-    """Marks the selected samples faulty or correct, or takes their verdicts away."""
+    """Marks the selected samples faulty or correct, or clears their verdicts."""
 
     name_ = "record_verdicts"
     label = "Mark labels as faulty or correct"
@@ -55,7 +55,7 @@ class RecordVerdicts(ReviewOperator):
     clears_selection = True
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
-        """Asks for the verdict and, if wanted, the reviewer's name."""
+        """Asks for the verdict, and for the reviewer's name, which may stay empty."""
         if any(ctx.params.get(name) for name in _GIVEN):
             return  # called from Python
         ids = selected_ids(ctx, key)
@@ -76,22 +76,23 @@ class RecordVerdicts(ReviewOperator):
         )
 
     def act(self, ctx: Context, key: str) -> str:
-        """Records the verdicts: those given from Python, or the form's."""
+        """Records the verdicts that were given from Python, or those of the form."""
         by = ctx.params.get("by") or None
         given = {n: ctx.params[n] for n in _GIVEN if ctx.params.get(n)}
         if not given:
-            given = self._answered(ctx, key)
+            given = self._chosen(ctx, key)
         record_verdicts(reviewed(ctx, key), key, **given, by=by)
         count = sum(map(len, given.values()))
         return f"Recorded in run {key!r}: {count_items(ctx, key, count)}"
 
-    def _answered(self, ctx: Context, key: str) -> dict[str, list[str]]:
+    def _chosen(self, ctx: Context, key: str) -> dict[str, list[str]]:
+        """The verdict of the form to the ids of the selected items."""
         ids = selected_ids(ctx, key)
         if not ids:
             raise InputError("No sample is selected; select some in the grid")
         selected = read_selection(ctx, key)
         verdict = ctx.params.get("verdict")
-        if verdict is None:  # not touched: the first choice of the form
+        if verdict is None:  # the form's first choice, left as it was
             verdict = "selection" if selected.correct else "faulty"
         if verdict == "selection":
             return selected._asdict()
@@ -151,7 +152,7 @@ class MarkCorrect(_MarkButton):
 
 
 class UpdateSuspiciousness(ReviewOperator):
-    """Re-ranks the samples by what the verdicts teach."""
+    """Ranks the samples anew by what the verdicts teach."""
 
     name_ = "update_suspiciousness"
     label = "Learn from verdicts"
