@@ -1,4 +1,4 @@
-"""Writes drawn faults into a dataset: new images first, then fields, labels and paths."""
+"""Writes drawn faults into a dataset: new images, then fields, labels and paths."""
 
 from __future__ import annotations
 

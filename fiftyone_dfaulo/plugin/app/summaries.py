@@ -1,4 +1,4 @@
-"""What a finished, or failed, run has to say, as the App shows it."""
+"""What the App shows of a run at its end: its summary, or why it failed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ _LEFT_OUT = {
     "unreadable": "that could not be read",
     "vanished": "deleted while the run computed",
 }
+"""Kind of item without a score to the words after its number."""
 
-
-_MEANING = {
+_METRICS = {
     "AP": "average precision; 1 at best",
     "ROC-AUC": "chance that a fault ranks above a sample without; 1 at best",
-    "RAUC": "area under the share found, by the ideal order's; 1 at best",
+    "RAUC": "area under the curve of faults found, as a share of the ideal one",
     "POBL 5%": "share of the faults in the first 5 % of the ranking",
     "POBL 10%": "share of the faults in the first 10 %",
     "APFD": "1 minus the mean rank of a fault, as a share",
 }
+"""Metric to its explanation, in the order of the table."""
 
 
 # ---- a run that scores ----
@@ -38,10 +39,10 @@ def summarize(results: DFauLoResults) -> JsonDict:
     """The summary of a run, as JSON.
 
     Returns:
-        :meth:`.brain_run.DFauLoResults.summary`, and ``noun``
-        (what was scored: ``"sample"`` or ``"object"``), ``brain_key``,
-        ``label_field``, ``seconds`` (stage to seconds), and ``examples``: for each kind
-        of sample left out, the first few as text.
+        all of :meth:`.brain_run.DFauLoResults.summary`, and ``noun`` (what was scored:
+        ``"sample"``, ``"frame"`` or ``"object"``), ``brain_key``, ``label_field``,
+        ``seconds`` (stage to seconds), and ``examples`` (the first few of each kind of
+        item without a score, as text).
     """
     return {
         **results.summary(),
@@ -58,7 +59,7 @@ def summarize(results: DFauLoResults) -> JsonDict:
 
 
 def show_summary(summary: JsonDict) -> Property:
-    """A summary, as :func:`summarize` makes it, for people to read."""
+    """Shows a run's summary, as :func:`summarize` makes it."""
     noun = summary.get("noun", "sample")
     rows = {
         "Scored": f"{summary['scored']:,} {noun}s",
@@ -128,19 +129,19 @@ def summarize_evaluation(evaluation: Evaluation, title: str) -> JsonDict:
 
 
 def show_evaluation(facts: JsonDict) -> Property:
-    """An evaluation, as :func:`summarize_evaluation` makes it, for people to read."""
+    """Shows an evaluation, as :func:`summarize_evaluation` makes it."""
     figures, outputs = facts["figures"], types.Object()
     outputs.md("\n".join(_evaluation_lines(facts)), name="summary")
     plot = facts["plot"]
     outputs.plot(
         "curve",
-        label="What a reviewer finds who goes from the top down",
+        label="What a reviewer finds from the top of the ranking down",
         data=plot["data"],
         layout=plot["layout"],
         config={"displayModeBar": False},
     )
     table = ["| metric | value | what it is |", "|---|---|---|"]
-    table += [f"| {n} | {figures[n]:.3f} | {text} |" for n, text in _MEANING.items()]
+    table += [f"| {n} | {figures[n]:.3f} | {text} |" for n, text in _METRICS.items()]
     outputs.md("\n".join(table), name="metrics")
     return types.Property(outputs)
 
@@ -166,7 +167,7 @@ def _evaluation_lines(facts: JsonDict) -> list[str]:
     if right:
         lines += ["", f"Faults among the first: {right}."]
     if figures["unranked"]:
-        lines += ["", f"{figures['unranked']:,} have no score and do not count."]
+        lines += ["", f"{figures['unranked']:,} have no score and are not counted."]
     return lines
 
 
@@ -174,7 +175,7 @@ def _evaluation_lines(facts: JsonDict) -> list[str]:
 
 
 def show_failure(error: Exception) -> Property:
-    """Why a run failed, for people to read."""
+    """Shows why a run failed."""
     outputs = types.Object()
     text = str(error) or type(error).__name__
     view = types.Error(
@@ -185,5 +186,5 @@ def show_failure(error: Exception) -> Property:
 
 
 def _plain(text: str) -> str:
-    """Text that markdown shows as it is."""
+    """The text with markdown's signs escaped, so that it is shown as it is."""
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))

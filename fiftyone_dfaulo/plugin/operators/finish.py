@@ -54,19 +54,23 @@ class TagSuspicious(ReviewOperator):
         inputs.str("save_view", label="Save as a view named", description="Optional")
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
-        """Tags."""
+        """Tags the samples."""
         tag = ctx.params.get("tag") or "relabel"
         count = tag_items(
             review,
             tag=tag,
             save_view=ctx.params.get("save_view") or None,
-            **_picked(ctx.params),
+            **_samples_to_tag(ctx.params),
         )
         return f"Tagged {tag!r}: {count_items(review, count)}"
 
 
-def _picked(params: JsonDict) -> JsonDict:
-    """Which samples: by the form's choice, else by what was given from Python."""
+def _samples_to_tag(params: JsonDict) -> JsonDict:
+    """Which samples to tag, as :func:`.tag_suspicious` takes them.
+
+    The form's choice comes first, then what was given from Python; else it is the
+    faulty ones.
+    """
     which = params.get("which")
     if which == "faulty":
         return {"verdict": "faulty"}
@@ -107,16 +111,15 @@ class ApplySuggestions(ReviewOperator):
         inputs.view("note", note)
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
-        """Corrects."""
+        """Corrects the labels."""
         given = {n: ctx.params[n] for n in self.takes if n in ctx.params}
         if self._takes_selection(ctx, review):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
             given = {"ids": selected_ids(ctx, review), "label": label}
         done = apply(review, **given)
-        return f"Corrected: {count_items(review, done.applied)}" + _named(
-            review, done.skipped
-        )
+        corrected = count_items(review, done.applied)
+        return f"Corrected: {corrected}{_skipped(review, done.skipped)}"
 
     def _takes_selection(self, ctx: Context, review: ReviewSession) -> bool:
         default = "selected" if selected_ids(ctx, review) else "faulty"
@@ -134,8 +137,8 @@ def _add_new_label(inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         inputs.str("class", required=True, label="Class", view=classes)
 
 
-def _named(review: ReviewSession, skipped: dict[str, str]) -> str:
-    """Samples left out, with the reasons of the first."""
+def _skipped(review: ReviewSession, skipped: dict[str, str]) -> str:
+    """How many items were skipped, with some of the reasons; empty if none was."""
     if not skipped:
         return ""
     reasons = sorted(set(skipped.values()))[:_EXAMPLES]
@@ -154,7 +157,7 @@ class RevertSuggestions(ReviewOperator):
     needs = ("suspiciousness",)
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
-        """Asks which corrections."""
+        """Asks which corrections to undo."""
         check_writable(review)
         choices = {"all": "All corrections of this run"}
         ids = selected_ids(ctx, review)
@@ -163,7 +166,7 @@ class RevertSuggestions(ReviewOperator):
         radio_group(inputs, "which", choices, label="Samples")
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
-        """Reverts."""
+        """Brings the labels back."""
         selected = ctx.params.get("which") == "selected"
         ids = selected_ids(ctx, review) if selected else ctx.params.get("ids")
         done = revert(review, ids=ids)

@@ -20,14 +20,14 @@ from fiftyone_dfaulo.plugin.operators.base import DelegableOperator
 
 
 class Trial(NamedTuple):
-    """How to score, and which faults to plant before."""
+    """Which faults to plant, and how to score then."""
 
     scoring: Request
     injection: Injection
 
 
 class EstimateQuality(DelegableOperator[Trial, Evaluation]):
-    """Plants faults in a temporary copy, finds them, and reports.
+    """Plants faults in a temporary copy, and reports how well they are found.
 
     From Python, the label field is a Classification field. The parameters are ``kind``,
     ``rate``, ``pairs``, ``embeddings``, ``model``, ``method``, ``seed``, ``epochs``,
@@ -72,11 +72,10 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
 
     def summarize(self, request: Trial, result: Evaluation) -> JsonDict:
         """The evaluation as JSON."""
-        kind = KINDS[request.injection.kind][0].lower()
-        field = request.injection.label_field
-        return summarize_evaluation(
-            result, f"How well {kind} would be found in {field}"
-        )
+        injection = request.injection
+        kind = KINDS[injection.kind][0].lower()
+        title = f"How well {kind} would be found in {injection.label_field}"
+        return summarize_evaluation(result, title)
 
     def show_summary(self, summary: JsonDict) -> Property:
         """The evaluation as the App shows it."""
@@ -84,7 +83,7 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
 
 
 def _check(ctx: Context) -> None:
-    """Refuses values that are right one by one, but not together."""
+    """Refuses values that can be used one by one, but not together."""
     scoring, injection = read_request(ctx), read_injection(ctx)
     check_place(ctx.dataset, injection)
     quality.check_seen(injection, scoring.embeddings, scoring.settings)

@@ -45,7 +45,7 @@ class OpenReview(Operator):
 
 
 class RecordVerdicts(ReviewOperator):
-    """Marks the selected samples faulty or correct, or takes their verdicts away."""
+    """Marks the selected samples faulty or correct, or clears their verdicts."""
 
     name_ = "record_verdicts"
     label = "Mark labels as faulty or correct"
@@ -92,7 +92,7 @@ class RecordVerdicts(ReviewOperator):
             raise InputError("No sample is selected; select some in the grid")
         selected = read_selection(ctx, review)
         verdict = ctx.params.get("verdict")
-        if verdict is None:  # not touched: the first choice of the form
+        if verdict is None:  # the form's first choice, left as it was
             verdict = "selection" if selected.correct else "faulty"
         if verdict == "selection":
             return selected._asdict()
@@ -151,7 +151,7 @@ class MarkCorrect(_MarkButton):
 
 
 class UpdateSuspiciousness(ReviewOperator):
-    """Re-ranks the samples by what the verdicts teach."""
+    """Ranks the samples anew by what the verdicts teach."""
 
     name_ = "update_suspiciousness"
     label = "Learn from verdicts"
