@@ -10,6 +10,7 @@ import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.method.reasons import REASONS
@@ -78,7 +79,7 @@ def make_results() -> Callable[..., DFauLoResults]:
             **changes,
         }
         config = DFauLoConfig("ground_truth", Settings().to_dict())
-        return DFauLoResults(samples, config, key, **values)
+        return SingleLabelResults(samples, config, key, **values)
 
     return make
 
