@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def _of_tags(items: ScoredItems, scores: TagScores) -> dict[str, Any]:
     }
 
 
-_KINDS: dict[type, tuple[type[DFauLoResults], Any]] = {
+_KINDS: dict[type, tuple[type[DFauLoResults], Callable[..., dict[str, Any]]]] = {
     ClassLabels: (DFauLoResults, _of_classes),
     MultiLabels: (TagResults, _of_tags),
 }

@@ -39,7 +39,7 @@ class TorchEmbedder(Embedder):
     Attributes:
         module: the copy.
         device: where it lies.
-        place: where the embedding is taken.
+        penultimate: where the embedding is taken.
         preprocessing: how images are prepared.
         open: whether its layers are Python modules, which can be named and trained.
 
@@ -83,7 +83,7 @@ class TorchEmbedder(Embedder):
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Embeddings float32 (B, D) and logits (B, K) of images (B, S, S, 3).
 
-        The logits come with the embeddings, whether they are asked for or not.
+        The logits come with the embeddings, whether they are needed or not.
         """
         batch = self._batch or len(pixels)
         parts = [
@@ -111,23 +111,23 @@ class TorchEmbedder(Embedder):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, D) and the output of prepared images, gradients and all."""
-        if self.place.layer == "":
+        if self.penultimate.layer == "":
             output = self.module(images)
             values = [output]
         else:
-            with tap(self.module, self.place, len(images)) as values:
+            with tap(self.module, self.penultimate, len(images)) as values:
                 output = self.module(images)
         if not values or not isinstance(values[-1], Tensor):
             raise InputError(
                 f"model={self.name} did not pass its penultimate layer "
-                f"{self.place.layer!r} with a tensor; name another by layer="
+                f"{self.penultimate.layer!r} with a tensor; name another by layer="
             )
         features = pool(values[-1], len(images), channels_first=not self._takes_rows())
         return features, output
 
     def _takes_rows(self) -> bool:
         """Whether features are in the last dimension, as linear layers have them."""
-        layer = self.place.layer
+        layer = self.penultimate.layer
         if not layer:
             return False
         owner = self.module.get_submodule(layer.removeprefix("<"))
@@ -155,9 +155,9 @@ class TorchEmbedder(Embedder):
                     "(dynamic_shapes=({0: torch.export.Dim('batch')},)), or for two "
                     "images or more"
                 )
-            self.place = find(self.module, images)
+            self.penultimate = find(self.module, images)
         else:
-            self.place = named(self.module, layer)
+            self.penultimate = named(self.module, layer)
         with torch.no_grad():
             self.width = int(self.forward(images)[0].shape[1])
         if layer:
@@ -199,10 +199,10 @@ def _copy(model: OriginalModel, device: torch.device) -> nn.Module:
     module: nn.Module = getattr(model.module, "_orig_mod", model.module)
     try:
         with torch.no_grad():  # or what TorchScript copies is part of a graph
-            twin = copy.deepcopy(module)
+            copied = copy.deepcopy(module)
         with suppress(NotImplementedError):  # exported networks are what they are
-            twin.eval()
-        return twin.to(device)
+            copied.eval()
+        return copied.to(device)
     except Exception as error:  # it is somebody's network
         raise InputError(
             f"model={model.name} cannot be copied to {device} "

@@ -43,7 +43,7 @@ def check_depth(embedder: TorchEmbedder) -> None:
     Raises:
         InputError: if it is an archive, or its features cannot be told apart.
     """
-    if not embedder.open or embedder.place.layer is None or not embedder.place.layer:
+    if not embedder.open or not embedder.penultimate.layer:
         raise InputError(
             f"depth='full' trains the network on, which model={embedder.name} does not "
             "allow (it is an archive, or its penultimate layer is no module); pass a "
