@@ -1,4 +1,4 @@
-"""Labels of one class or several tags an item: what is left of them, and is it enough."""
+"""One class or several tags an item: what is left of them, and whether it will do."""
 
 from __future__ import annotations
 
