@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from functools import cache
-from typing import Any
+
+from fiftyone.plugins.context import PluginContext
 
 from fiftyone_dfaulo._version import __version__
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
@@ -51,11 +52,11 @@ PANELS = [ReviewPanel]
 """The classes; ``fiftyone.yml`` lists the names of the same ones, in this order."""
 
 
-def register(plugin: Any) -> None:
+def register(plugin: PluginContext) -> None:
     """Registers every operator and panel with FiftyOne.
 
     Args:
-        plugin: FiftyOne's ``PluginContext``.
+        plugin: what FiftyOne gives a plugin to register with.
     """
     definition = getattr(plugin, "plugin_definition", None)
     if definition is not None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.method.reasons import REASONS
 
@@ -77,7 +79,7 @@ def make_results() -> Callable[..., DFauLoResults]:
             **changes,
         }
         config = DFauLoConfig("ground_truth", Settings().to_dict())
-        return DFauLoResults(samples, config, key, **values)
+        return SingleLabelResults(samples, config, key, **values)
 
     return make
 

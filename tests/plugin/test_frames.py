@@ -13,10 +13,9 @@ import pytest
 from fiftyone.operators.executor import ExecutionError
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
-from fiftyone_dfaulo.adapter.targets.frames import frames_view
+from fiftyone_dfaulo.adapter.storage.frames import frames_view
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.app.selection import batch_of
-from fiftyone_dfaulo.plugin.forms import compute
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from tests.plugin.panel.test_panel import Opened
 from tests.plugin.plugin_tools import URI, context, snapshot
@@ -35,7 +34,9 @@ def run(frames: Any) -> Any:
 
 
 def form(samples: Any, **params: Any) -> str:
-    return json.dumps(compute.build_form(context(samples, **params)).to_json())
+    return json.dumps(
+        ComputeSuspiciousness().resolve_input(context(samples, **params)).to_json()
+    )
 
 
 def execute(name: str, samples: Any, *selected: str, **params: Any) -> list[str]:

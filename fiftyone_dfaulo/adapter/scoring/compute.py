@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.reading.label_fields import find_place
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.runs.writer import STAGE as WRITING
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.checks import check
@@ -24,6 +23,7 @@ from fiftyone_dfaulo.adapter.scoring.request import (
     make_settings,
 )
 from fiftyone_dfaulo.adapter.scoring.results import make_results
+from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import Cancelled
 
@@ -133,7 +133,7 @@ def compute_suspiciousness(
         device: torch device, such as ``"cuda:0"``; None picks one.
 
     Returns:
-        :class:`.brain_run.DFauLoResults`; print it for a summary.
+        :class:`.DFauLoResults`; print it for a summary.
 
     Raises:
         InputError: if the samples, the field, the embeddings, the model or a setting
@@ -195,7 +195,7 @@ def run(request: Request, report: Report = silent) -> DFauLoResults:
 
 def _run(request: Request, report: Report) -> DFauLoResults:
     samples, label_field = request.samples, request.label_field
-    target = find_place(samples, label_field)
+    target = find_target(samples, label_field)
     method = pick_method(request, target)
     stages = Stages({READING: 1, **method.stages, WRITING: 10}, report)
     with stages.stage(READING):

@@ -12,7 +12,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.labels import Labels
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features
@@ -48,14 +48,14 @@ class ScoringContext:
 
     Attributes:
         samples: the dataset or view.
-        target: where its labels lie.
+        target: its labels, and how they are read.
         labelled: all N labelled items.
         settings: how to score.
         stages: the stages of the run.
     """
 
     samples: Samples
-    target: Place
+    target: LabelTarget
     labelled: Labelled
     settings: Settings
     stages: Stages

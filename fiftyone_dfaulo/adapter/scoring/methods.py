@@ -18,14 +18,12 @@ from fiftyone_dfaulo.adapter.scoring.features import (
 from fiftyone_dfaulo.adapter.scoring.model_sources import TRAINING, train
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.adapter.scoring.sources import pick_source
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.labels import SCORING
 
 if TYPE_CHECKING:
-    from fiftyone_dfaulo.engine.method.multi_label import TagScores
+    from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores
     from fiftyone_dfaulo.engine.scores import Scores
-
-_TAGS = {SCORING: 60}  # each class of tags is scored by itself
 
 
 class Method(ABC):
@@ -38,7 +36,9 @@ class Method(ABC):
     stages: Mapping[str, float]
 
     @abstractmethod
-    def score(self, context: ScoringContext) -> tuple[ScoredItems, Scores | TagScores]:
+    def score(
+        self, context: ScoringContext
+    ) -> tuple[ScoredItems, Scores | MultiLabelScores]:
         """Scores the items that can be read.
 
         Raises:
@@ -47,13 +47,14 @@ class Method(ABC):
         """
 
 
-def pick_method(request: Request, target: Place) -> Method:
+def pick_method(request: Request, target: LabelTarget) -> Method:
     """The method that a run is asked for, with what it scores from."""
     settings = request.settings
     if settings.method == "paper":
         return PaperMethod()
     source = pick_source(request.embeddings, request.original, settings)
-    return FeatureMethod([source], _TAGS if target.tags_path else {})
+    share = target.labels_type.scoring_share
+    return FeatureMethod([source], {} if share is None else {SCORING: share})
 
 
 class FeatureMethod(Method):
@@ -74,7 +75,9 @@ class FeatureMethod(Method):
             for name, share in source.stages.items()
         }
 
-    def score(self, context: ScoringContext) -> tuple[ScoredItems, Scores | TagScores]:
+    def score(
+        self, context: ScoringContext
+    ) -> tuple[ScoredItems, Scores | MultiLabelScores]:
         features = [source.read(context) for source in self._sources]
         features, items = align(context, features)
         retrain = None

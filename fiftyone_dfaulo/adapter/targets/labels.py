@@ -1,4 +1,4 @@
-"""The given labels of N items: one class each, or several tags each.
+"""The given labels of N items: one class each, or several each.
 
 What differs between the two in a run is here: what is left if some items cannot be
 read, what a network is trained on, whether a model's logits can serve, and who scores.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fiftyone_dfaulo.config import Settings
     from fiftyone_dfaulo.engine.features import Features
     from fiftyone_dfaulo.engine.method.ensemble import Ensemble
-    from fiftyone_dfaulo.engine.method.multi_label import TagScores
+    from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores
     from fiftyone_dfaulo.engine.models.class_matching import Match
     from fiftyone_dfaulo.engine.progress import StageReport, Stages
     from fiftyone_dfaulo.engine.scores import Scores
@@ -47,6 +47,26 @@ class Labels(ABC):
     numbers: np.ndarray
 
     checks_content: ClassVar[bool]
+    scoring_share: ClassVar[float | None] = None
+    """Share of the time that scoring takes, where it is another one than usual."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls: type[SomeLabels], names: Sequence[Any]) -> SomeLabels:
+        """The labels with these names, one entry an item."""
+
+    @abstractmethod
+    def nothing_to_compare(self, label_field: str) -> str:
+        """What a message says where these labels are not :attr:`comparable`."""
+
+    @abstractmethod
+    def result_values(self, ids: Sequence[str], scores: Any) -> dict[str, Any]:
+        """What the results of such labels hold beside those of any others.
+
+        Args:
+            ids: of the N items.
+            scores: what :meth:`score` gave.
+        """
 
     @property
     @abstractmethod
@@ -91,7 +111,7 @@ class Labels(ABC):
         settings: Settings,
         stages: Stages,
         retrain: Retrain | None = None,
-    ) -> Scores | TagScores:
+    ) -> Scores | MultiLabelScores:
         """Scores the items.
 
         Args:
@@ -114,6 +134,28 @@ class ClassLabels(Labels):
         classes = sorted(set(names))
         number = {name: index for index, name in enumerate(classes)}
         return cls(classes, np.array([number[name] for name in names], np.int64))
+
+    def nothing_to_compare(self, label_field: str) -> str:
+        return (
+            f"all {len(self.numbers)} labels in {label_field!r} are "
+            f"{self.classes[0]!r}; expected at least two classes"
+        )
+
+    def result_values(self, ids: Sequence[str], scores: Scores) -> dict[str, Any]:
+        from fiftyone_dfaulo.engine.method.reasons import REASONS
+
+        partner = scores.near_duplicate_of
+        return {
+            "labels": self.numbers,
+            "suggestions": scores.suggestion,
+            "confidence": scores.confidence,
+            "reason_names": REASONS,
+            "signals": scores.signals,
+            "signal_names": scores.signal_names,
+            "near_duplicates": {
+                ids[n]: ids[partner[n]] for n in np.flatnonzero(partner >= 0).tolist()
+            },
+        }
 
     @property
     def training_labels(self) -> np.ndarray:
@@ -191,25 +233,26 @@ class ClassLabels(Labels):
 
 @dataclass(frozen=True)
 class MultiLabels(Labels):
-    """Several tags an item, or none, which is a statement about each of the classes.
+    """Several labels an item, or none, which is a statement about each of the classes.
 
     Attributes:
-        given: bool (N, K), whether an item has the tag.
+        given: bool (N, K), whether an item has a label of the class.
     """
 
     given: np.ndarray
 
     checks_content = False
+    scoring_share = 60.0  # each class is scored by itself
 
     @classmethod
-    def of(cls, tags: Sequence[Iterable[str | None]]) -> MultiLabels:
-        """The labels of items with these tags; None is no tag."""
-        sets = [{tag for tag in some if tag is not None} for some in tags]
+    def of(cls, names: Sequence[Iterable[str | None]]) -> MultiLabels:
+        """The labels of items with these classes; None is no class."""
+        sets = [{name for name in some if name is not None} for some in names]
         classes = sorted(set().union(*sets))
         number = {name: n for n, name in enumerate(classes)}
         given = np.zeros((len(sets), len(classes)), bool)
         for row, some in enumerate(sets):
-            given[row, [number[tag] for tag in some]] = True
+            given[row, [number[name] for name in some]] = True
         return cls.of_matrix(classes, given)
 
     @classmethod
@@ -218,13 +261,36 @@ class MultiLabels(Labels):
         numbers = np.unique(given, axis=0, return_inverse=True)[1].reshape(-1)
         return cls(classes, numbers, given)
 
+    def nothing_to_compare(self, label_field: str) -> str:
+        return (
+            f"all {len(self.given)} samples have the same labels in {label_field!r}: "
+            f"{', '.join(self.classes) or 'none'}; expected at least one class that "
+            "some samples have and others do not"
+        )
+
+    def result_values(
+        self, ids: Sequence[str], scores: MultiLabelScores
+    ) -> dict[str, Any]:
+        from fiftyone_dfaulo.engine.method.multi_label import REASONS
+
+        return {
+            "label_sets": self.numbers,
+            "likeliest": scores.suggestion,
+            "given": scores.given,
+            "hard": scores.hard,
+            "confidence": scores.suspiciousness.astype(np.float32),
+            "reason_names": REASONS,
+            "signals": scores.class_suspiciousness,
+            "signal_names": self.classes,
+        }
+
     @property
     def training_labels(self) -> np.ndarray:
         return self.given
 
     @property
     def comparable(self) -> bool:
-        """Whether some tag is one that some items have and others do not."""
+        """Whether some class is one that some items have and others do not."""
         return bool((self.given.any(0) & ~self.given.all(0)).any())
 
     def occurring(self, index: np.ndarray) -> np.ndarray:
@@ -236,7 +302,7 @@ class MultiLabels(Labels):
         return self.of_matrix(classes, self.given[index][:, used])
 
     def shortage(self, left: Labels) -> str:
-        return ", and no tag is left that some samples have and others do not"
+        return ", and no class is left that some samples have and others do not"
 
     def match_logits(
         self, outputs: int, given: Sequence[str] | None, stated: Sequence[str] | None
@@ -253,7 +319,7 @@ class MultiLabels(Labels):
         settings: Settings,
         stages: Stages,
         retrain: Retrain | None = None,
-    ) -> TagScores:
+    ) -> MultiLabelScores:
         """As of :class:`Labels`; by one source, and without full mutants."""
         from fiftyone_dfaulo.engine.method import multi_label
 

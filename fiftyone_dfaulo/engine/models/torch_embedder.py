@@ -16,11 +16,11 @@ from fiftyone_dfaulo.engine.models.embedder import Embedder
 from fiftyone_dfaulo.engine.models.model_output import check_finite, checked_output
 from fiftyone_dfaulo.engine.models.original import OriginalModel
 from fiftyone_dfaulo.engine.models.penultimate import (
-    find,
+    capture_activations,
+    find_penultimate,
     freeze_first,
-    named,
+    named_layer,
     pool,
-    tap,
 )
 from fiftyone_dfaulo.errors import InputError, one_line
 
@@ -115,7 +115,9 @@ class TorchEmbedder(Embedder):
             output = self.module(images)
             values = [output]
         else:
-            with tap(self.module, self.penultimate, len(images)) as values:
+            with capture_activations(
+                self.module, self.penultimate, len(images)
+            ) as values:
                 output = self.module(images)
         if not values or not isinstance(values[-1], Tensor):
             raise InputError(
@@ -155,9 +157,9 @@ class TorchEmbedder(Embedder):
                     "(dynamic_shapes=({0: torch.export.Dim('batch')},)), or for two "
                     "images or more"
                 )
-            self.penultimate = find(self.module, images)
+            self.penultimate = find_penultimate(self.module, images)
         else:
-            self.penultimate = named(self.module, layer)
+            self.penultimate = named_layer(self.module, layer)
         with torch.no_grad():
             self.width = int(self.forward(images)[0].shape[1])
         if layer:

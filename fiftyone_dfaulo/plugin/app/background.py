@@ -1,4 +1,4 @@
-"""Runs long work beside an operator and hands its progress on as it comes."""
+"""Runs long work in a thread, and passes its progress on as it comes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PERIOD = 0.25
 """Seconds between two messages about the same stage."""
 
 HEARTBEAT = 1.0
-"""Seconds after which the last message is repeated, so that a client who has gone
-away is noticed although the work has nothing new to say."""
+"""Seconds after which the last message is repeated, so that a client who has left is
+noticed even if the work reports nothing new."""
 
 PATIENCE = 3.0
-"""Seconds without a reader after which to find out whether there still is one."""
+"""Seconds without a read after which to find out whether there still is a reader."""
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -36,7 +36,7 @@ class Progress(NamedTuple):
 
 
 class _Mailbox(Generic[T]):
-    """Between the thread that works and the generator that tells."""
+    """Holds what the thread reports until the generator reads it."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -48,7 +48,7 @@ class _Mailbox(Generic[T]):
         self.error: BaseException | None = None
 
     def report(self, stage: str, fraction: float) -> None:
-        """Leaves one message a stage, the latest; raises Cancelled when told so."""
+        """Keeps the latest progress of each stage; raises Cancelled if cancelled."""
         self._look_for_reader()
         if self.cancelled:
             raise Cancelled("The run was cancelled; the dataset is as it was.")
@@ -61,8 +61,8 @@ class _Mailbox(Generic[T]):
         """Closes the generator if nobody holds it any more.
 
         A server whose client has left stops reading, but keeps the generator in a
-        reference cycle: only the garbage collector closes it, and it may be long in
-        coming. A reader that is merely slow is not disturbed.
+        reference cycle. Only the garbage collector closes it, which may not run for
+        long. A reader that is merely slow is not disturbed.
         """
         if time.monotonic() - self.read_at > PATIENCE and not self.cancelled:
             self.read_at = time.monotonic()
@@ -95,18 +95,18 @@ def in_background(
 ) -> Generator[M, None, T]:
     """Runs a task in a thread and yields messages on its progress.
 
-    Every stage is told at least once, the same stage at most every :data:`PERIOD`
-    seconds, and something at least every :data:`HEARTBEAT` seconds.
+    Every stage has at least one message. The same stage has at most one in
+    :data:`PERIOD` seconds, and there is at least one in :data:`HEARTBEAT` seconds.
 
     Closing the generator cancels: the task's next report raises
     :class:`~fiftyone_dfaulo.errors.Cancelled` inside the task. Closing does not wait
-    for that, as a server may close from the thread that serves everybody. Any other
-    exception that reaches the generator, such as KeyboardInterrupt, cancels too, and
-    waits for the task to end.
+    for that: a server may close the generator in the thread that serves all clients.
+    Any other exception that reaches the generator, such as KeyboardInterrupt, cancels
+    too, and waits for the task to end.
 
     Args:
         task: takes a :data:`.progress.Report`.
-        message: makes a message of a stage's name and the fraction of the whole done.
+        message: makes a message from a stage's name and the done fraction of the run.
 
     Yields:
         the messages, in the order of the reports.
@@ -123,7 +123,7 @@ def in_background(
     )
     thread.start()
     try:
-        for news in _tell(mailbox):
+        for news in _read_all(mailbox):
             yield message(*news)
     except GeneratorExit:
         mailbox.cancelled = True
@@ -137,38 +137,39 @@ def in_background(
     return mailbox.result  # type: ignore[return-value]
 
 
-def _tell(mailbox: _Mailbox[T]) -> Generator[Progress, None, None]:
+def _read_all(mailbox: _Mailbox[T]) -> Generator[Progress, None, None]:
+    """The progress as it comes, until the task is done."""
     last: Progress | None = None
-    told = time.monotonic()
+    sent_at = time.monotonic()
     while True:
         done = mailbox.done
         unread = mailbox.read()
-        if not unread and last and time.monotonic() - told >= HEARTBEAT:
+        if not unread and last and time.monotonic() - sent_at >= HEARTBEAT:
             unread = [last]
         for last in unread:
-            told = time.monotonic()
+            sent_at = time.monotonic()
             yield last
         if done:
             return
 
 
 def throttled(send: Report, *, period: float = PERIOD) -> Report:
-    """A report that passes on every new stage, and else one message a period.
+    """A report that passes on every new stage, but few messages about the same one.
 
     Args:
-        send: told what passes.
+        send: the report that gets them.
         period: seconds between two messages about the same stage.
     """
     last = Progress("", -1.0)
-    told = 0.0
+    sent_at = 0.0
 
     def report(stage: str, fraction: float) -> None:
-        nonlocal last, told
+        nonlocal last, sent_at
         now = time.monotonic()
         news = Progress(stage, fraction)
-        due = stage != last.stage or fraction >= 1.0 or now - told >= period
+        due = stage != last.stage or fraction >= 1.0 or now - sent_at >= period
         if due and news != last:
-            last, told = news, now
+            last, sent_at = news, now
             send(stage, fraction)
 
     return report

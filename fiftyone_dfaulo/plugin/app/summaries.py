@@ -1,15 +1,17 @@
-"""What a finished, or failed, run has to say, as the App shows it."""
+"""What the App shows of a run at its end: its summary, or why it failed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import fiftyone.operators.types as types
 
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
+from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.items import file_names
+from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS, CUTS
+from fiftyone_dfaulo.plugin.host import JsonDict, Property
 
 _EXAMPLES = 3
 _LEFT_OUT = {
@@ -17,49 +19,47 @@ _LEFT_OUT = {
     "unreadable": "that could not be read",
     "vanished": "deleted while the run computed",
 }
+"""Kind of item without a score to the words after its number."""
+
+_METRICS = {
+    "AP": "average precision; 1 at best",
+    "ROC-AUC": "chance that a fault ranks above a sample without; 1 at best",
+    "RAUC": "area under the curve of faults found, as a share of the ideal one",
+    "POBL 5%": "share of the faults in the first 5 % of the ranking",
+    "POBL 10%": "share of the faults in the first 10 %",
+    "APFD": "1 minus the mean rank of a fault, as a share",
+}
+"""Metric to its explanation, in the order of the table."""
 
 
-def summarize(results: DFauLoResults) -> dict[str, Any]:
+# ---- a run that scores ----
+
+
+def summarize(results: DFauLoResults) -> JsonDict:
     """The summary of a run, as JSON.
 
     Returns:
-        :meth:`.brain_run.DFauLoResults.summary`, and ``noun``
-        (what was scored: ``"sample"`` or ``"object"``), ``brain_key``,
-        ``label_field``, ``seconds`` (stage to seconds), and ``examples``: for each kind
-        of sample left out, the first few as text.
+        all of :meth:`.brain_run.DFauLoResults.summary`, and ``noun`` (what was scored:
+        ``"sample"``, ``"frame"`` or ``"object"``), ``brain_key``, ``label_field``,
+        ``seconds`` (stage to seconds), and ``examples`` (the first few of each kind of
+        item without a score, as text).
     """
     return {
         **results.summary(),
-        "noun": results.config.place.noun,
+        "noun": results.config.target.noun,
         "brain_key": results.key,
         "label_field": results.config.label_field,
         "seconds": {stage: round(s, 2) for stage, s in results.seconds.items()},
         "examples": {
-            "unlabeled": _file_names(results, results.unlabeled[:_EXAMPLES]),
-            "unreadable": _file_names(results, list(results.unreadable)[:_EXAMPLES]),
+            "unlabeled": file_names(results, results.unlabeled[:_EXAMPLES]),
+            "unreadable": file_names(results, list(results.unreadable)[:_EXAMPLES]),
             "vanished": results.vanished[:_EXAMPLES],
         },
     }
 
 
-def _file_names(results: DFauLoResults, ids: list[str]) -> list[str]:
-    """File names of some items, with the reason for those that have one."""
-    if not ids:
-        return []
-    place = results.config.place
-    collection = place.storage(results.samples._root_dataset).collection
-    items = place.find(collection, ids, {}, "filepath")
-    found = {str(item["_id"]): item["filepath"] for item in items}
-    reasons = results.unreadable
-    return [
-        Path(found[i]).name + (f" ({reasons[i]})" if i in reasons else "")
-        for i in ids
-        if i in found
-    ]
-
-
-def show_summary(summary: Mapping[str, Any]) -> types.Property:
-    """A summary, as :func:`summarize` makes it, for people to read."""
+def show_summary(summary: JsonDict) -> Property:
+    """Shows a run's summary, as :func:`summarize` makes it."""
     noun = summary.get("noun", "sample")
     rows = {
         "Scored": f"{summary['scored']:,} {noun}s",
@@ -82,18 +82,7 @@ def show_summary(summary: Mapping[str, Any]) -> types.Property:
     return _markdown("\n".join(lines))
 
 
-def show_failure(error: Exception) -> types.Property:
-    """Why a run failed, for people to read."""
-    outputs = types.Object()
-    text = str(error) or type(error).__name__
-    view = types.Error(
-        label="The run failed; the dataset is as it was", description=_plain(text)
-    )
-    outputs.view("failure", view)
-    return types.Property(outputs)
-
-
-def _markdown(text: str) -> types.Property:
+def _markdown(text: str) -> Property:
     outputs = types.Object()
     outputs.md(text, name="summary")
     return types.Property(outputs)
@@ -108,7 +97,7 @@ def _confused(pair: tuple[str, str, int] | None, noun: str) -> str:
     return f"{names} ({count:,} {noun})"
 
 
-def _left_out(summary: Mapping[str, Any]) -> dict[str, str]:
+def _left_out(summary: JsonDict) -> dict[str, str]:
     rows = []
     for kind, why in _LEFT_OUT.items():
         count = summary[kind]
@@ -126,6 +115,76 @@ def _duration(seconds: Mapping[str, float]) -> str:
     return f"{total:.1f} s ({', '.join(long)})"
 
 
+# ---- a ranking compared with the truth ----
+
+
+def summarize_evaluation(evaluation: Evaluation, title: str) -> JsonDict:
+    """An evaluation as JSON: ``title``, ``figures``, ``plot`` and ``notes``."""
+    return {
+        "title": title,
+        "figures": dict(evaluation),
+        "plot": evaluation.plot(),
+        "notes": evaluation.notes,
+    }
+
+
+def show_evaluation(facts: JsonDict) -> Property:
+    """Shows an evaluation, as :func:`summarize_evaluation` makes it."""
+    figures, outputs = facts["figures"], types.Object()
+    outputs.md("\n".join(_evaluation_lines(facts)), name="summary")
+    plot = facts["plot"]
+    outputs.plot(
+        "curve",
+        label="What a reviewer finds from the top of the ranking down",
+        data=plot["data"],
+        layout=plot["layout"],
+        config={"displayModeBar": False},
+    )
+    table = ["| metric | value | what it is |", "|---|---|---|"]
+    table += [f"| {n} | {figures[n]:.3f} | {text} |" for n, text in _METRICS.items()]
+    outputs.md("\n".join(table), name="metrics")
+    return types.Property(outputs)
+
+
+def _evaluation_lines(facts: JsonDict) -> list[str]:
+    figures = facts["figures"]
+    faults, samples = figures["faults"], figures["samples"]
+    lines = [
+        f"**{facts['title']}**",
+        "",
+        f"Of {samples:,} ranked samples, {faults:,} are faults. Reviewing the "
+        f"{faults:,} most suspicious finds **{figures[AT_FAULTS]:.0%}** of them. "
+        + " ".join(facts["notes"]),
+        "",
+        "| to find | review | of all samples |",
+        "|---|---|---|",
+    ]
+    for share in ("50%", "90%"):
+        count = figures[f"reviewed for {share}"]
+        lines.append(f"| {share} of the faults | {count:,} | {count / samples:.1%} |")
+    cuts = [k for k in CUTS if f"precision at {k}" in figures]
+    right = ", ".join(f"{figures[f'precision at {k}']:.0%} of {k}" for k in cuts)
+    if right:
+        lines += ["", f"Faults among the first: {right}."]
+    if figures["unranked"]:
+        lines += ["", f"{figures['unranked']:,} have no score and are not counted."]
+    return lines
+
+
+# ---- a run that failed, and what all need ----
+
+
+def show_failure(error: Exception) -> Property:
+    """Shows why a run failed."""
+    outputs = types.Object()
+    text = str(error) or type(error).__name__
+    view = types.Error(
+        label="The run failed; the dataset is as it was", description=_plain(text)
+    )
+    outputs.view("failure", view)
+    return types.Property(outputs)
+
+
 def _plain(text: str) -> str:
-    """Text that markdown shows as it is."""
+    """The text with markdown's signs escaped, so that it is shown as it is."""
     return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))

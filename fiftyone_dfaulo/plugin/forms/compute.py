@@ -1,62 +1,64 @@
 """The form of ``compute_suspiciousness``.
 
-Each choice is checked by the adapter's own checks, and what they say stands beside it.
-The App resolves a form anew after every keystroke: nothing here reads images or
-imports torch, and what is slow to read is read once for each open form.
+The adapter checks each value, and its message stands beside the field. The App builds
+the form anew after every keystroke. So nothing here reads images or imports torch, and
+what is slow to read is read once for each open form.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone as fo
 import fiftyone.operators.types as types
-from fiftyone import ViewField
+from fiftyone.core.brain import BrainInfo
 
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.label_check import labels_problem
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
-from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.reading.media import check_samples
-from fiftyone_dfaulo.adapter.runs.brain_run import field_names
 from fiftyone_dfaulo.adapter.runs.keys import check_key, check_no_review
+from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms import params
-from fiftyone_dfaulo.plugin.forms.form_cache import remember
+from fiftyone_dfaulo.plugin.forms.fields import dropdown
+from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.forms.params import NETWORK
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, mark, said
+from fiftyone_dfaulo.plugin.forms.problems import (
+    add_problem,
+    mark_invalid,
+    problem_message,
+)
 from fiftyone_dfaulo.plugin.forms.source import (
     add_model_settings,
     add_source,
     model_problems,
 )
 from fiftyone_dfaulo.plugin.forms.workers import worker_runs_here
+from fiftyone_dfaulo.plugin.host import Context, Inputs
 
 _NUMBERS = {
-    "seed": ("Seed", "All randomness comes from it: same seed, same scores"),
-    "epochs": ("Epochs", "With many, faulty labels are learned by heart"),
-    "image_size": ("Image size", "Side in pixels, 8 to 64; empty picks it"),
+    "seed": ("Seed", "The same seed gives the same scores"),
+    "epochs": ("Epochs", "With too many, the network learns faulty labels by heart"),
+    "image_size": ("Image size", "Side in pixels, 8 to 64; empty picks one"),
     "batch_size": ("Batch size", "Images at a time; does not change the scores"),
-    "num_workers": ("Reading threads", "Empty is one per core, at most 8"),
+    "num_workers": ("Reading threads", "Empty means one per core, at most 8"),
 }
 """Setting to its label and description."""
 
 
-def build_form(ctx: Any) -> types.Property:
-    """The form, with what is wrong with the answers so far.
+def add_samples(inputs: Inputs, ctx: Context, action: str) -> bool:
+    """Asks for the samples and the label field.
 
     Args:
-        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
+        inputs: the form.
+        ctx: the operator's context.
+        action: a verb: what the operator does to the samples.
+
+    Returns:
+        whether there are labels to go on with; if not, the form says why.
     """
-    inputs = types.Object()
-    if add_samples(inputs, ctx, "Score"):
-        add_scoring(inputs, ctx, with_key=True)
-    return types.Property(inputs, view=types.View(label="Find suspicious labels"))
-
-
-def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
-    """Asks for the samples and the label field; tells whether there are any."""
     inputs.view_target(ctx, action_description=action)
     samples = ctx.target_view()
-    problem = remember(ctx, "samples", lambda: said(check_samples, samples))
+    problem = cached(ctx, "samples", lambda: problem_message(check_samples, samples))
     if problem:
         add_problem(inputs, "These samples cannot be scored", problem)
     elif not params.label_fields(ctx):
@@ -67,8 +69,8 @@ def add_samples(inputs: types.Object, ctx: Any, action: str) -> bool:
     return False
 
 
-def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
-    """Asks how to score, and with a key what to call the run."""
+def add_scoring(inputs: Inputs, ctx: Context, *, with_key: bool) -> None:
+    """Asks how to score, and, with a key, what to call the run."""
     add_source(inputs, ctx, ctx.target_view())
     if with_key:
         _add_brain_key(inputs, ctx)
@@ -76,8 +78,8 @@ def add_scoring(inputs: types.Object, ctx: Any, *, with_key: bool) -> None:
     _add_worker_note(inputs)
 
 
-def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    problem = said(check_label_field, samples, params.label_field(ctx), objects=True)
+def _add_no_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
+    problem = problem_message(check_label_field, samples, params.label_field(ctx))
     todo = (
         "Load labels into a Classification, Classifications, Detections or Polylines "
         "field first"
@@ -85,48 +87,31 @@ def _add_no_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
     add_problem(inputs, "No labels to check", f"{problem}. {todo}")
 
 
-def _add_label_field(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name, count in params.label_fields(ctx).items():
-        noun = "label" if count == 1 else "labels"
-        choices.add_choice(name, label=f"{name} ({count:,} {noun})")
-    prop = inputs.enum(
+def _add_label_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
+    counts = params.label_fields(ctx).items()
+    prop = dropdown(
+        inputs,
         "label_field",
-        choices.values(),
+        {n: f"{n} ({c:,} {'label' if c == 1 else 'labels'})" for n, c in counts},
         default=params.default_label_field(ctx),
         label="Label field",
-        description="The labels to check. What has no label is left out",
-        view=choices,
+        description="The labels to check. Samples without a label are left out",
     )
     field = params.label_field(ctx)
-    problem = said(check_label_field, samples, field, objects=True)
-    mark(prop, problem or _label_problem(ctx, samples, field))
+    problem = problem_message(check_label_field, samples, field)
+    if not problem:
+        key = ("labels", field)
+        problem = cached(ctx, key, lambda: labels_problem(samples, field))
+    mark_invalid(prop, problem)
 
 
-def _label_problem(ctx: Any, samples: Any, field: str) -> str:
-    """What speaks against the labels; they are all read only if two do not differ."""
-
-    def look() -> str:
-        place = params.place(ctx)
-        if place.list_path or place.tags_path:
-            return said(read_labels, samples, field)
-        labels = samples.exists(f"{field}.label")
-        for first in labels.limit(1).values(f"{field}.label"):
-            other = labels.match(ViewField(f"{field}.label") != first)
-            if len(other.limit(1)):
-                return ""
-        return said(read_labels, samples, field)
-
-    return remember(ctx, ("labels", field), look)
-
-
-def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
+def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
     key, dataset = params.brain_key(ctx), ctx.dataset
-    place = params.place(ctx)
-    problem = remember(
+    target = params.target(ctx)
+    problem = cached(
         ctx,
         ("key", repr(key), str(params.label_field(ctx))),
-        lambda: said(check_key, dataset, key, place=place, overwrite=True),
+        lambda: problem_message(check_key, dataset, key, target=target, overwrite=True),
     )
     fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
     prop = inputs.str(
@@ -136,16 +121,16 @@ def _add_brain_key(inputs: types.Object, ctx: Any) -> None:
         label="Brain key",
         description=f"Names this run{fields}",
     )
-    mark(prop, problem)
+    mark_invalid(prop, problem)
     if not problem and dataset.has_brain_run(key):
-        work = remember(
-            ctx, ("review", key), lambda: said(check_no_review, dataset, key)
+        work = cached(
+            ctx, ("review", key), lambda: problem_message(check_no_review, dataset, key)
         )
         _add_replace(inputs, ctx, dataset.get_brain_info(key), work)
 
 
-def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
-    """What happens to the earlier run; losing the work on it takes an explicit yes."""
+def _add_replace(inputs: Inputs, ctx: Context, info: BrainInfo, work: str) -> None:
+    """Says what happens to the earlier run; deleting a review needs an explicit yes."""
     if work:
         sure = inputs.bool(
             "overwrite",
@@ -153,7 +138,7 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
             label="Replace the run and delete its review",
             view=types.CheckboxView(),
         )
-        mark(sure, "" if ctx.params.get("overwrite") else work)
+        mark_invalid(sure, "" if ctx.params.get("overwrite") else work)
         return
     when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
     note = types.Notice(
@@ -164,9 +149,11 @@ def _add_replace(inputs: types.Object, ctx: Any, info: Any, work: str) -> None:
     inputs.view("replaces", note)
 
 
-def _add_advanced(inputs: types.Object, ctx: Any) -> None:
-    asked = {"method": params.method(ctx), **params.numbers(ctx)}
-    problems = {name: said(Settings, **{name: v}) for name, v in asked.items()}
+def _add_advanced(inputs: Inputs, ctx: Context) -> None:
+    settings = {"method": params.method(ctx), **params.numbers(ctx)}
+    problems = {
+        name: problem_message(Settings, **{name: v}) for name, v in settings.items()
+    }
     problems |= model_problems(ctx)
     inputs.bool(
         "advanced",
@@ -177,14 +164,11 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
     )
     if not ctx.params.get("advanced") and not any(problems.values()):
         return
-    choices = types.Dropdown()
-    choices.add_choice("dfaulo", label="dfaulo: cross-fitted head mutants (default)")
-    if not params.place(ctx).tags_path:
-        choices.add_choice("paper", label="paper: Yin et al. 2023, step by step")
-    method = inputs.enum(
-        "method", choices.values(), default="dfaulo", label="Method", view=choices
-    )
-    mark(method, problems["method"])
+    methods = {"dfaulo": "dfaulo: cross-fitted head mutants (default)"}
+    if "method" not in params.target(ctx).unsupported:
+        methods["paper"] = "paper: Yin et al. 2023, step by step"
+    method = dropdown(inputs, "method", methods, default="dfaulo", label="Method")
+    mark_invalid(method, problems["method"])
     add_model_settings(inputs, ctx, problems)
     for name in params.NUMBERS:
         if name in params.TRAINING_ONLY and params.source(ctx) != NETWORK:
@@ -192,20 +176,23 @@ def _add_advanced(inputs: types.Object, ctx: Any) -> None:
         label, description = _NUMBERS[name]
         default = getattr(Settings(), name)
         prop = inputs.int(name, default=default, label=label, description=description)
-        mark(prop, problems.get(name, ""))
+        mark_invalid(prop, problems.get(name, ""))
 
 
-def _add_worker_note(inputs: types.Object) -> None:
-    """Says what scheduling takes, unless a worker is there to run what is scheduled."""
+def _add_worker_note(inputs: Inputs) -> None:
+    """Says what a scheduled run needs, unless a worker is there to run it."""
     allowed = fo.config.allow_legacy_orchestrators
     if allowed and worker_runs_here():
         return
     if allowed:
-        text = "A scheduled run waits until you start one: `fiftyone delegated launch`"
+        text = (
+            "A scheduled run waits until you start a worker: `fiftyone delegated "
+            "launch`"
+        )
     else:
         text = (
             "To schedule runs, start the App with "
-            "`FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true`, and a worker: "
+            "`FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS=true`, and start a worker: "
             "`fiftyone delegated launch`"
         )
     label = "Execute works as it is; Schedule needs a delegated worker"

@@ -1,4 +1,4 @@
-"""What a form reads from the database, read once for each open form."""
+"""A cache of what forms read from the database."""
 
 from __future__ import annotations
 
@@ -6,31 +6,37 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from fiftyone_dfaulo.plugin.host import Context
+
 _FORMS = 16
-_kept: OrderedDict[Hashable, dict[Hashable, Any]] = OrderedDict()
+"""How many forms are kept; the oldest goes first."""
+
+_cache: OrderedDict[Hashable, dict[Hashable, Any]] = OrderedDict()
+"""Open form, with its view target, to what was read for it."""
 
 T = TypeVar("T")
 
 
-def remember(ctx: Any, what: Hashable, read: Callable[[], T]) -> T:
-    """What ``read`` returned when this open form asked for it first.
+def cached(ctx: Context, what: Hashable, read: Callable[[], T]) -> T:
+    """The value of ``read()``, read once for each open form and view target.
 
-    While a form is open, neither the view nor the selection behind it can change, but
-    the target among them can: each target is remembered for itself. Executing is no
-    open form, so that what is executed is always checked afresh.
+    While a form is open, the view and the selection behind it cannot change, but the
+    view target can. An operator that executes has no open form: it reads everything
+    anew, so that its checks are up to date.
 
     Args:
-        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
-        what: name of the thing that is read.
+        ctx: the operator's context.
+        what: names the value.
         read: reads it.
     """
     if ctx.prompt_id is None:
         return read()
     form = (ctx.prompt_id, ctx.request_params.get("view_target"))
-    things = _kept.setdefault(form, {})
-    _kept.move_to_end(form)
-    if what not in things:
-        things[what] = read()
-    while len(_kept) > _FORMS:
-        _kept.popitem(last=False)
-    return things[what]
+    values = _cache.setdefault(form, {})
+    _cache.move_to_end(form)
+    if what not in values:
+        values[what] = read()
+    while len(_cache) > _FORMS:
+        _cache.popitem(last=False)
+    value: T = values[what]
+    return value

@@ -1,32 +1,58 @@
-"""The part of a form that asks which faults to plant, and what its answers mean."""
+"""The part of a form that asks which faults to plant, and how it is read."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import fiftyone.operators.types as types
-
 from fiftyone_dfaulo.adapter.injection.request import MOST, Injection, check_drawing
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAIRED
-from fiftyone_dfaulo.plugin.app.current_run import list_runs
 from fiftyone_dfaulo.plugin.forms import params
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, mark, said
+from fiftyone_dfaulo.plugin.forms.fields import dropdown
+from fiftyone_dfaulo.plugin.forms.problems import (
+    add_problem,
+    mark_invalid,
+    problem_message,
+)
+from fiftyone_dfaulo.plugin.host import Context, Inputs
 
 KINDS = {
-    "random_label": ("Random labels", "In every class, some get any other label"),
-    "specific_label": ("Two classes mixed up", "Some of each get the other's label"),
-    "pair": ("Systematic", "A third of the classes leak 3 x the rate into another"),
+    "random_label": (
+        "Random labels",
+        "In every class, some samples get the label of any other class",
+    ),
+    "specific_label": (
+        "Two classes mixed up",
+        "Some samples of each class get the label of the other",
+    ),
+    "pair": (
+        "Systematic",
+        "In a third of the classes, 3 times the rate get the label of one other class",
+    ),
     "imbalanced": (
         "Random labels, unequal classes",
-        "Classes shrunk, down to 10 %",
+        "The classes are made smaller before, the smallest to 10 %",
     ),
-    "random_data": ("Foreign images", "In every class, some become pieces of photos"),
-    "specific_data": ("Foreign images in one class", "The same, in one class only"),
-    "mixture": ("Random labels and foreign images", "Half and half"),
-    "corrupt": ("Blank and corrupt images", "Black, grey, white or noise"),
-    "duplicates": ("Images of another class", "Noisy copies, the label kept"),
+    "random_data": (
+        "Foreign images",
+        "In every class, some images are replaced by pieces of photos",
+    ),
+    "specific_data": (
+        "Foreign images in one class",
+        "In one class, some images are replaced by pieces of photos",
+    ),
+    "mixture": (
+        "Random labels and foreign images",
+        "Half of the faults are of each of these kinds",
+    ),
+    "corrupt": (
+        "Blank and corrupt images",
+        "Some images become black, grey, white or noise",
+    ),
+    "duplicates": (
+        "Images of another class",
+        "Some images become noisy copies of another class; the labels stay",
+    ),
 }
 """Kind to its label and description, in the order of the form."""
 
@@ -34,13 +60,8 @@ _NEXT = "next class"
 _DEFAULTS = Injection()
 
 
-def read_injection(ctx: Any, **more: Any) -> Injection:
-    """What is to be planted, as far as the form is filled in.
-
-    Args:
-        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
-        **more: further fields of the injection.
-    """
+def read_injection(ctx: Context) -> Injection:
+    """The faults that the form asks for; what is not filled in has its default."""
     given = ctx.params
     pairs = given.get("pairs")
     return Injection(
@@ -49,29 +70,29 @@ def read_injection(ctx: Any, **more: Any) -> Injection:
         rate=_DEFAULTS.rate if given.get("rate") is None else given["rate"],
         seed=_DEFAULTS.seed if given.get("seed") is None else given["seed"],
         pairs=None if pairs == _NEXT else pairs,
-        **more,
     )
 
 
-def add_kind(inputs: types.Object, ctx: Any) -> None:
-    """Asks for kind and rate, and where the kind needs it for confusable classes."""
+def add_kind(inputs: Inputs, ctx: Context) -> None:
+    """Asks for kind and rate; for some kinds, which classes to take for one another."""
     request = read_injection(ctx)
-    place = params.place(ctx)
-    if place.list_path or place.tags_path:  # else the field's own check has looked
-        problem = said(check_label_field, ctx.target_view(), request.label_field)
-        label = "Faults are planted in labels of whole images, one each"
+    if not params.target(ctx).one_class_a_sample:
+        problem = problem_message(
+            check_label_field,
+            ctx.target_view(),
+            request.label_field,
+            one_class_a_sample=True,
+        )
+        label = "Faults can be planted only in fields with one label a sample"
         add_problem(inputs, label, problem)
         return
-    choices = types.Dropdown()
-    for name, (label, description) in KINDS.items():
-        choices.add_choice(name, label=label, description=description)
-    kind = inputs.enum(
+    kind = dropdown(
+        inputs,
         "kind",
-        choices.values(),
+        KINDS,
         default=_DEFAULTS.kind,
         label="Kind of faults",
         description=KINDS.get(request.kind, ("", ""))[1],
-        view=choices,
     )
     rate = inputs.float(
         "rate",
@@ -80,27 +101,24 @@ def add_kind(inputs: types.Object, ctx: Any) -> None:
         description=f"Share of faults in each class that gets some, up to {MOST}",
     )
     if request.kind not in KINDS:
-        mark(kind, said(check_drawing, request))
+        mark_invalid(kind, problem_message(check_drawing, request))
         return
-    if not said(Settings, seed=request.seed):  # a bad seed is marked at the seed
-        mark(rate, said(check_drawing, request))
+    if not problem_message(Settings, seed=request.seed):  # else the seed is marked
+        mark_invalid(rate, problem_message(check_drawing, request))
     if request.kind in PAIRED:
         _add_pairs(inputs, ctx)
 
 
-def _add_pairs(inputs: types.Object, ctx: Any) -> None:
+def _add_pairs(inputs: Inputs, ctx: Context) -> None:
     if isinstance(ctx.params.get("pairs"), list):
-        return  # named, from Python
-    choices = types.Dropdown()
-    choices.add_choice(_NEXT, label="Each class with the next one, by name")
-    for run in list_runs(ctx.dataset):
-        choices.add_choice(run, label=f"As the run {run} suggests")
-    for found in params.embedding_sources(ctx):
-        choices.add_choice(found.name, label=f"Nearest by {found.name} ({found.kind})")
-    inputs.enum(
-        "pairs",
-        choices.values(),
-        default=_NEXT,
-        label="Classes taken for one another",
-        view=choices,
-    )
+        return  # Python users may name the classes themselves
+    choices = [
+        (_NEXT, "Each class with the next one, by name"),
+        *((run, f"As the run {run} suggests") for run in list_runs(ctx.dataset)),
+        *(
+            (found.name, f"Nearest by {found.name} ({found.kind})")
+            for found in params.embedding_sources(ctx)
+        ),
+    ]
+    label = "Classes taken for one another"
+    dropdown(inputs, "pairs", dict(choices), default=_NEXT, label=label)

@@ -1,22 +1,26 @@
-"""What the answers to the form of ``compute_suspiciousness`` mean.
+"""What the form of ``compute_suspiciousness`` asks for, read from its parameters.
 
-Answers may be missing: the App's first look at a form has none, and from Python only
-those that differ from the defaults are given.
+Parameters may be missing: a form that was just opened has none, and Python users give
+only those that differ from the defaults. The types below are those of the App's values.
+A value from Python may be of any type; the adapter's checks refuse what cannot be used.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
-from fiftyone_dfaulo.adapter.reading.label_fields import find_place, list_label_fields
+from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.scoring import models
 from fiftyone_dfaulo.adapter.scoring.request import Request
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
-from fiftyone_dfaulo.plugin.forms.form_cache import remember
+from fiftyone_dfaulo.plugin.forms.form_cache import cached
+from fiftyone_dfaulo.plugin.host import Context, JsonDict
 
 NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
 PREDICTIONS, ZOO, FILE = "predictions", "zoo", "file"
@@ -38,10 +42,10 @@ DEFAULT_FIELD = "ground_truth"
 DEFAULT_KEY = "dfaulo"
 
 NUMBERS = ("seed", "epochs", "image_size", "batch_size", "num_workers")
-"""Settings in numbers that the form asks for."""
+"""The numeric settings that the form asks for."""
 
 TRAINING_ONLY = ("epochs", "image_size")
-"""Those of them that matter only where a network is trained."""
+"""Those of :data:`NUMBERS` that matter only if a network is trained."""
 
 MODEL_SETTINGS = {
     "depth": (NETWORK, BACKBONE, FILE),
@@ -51,17 +55,17 @@ MODEL_SETTINGS = {
     "out_of_sample": (ZOO, FILE, PREDICTIONS),
     "factory": (FILE,),
 }
-"""Settings of a model, and the ways to score that each is asked for in."""
+"""Setting of a model to the ways to score for which the form asks for it."""
 
 _INPUT = ("size", "mode", "mean", "std")
-"""What the form asks of a model's input, each as ``input_<name>``."""
+"""Parts of a model's preprocessing; the form's parameters are ``input_<part>``."""
 
 
-def read_request(ctx: Any) -> Request:
-    """What the form, as far as it is filled in, asks for.
+def read_request(ctx: Context) -> Request:
+    """The run that the form asks for; what is not filled in has its default.
 
     Args:
-        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
+        ctx: the operator's context.
 
     Raises:
         InputError: if a setting is out of range.
@@ -82,12 +86,12 @@ def read_request(ctx: Any) -> Request:
     )
 
 
-def label_fields(ctx: Any) -> dict[str, int]:
+def label_fields(ctx: Context) -> dict[str, int]:
     """The fields that can be scored, each with its number of labels."""
-    return remember(ctx, "label fields", lambda: list_label_fields(ctx.target_view()))
+    return cached(ctx, "label fields", lambda: list_label_fields(ctx.target_view()))
 
 
-def default_label_field(ctx: Any) -> str:
+def default_label_field(ctx: Context) -> str:
     """FiftyOne's usual name if there is such a field, else the fullest field."""
     fields = label_fields(ctx)
     if DEFAULT_FIELD in fields or not fields:
@@ -95,13 +99,13 @@ def default_label_field(ctx: Any) -> str:
     return max(fields, key=lambda name: fields[name])
 
 
-def label_field(ctx: Any) -> Any:
+def label_field(ctx: Context) -> str:
     """The field whose labels are to be scored."""
     return ctx.params.get("label_field") or default_label_field(ctx)
 
 
-def source(ctx: Any) -> str:
-    """How to score; from Python, naming embeddings, predictions or a model will do."""
+def source(ctx: Context) -> str:
+    """The way to score; if it is not given, it follows from what is given."""
     params = ctx.params
     if params.get("source"):
         return str(params["source"])
@@ -124,50 +128,50 @@ def _kind_of(name: str) -> str:
     return {models.FILE: FILE, models.ZOO: ZOO}.get(models.kind_of(name), BACKBONE)
 
 
-def embedding_sources(ctx: Any) -> list[EmbeddingSource]:
+def embedding_sources(ctx: Context) -> list[EmbeddingSource]:
     """The fields and brain runs that have embeddings."""
     field = label_field(ctx)
 
-    def look() -> list[EmbeddingSource]:
-        return list_embeddings(ctx.target_view(), place(ctx))
+    def read() -> list[EmbeddingSource]:
+        return list_embeddings(ctx.target_view(), target(ctx))
 
-    return remember(ctx, ("embeddings", field), look)
+    return cached(ctx, ("embeddings", field), read)
 
 
-def place(ctx: Any) -> Place:
+def target(ctx: Context) -> LabelTarget:
     """Where the items with the labels lie; samples, if the field cannot be scored."""
     field = label_field(ctx)
     if field in label_fields(ctx):
-        return find_place(ctx.target_view(), field)
-    return Place(str(field))
+        return find_target(ctx.target_view(), field)
+    return SampleTarget(str(field))
 
 
-def embeddings(ctx: Any) -> Any:
-    """Where to take embeddings from; None if nothing has any."""
+def embeddings(ctx: Context) -> str | None:
+    """The field or brain run with the embeddings to use; None if there is none."""
     found = embedding_sources(ctx)
     return ctx.params.get("embeddings") or (found[0].name if found else None)
 
 
-def prediction_fields(ctx: Any) -> dict[str, str]:
-    """The fields that can serve as the original model, and what each holds."""
+def prediction_fields(ctx: Context) -> dict[str, str]:
+    """The fields of predictions that can be used, each with what it holds."""
     field = label_field(ctx)
-    if place(ctx).tags_path:
+    if "predictions" in target(ctx).unsupported:
         return {}
-    return remember(
+    return cached(
         ctx,
         ("predictions", field),
         lambda: list_predictions(ctx.target_view(), field),
     )
 
 
-def predictions(ctx: Any) -> Any:
+def predictions(ctx: Context) -> str | None:
     """The field of predictions to use; None if there is none."""
     found = prediction_fields(ctx)
     return ctx.params.get("predictions") or next(iter(found), None)
 
 
-def model(ctx: Any) -> Any:
-    """The model to use: a name or a path; an emptied path is none."""
+def model(ctx: Context) -> str:
+    """The name or path of the model to use; empty if the path was emptied."""
     params = ctx.params
     if source(ctx) == ZOO:
         return params.get("zoo_model") or params.get("model") or DEFAULT_ZOO_MODEL
@@ -176,8 +180,8 @@ def model(ctx: Any) -> Any:
     return params.get("model") or DEFAULT_BACKBONE
 
 
-def model_settings(ctx: Any) -> dict[str, Any]:
-    """The settings of the model that were given and matter."""
+def model_settings(ctx: Context) -> JsonDict:
+    """The settings of the model that matter for the way to score."""
     values = {
         "depth": ctx.params.get("depth") or DEPTHS[0],
         "layer": ctx.params.get("layer") or None,
@@ -190,15 +194,15 @@ def model_settings(ctx: Any) -> dict[str, Any]:
     return {name: v for name, v in values.items() if way in MODEL_SETTINGS[name]}
 
 
-def _classes(value: Any) -> Any:
-    """A list of names, which the form takes separated by commas."""
+def _classes(value: str | Sequence[str] | None) -> Sequence[str] | None:
+    """The names of the classes; the form's text has commas between them."""
     if isinstance(value, str):
-        value = [name.strip() for name in value.split(",")] if value.strip() else None
+        return [name.strip() for name in value.split(",")] if value.strip() else None
     return value
 
 
-def _preprocessing(ctx: Any) -> Any:
-    """What was said of the model's input; None if nothing."""
+def _preprocessing(ctx: Context) -> dict[str, object] | None:
+    """The given parts of the model's preprocessing; None if none was given."""
     if ctx.params.get("preprocessing"):
         return ctx.params["preprocessing"]
     given = {name: ctx.params.get(f"input_{name}") for name in _INPUT}
@@ -209,27 +213,27 @@ def _preprocessing(ctx: Any) -> Any:
     } or None
 
 
-def _numbers(text: Any) -> Any:
-    """Numbers separated by commas; anything else as it is, for the check to judge."""
+def _numbers(text: object) -> object:
+    """The numbers in a text with commas; anything else as it is, for the checks."""
     try:
         return [float(part) for part in str(text).split(",")]
     except ValueError:
         return text
 
 
-def brain_key(ctx: Any) -> Any:
+def brain_key(ctx: Context) -> str:
     """The key of the run; an emptied field is an empty key, not the default."""
     key = ctx.params.get("brain_key")
     return DEFAULT_KEY if key is None else key
 
 
-def method(ctx: Any) -> Any:
+def method(ctx: Context) -> str:
     """The scoring method."""
     return ctx.params.get("method") or METHODS[0]
 
 
-def numbers(ctx: Any) -> dict[str, Any]:
-    """The settings in numbers that were given and matter; empty means the default."""
+def numbers(ctx: Context) -> JsonDict:
+    """The numeric settings that were given and matter; an emptied one is not given."""
     return {
         name: ctx.params[name]
         for name in NUMBERS
@@ -238,10 +242,11 @@ def numbers(ctx: Any) -> dict[str, Any]:
     }
 
 
-def of_run(config: DFauLoConfig) -> dict[str, Any]:
-    """The answers that ask for a run again, as far as a form can give them.
+def of_run(config: DFauLoConfig) -> JsonDict:
+    """The form's parameters that ask for a run again.
 
-    Embeddings that were an array, and a model that was no name, are not among them.
+    Embeddings that were given as an array, and a model that was given as an object, are
+    not among them: a form cannot hold them.
     """
     stored, usual = config.settings, Settings()
     names = ("method", *NUMBERS, "depth", "layer", "factory", "out_of_sample")
@@ -264,7 +269,7 @@ def of_run(config: DFauLoConfig) -> dict[str, Any]:
     }
 
 
-def _source_of(config: DFauLoConfig) -> dict[str, Any]:
+def _source_of(config: DFauLoConfig) -> JsonDict:
     stored = config.settings
     if config.embeddings not in (None, "array"):
         return {"source": EMBEDDINGS, "embeddings": config.embeddings}

@@ -1,21 +1,21 @@
 """The part of the form that asks what to score with.
 
-A model's file is looked at, never loaded: nothing in it runs while the form is open.
-Pickled models are refused here, and there is no answer that would allow them.
+The form looks at a model's file but never loads it, so that nothing in it runs. It
+refuses pickled models, and has no field that would allow them.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone.operators.types as types
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading import embeddings
 from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.scoring import checks, models
-from fiftyone_dfaulo.adapter.scoring.checks import NOT_OF_TAGS, check_tag_settings
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
     BACKBONE,
     EMBEDDINGS,
@@ -24,7 +24,8 @@ from fiftyone_dfaulo.plugin.forms.params import (
     PREDICTIONS,
     ZOO,
 )
-from fiftyone_dfaulo.plugin.forms.problems import mark, said
+from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
+from fiftyone_dfaulo.plugin.host import Context, Inputs
 
 _SOURCES = {
     NETWORK: (
@@ -60,13 +61,18 @@ _ADVANCED = {
     "classes": ("Classes", "Of the logits in their order, separated by commas"),
     "preprocessing": (
         "Input size",
-        "In pixels; with this and the next three empty, what the model states is taken",
+        "In pixels. Leave this and the next three empty to use what the model states",
     ),
 }
-"""Setting of a model that is asked for under Advanced, to its label and description."""
+"""Setting of a model under Advanced to its label and description."""
+
+_DEPTHS = {
+    "head": "head: the network stays as it is (default)",
+    "full": "full: it is trained again, too; slower",
+}
 
 
-def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def add_source(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     """Asks for the way to score, and for what that needs."""
     chosen = params.source(ctx)
     hidden = {
@@ -77,19 +83,13 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
         )
         if not found and chosen != name
     }
-    choices = types.RadioGroup(orientation="vertical")
-    for name, (label, description) in _SOURCES.items():
-        if name not in hidden:
-            choices.add_choice(name, label=label, description=description)
-    prop = inputs.enum(
-        "source", choices.values(), default=NETWORK, label="How to score", view=choices
-    )
+    offered = {name: text for name, text in _SOURCES.items() if name not in hidden}
+    label = "How to score"
+    prop = radio_group(inputs, "source", offered, default=NETWORK, label=label)
     if params.method(ctx) == "paper" and chosen != NETWORK:
-        mark(prop, said(lambda: checks.check(params.read_request(ctx))))
-    place = params.place(ctx)
-    if place.tags_path:
-        request = params.read_request
-        mark(prop, said(lambda: check_tag_settings(place, request(ctx).settings)))
+        problem = problem_message(lambda: checks.check(params.read_request(ctx)))
+        mark_invalid(prop, problem)
+    mark_invalid(prop, _unsupported(ctx))
     parts = {
         EMBEDDINGS: _add_embeddings,
         PREDICTIONS: _add_predictions,
@@ -101,84 +101,84 @@ def add_source(inputs: types.Object, ctx: Any, samples: Any) -> None:
         parts[chosen](inputs, ctx, samples)
 
 
-def _add_embeddings(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for found in params.embedding_sources(ctx):
-        choices.add_choice(found.name, label=f"{found.name} ({found.kind})")
-    asked = params.embeddings(ctx)
-    prop = inputs.enum(
-        "embeddings", choices.values(), default=asked, label="Embeddings", view=choices
-    )
-    place = params.place(ctx)
-    mark(prop, said(embeddings.check_embeddings, samples, asked or "", place))
+def _unsupported(ctx: Context) -> str:
+    """Which setting is for labels of another kind; empty if none is."""
+    try:
+        settings = params.read_request(ctx).settings
+    except InputError:
+        return ""  # the setting that is wrong says so itself
+    return problem_message(params.target(ctx).check_settings, settings)
 
 
-def _add_predictions(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name, holds in params.prediction_fields(ctx).items():
-        choices.add_choice(name, label=f"{name} ({holds})")
-    asked = params.predictions(ctx)
-    prop = inputs.enum(
-        "predictions",
-        choices.values(),
-        default=asked,
-        label="Predictions",
-        view=choices,
+def _add_embeddings(inputs: Inputs, ctx: Context, samples: Samples) -> None:
+    found = params.embedding_sources(ctx)
+    choices = {one.name: f"{one.name} ({one.kind})" for one in found}
+    name = params.embeddings(ctx)
+    label = "Embeddings"
+    prop = dropdown(inputs, "embeddings", choices, default=name, label=label)
+    target = params.target(ctx)
+    mark_invalid(
+        prop, problem_message(embeddings.check_embeddings, samples, name or "", target)
     )
+
+
+def _add_predictions(inputs: Inputs, ctx: Context, samples: Samples) -> None:
+    found = params.prediction_fields(ctx)
+    choices = {field: f"{field} ({holds})" for field, holds in found.items()}
+    name = params.predictions(ctx)
+    label = "Predictions"
+    prop = dropdown(inputs, "predictions", choices, default=name, label=label)
     field = params.label_field(ctx)
-    mark(prop, said(check_predictions, samples, asked or "", field))
+    mark_invalid(prop, problem_message(check_predictions, samples, name or "", field))
     _add_out_of_sample(inputs, ctx)
 
 
-def _add_out_of_sample(inputs: types.Object, ctx: Any) -> None:
-    if params.place(ctx).tags_path:
+def _add_out_of_sample(inputs: Inputs, ctx: Context) -> None:
+    if "out_of_sample" in params.target(ctx).unsupported:
         return
     inputs.bool(
         "out_of_sample",
         default=False,
         label="The model never saw these labels",
-        description="Its own opinion then counts as much as that of the mutants",
+        description="Its predictions then count as much as those of the mutants",
         view=types.CheckboxView(),
     )
 
 
-def _add_backbone(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name, size in params.BACKBONES.items():
-        choices.add_choice(name, label=f"{name} ({size} MB)")
-    asked = params.model(ctx)
-    offered = asked in params.BACKBONES
+def _add_backbone(inputs: Inputs, ctx: Context, samples: Samples) -> None:
+    choices = {name: f"{name} ({size} MB)" for name, size in params.BACKBONES.items()}
+    model = params.model(ctx)
+    offered = model in params.BACKBONES
     if not offered:  # from Python, any that torchvision has will do
-        choices.add_choice(asked, label=str(asked))
-    prop = inputs.enum(
+        choices[model] = str(model)
+    prop = dropdown(
+        inputs,
         "model",
-        choices.values(),
+        choices,
         default=params.DEFAULT_BACKBONE,
         label="Network",
         description="Weights that torch has not cached yet are downloaded, once",
-        view=choices,
     )
     if not offered:
-        mark(prop, said(Settings, model=asked) or _model_problem(ctx))
+        mark_invalid(
+            prop, problem_message(Settings, model=model) or _model_problem(ctx)
+        )
 
 
-def _add_zoo(inputs: types.Object, ctx: Any, samples: Any) -> None:
-    choices = types.Dropdown()
-    for name in models.zoo_names():
-        choices.add_choice(name, label=name)
-    prop = inputs.enum(
+def _add_zoo(inputs: Inputs, ctx: Context, samples: Samples) -> None:
+    prop = dropdown(
+        inputs,
         "zoo_model",
-        choices.values(),
+        models.zoo_names(),
         default=params.model(ctx),
         label="Zoo model",
-        description="Some need further packages, which the zoo then names",
-        view=choices,
+        description="Some need more packages; FiftyOne names them when it loads one",
     )
-    mark(prop, _model_problem(ctx))
+    mark_invalid(prop, _model_problem(ctx))
     _add_out_of_sample(inputs, ctx)
 
 
-def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
+def _add_file(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     path = inputs.str(
         "model_path",
         allow_empty=True,  # the check says more than FiftyOne's "Required property"
@@ -186,61 +186,50 @@ def _add_file(inputs: types.Object, ctx: Any, samples: Any) -> None:
         label="Model file",
         description="Path on the machine that runs this. Pickled models are refused",
     )
-    mark(path, _model_problem(ctx))
+    mark_invalid(path, _model_problem(ctx))
     inputs.str(
         "factory",
         label="Factory",
         description="For weights: package.module:function that builds the network. It "
-        "is imported and called, as is",
+        "is imported and called",
     )
     _add_out_of_sample(inputs, ctx)
 
 
-def model_problems(ctx: Any) -> dict[str, str]:
-    """What speaks against each of the model's settings that are asked for."""
+def model_problems(ctx: Context) -> dict[str, str]:
+    """The problem with each of the model's settings that the form asks for."""
     return {
-        name: said(Settings, model="any", **{name: value})
+        name: problem_message(Settings, model="any", **{name: value})
         for name, value in params.model_settings(ctx).items()
         if name in _ADVANCED
     }
 
 
-def add_model_settings(
-    inputs: types.Object, ctx: Any, problems: dict[str, str]
-) -> None:
-    """Asks for what few need to say of a model."""
-    asked = params.model_settings(ctx)
-    if params.place(ctx).tags_path:
-        asked = {n: value for n, value in asked.items() if n not in NOT_OF_TAGS}
-    if "depth" in asked:
-        choices = types.Dropdown()
-        choices.add_choice("head", label="head: the network stays as it is (default)")
-        choices.add_choice("full", label="full: it is trained again, too; slower")
-        prop = inputs.enum(
-            "depth",
-            choices.values(),
-            default="head",
-            label="Depth of the mutants",
-            view=choices,
-        )
-        mark(prop, problems["depth"])
+def add_model_settings(inputs: Inputs, ctx: Context, problems: dict[str, str]) -> None:
+    """Asks for the settings of a model that few people need."""
+    settings = params.model_settings(ctx)
+    unsupported = params.target(ctx).unsupported
+    settings = {n: v for n, v in settings.items() if n not in unsupported}
+    if "depth" in settings:
+        label = "Depth of the mutants"
+        prop = dropdown(inputs, "depth", _DEPTHS, default="head", label=label)
+        mark_invalid(prop, problems["depth"])
     for name in ("layer", "classes"):
-        if name in asked:
+        if name in settings:
             label, description = _ADVANCED[name]
-            mark(inputs.str(name, label=label, description=description), problems[name])
-    if "preprocessing" in asked:
+            mark_invalid(
+                inputs.str(name, label=label, description=description), problems[name]
+            )
+    if "preprocessing" in settings:
         _add_input(inputs, problems["preprocessing"])
 
 
-def _add_input(inputs: types.Object, problem: str) -> None:
+def _add_input(inputs: Inputs, problem: str) -> None:
     label, description = _ADVANCED["preprocessing"]
     size = inputs.int("input_size", label=label, description=description)
-    mark(size, problem)
-    choices = types.Dropdown()
-    for mode in ("RGB", "BGR", "L"):
-        choices.add_choice(mode, label=mode)
+    mark_invalid(size, problem)
     # no default: the App would send it, and it would replace what the model states
-    inputs.enum("input_mode", choices.values(), label="Colours", view=choices)
+    dropdown(inputs, "input_mode", ("RGB", "BGR", "L"), label="Colours")
     for name, what in (("mean", "Mean"), ("std", "Standard deviation")):
         inputs.str(
             f"input_{name}",
@@ -249,10 +238,10 @@ def _add_input(inputs: types.Object, problem: str) -> None:
         )
 
 
-def _model_problem(ctx: Any) -> str:
-    """What speaks against the model, by name and by a look at its file."""
+def _model_problem(ctx: Context) -> str:
+    """The problem with the model, by its name and a look at its file."""
 
     def check() -> None:
         models.check_model(params.model(ctx), params.read_request(ctx).settings)
 
-    return said(check)
+    return problem_message(check)

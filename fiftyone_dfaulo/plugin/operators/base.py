@@ -1,33 +1,229 @@
-"""What operators that run long have in common: how they are called and how they run."""
+"""What all operators are made of, and how those that run long do so.
+
+To add an operator, subclass :class:`Operator`, :class:`LongOperator`,
+:class:`DelegableOperator`, or :class:`.review_base.ReviewOperator`; then list the class
+in ``plugin/__init__.py`` and its name in ``fiftyone.yml``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import fiftyone as fo
 import fiftyone.operators as foo
+import fiftyone.operators.types as types
+from bson import ObjectId
 from fiftyone.operators.delegated import DelegatedOperationService
-from fiftyone.operators.executor import ExecutionRunState
+from fiftyone.operators.executor import ExecutionResult, ExecutionRunState
+from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.errors import Cancelled, InputError
+from fiftyone_dfaulo.errors import Cancelled, DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.background import in_background, throttled
 from fiftyone_dfaulo.plugin.app.summaries import show_failure
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Message, Property
 
 _DATABASE_PERIOD = 1.0
 """Seconds between two updates of a delegated run's progress in the database."""
 
 T = TypeVar("T")
+RequestT = TypeVar("RequestT")
+"""What a form asks for."""
+
+ResultT = TypeVar("ResultT")
+"""What a long run returns."""
+
+Messages = Generator[Message, None, T]
+"""Messages to the App as they come; then what the work returned."""
 
 
-def check_params(
-    params: Mapping[str, Any], known: Sequence[str], more: str = ""
-) -> None:
+class Operator(foo.Operator):
+    """An operator of this plugin.
+
+    A subclass sets the attributes without a value below, and has ``execute``. If it has
+    a form, it has :meth:`ask` too. ``__call__`` is what Python users call.
+
+    Attributes:
+        name_: the name in ``fiftyone.yml``, without the plugin's.
+        label: what the App calls the operator.
+        description: one line for the App's list of operators.
+        icon: the name of a Material icon.
+        risk: what the operator can do to a dataset.
+        takes: the names of the parameters that ``__call__`` passes on.
+        has_form: whether :meth:`ask` builds a form. The App builds it anew after every
+            keystroke.
+        sends_messages: whether ``execute`` is a generator of messages to the App.
+        can_be_delegated: whether the App offers to schedule a run.
+    """
+
+    name_: str
+    label: str
+    description: str
+    icon: str
+    risk: RiskLevel = RiskLevel.MEDIUM
+    takes: tuple[str, ...] = ()
+    has_form = True
+    sends_messages = True
+    can_be_delegated = False
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """How FiftyOne lists and runs this operator."""
+        return foo.OperatorConfig(
+            name=self.name_,
+            label=self.label,
+            description=self.description,
+            icon=self.icon,
+            dynamic=self.has_form,
+            execute_as_generator=self.sends_messages,
+            allow_immediate_execution=True,
+            allow_delegated_execution=self.can_be_delegated,
+            risk_level=self.risk,
+        )
+
+    def resolve_input(self, ctx: Context) -> Property | None:
+        """The form with its problems so far; None if the operator has no form."""
+        if not self.has_form:
+            return None
+        inputs = types.Object()
+        self.ask(inputs, ctx)
+        return types.Property(inputs, view=types.View(label=self.label))
+
+    def ask(self, inputs: Inputs, ctx: Context) -> None:
+        """Adds the form's fields, and marks what is wrong with their values."""
+
+
+class LongOperator(Operator, Generic[RequestT, ResultT]):
+    """An operator that works on the labels of a field, and shows its progress.
+
+    Besides the attributes of :class:`Operator`, a subclass has :meth:`read`,
+    :meth:`work` and :meth:`show`.
+    """
+
+    def __call__(
+        self, samples: Samples, label_field: str = "ground_truth", **params: Any
+    ) -> ExecutionResult:
+        """Executes the operator from Python.
+
+        Args:
+            samples: a dataset or view.
+            label_field: the field with the labels.
+            **params: the operator's parameters, as its function takes them.
+
+        Returns:
+            the result, or in a notebook a task to await.
+
+        Raises:
+            InputError: if a parameter is unknown or cannot be used here.
+        """
+        self.check(params)
+        return call(self.uri, samples, {"label_field": label_field, **params})
+
+    def check(self, params: Mapping[str, object]) -> None:
+        """Refuses parameters that ``__call__`` does not know or cannot pass on.
+
+        Raises:
+            InputError: if there are any.
+        """
+        check_params(params, self.takes)
+
+    def execute(self, ctx: Context) -> Messages[None] | JsonDict:
+        """Runs, and sends the App the progress and the result."""
+        return self.run_here(ctx, self.read(ctx))
+
+    def run_here(self, ctx: Context, request: RequestT) -> Messages[None]:
+        """Runs in this process, and sends the App the progress and the result."""
+        done = yield from run_at_once(ctx, lambda report: self.work(request, report))
+        yield from self.show(ctx, request, done)
+
+    def read(self, ctx: Context) -> RequestT:
+        """What the form asks for.
+
+        Raises:
+            InputError: if a value cannot be used.
+        """
+        raise NotImplementedError
+
+    def work(self, request: RequestT, report: Report) -> ResultT:
+        """Does the work, and reports how far it is."""
+        raise NotImplementedError
+
+    def show(self, ctx: Context, request: RequestT, result: ResultT) -> Messages[None]:
+        """Shows the result in the App."""
+        raise NotImplementedError
+
+
+class DelegableOperator(LongOperator[RequestT, ResultT]):
+    """A long operator that a worker can run as well.
+
+    Besides what :class:`LongOperator` needs, a subclass has :meth:`summarize` and
+    :meth:`show_summary`; and :meth:`resolve_run_name`, which names a delegated run.
+    """
+
+    can_be_delegated = True
+
+    def __call__(
+        self,
+        samples: Samples,
+        label_field: str = "ground_truth",
+        *,
+        delegate: bool = False,
+        **params: Any,
+    ) -> ExecutionResult:
+        """Executes the operator from Python.
+
+        Args:
+            samples: a dataset or view.
+            label_field: the field with the labels.
+            delegate: whether to leave the run to ``fiftyone delegated launch``.
+            **params: the operator's parameters, as its function takes them.
+
+        Returns:
+            the result, or in a notebook a task to await.
+
+        Raises:
+            InputError: if a parameter is unknown or cannot be used here.
+        """
+        self.check(params)
+        given = {"label_field": label_field, **params}
+        return call(self.uri, samples, given, request_delegation=delegate)
+
+    def execute(self, ctx: Context) -> Messages[None] | JsonDict:
+        """Runs: in this process, as a generator of messages to the App; or delegated.
+
+        Returns:
+            a generator; or of a delegated run its summary, which FiftyOne keeps.
+        """
+        request = self.read(ctx)
+        if ctx.delegated:
+            return self.summarize(request, self.work(request, report_to_database(ctx)))
+        return self.run_here(ctx, request)
+
+    def show(self, ctx: Context, request: RequestT, result: ResultT) -> Messages[None]:
+        """Shows the summary in the App."""
+        shown = self.show_summary(self.summarize(request, result))
+        yield ctx.ops.show_output(shown.to_json(), {})
+
+    def resolve_output(self, ctx: Context) -> Property | None:
+        """The summary of a delegated run; an immediate one has shown its own."""
+        return self.show_summary(ctx.results) if ctx.results else None
+
+    def summarize(self, request: RequestT, result: ResultT) -> JsonDict:
+        """What people want to know of the result, as JSON."""
+        raise NotImplementedError
+
+    def show_summary(self, summary: JsonDict) -> Property:
+        """A summary as the App shows it."""
+        raise NotImplementedError
+
+
+def check_params(params: Iterable[str], known: Sequence[str], more: str = "") -> None:
     """Refuses what would be ignored.
 
     Args:
-        params: what was passed from Python.
+        params: names of what was passed from Python.
         known: names of what is used.
         more: where there is more to find, a sentence that ends the message.
 
@@ -42,39 +238,65 @@ def check_params(
         )
 
 
-def call(uri: str, samples: Any, params: dict[str, Any], **how: Any) -> Any:
+def call(
+    uri: str,
+    samples: Samples,
+    params: Mapping[str, object],
+    *,
+    request_delegation: bool = False,
+) -> ExecutionResult:
     """Executes an operator on a dataset or view from Python.
 
     Args:
         uri: the operator's.
         samples: a dataset or view.
-        params: the answers to its form.
-        **how: as :func:`fiftyone.operators.execute_operator` takes it.
+        params: the parameters of its form.
+        request_delegation: whether to leave the run to a worker.
     """
     target = "dataset" if isinstance(samples, fo.Dataset) else "view"
-    return foo.execute_operator(uri, {target: samples, "params": params}, **how)
+    request = {target: samples, "params": params}
+    return foo.execute_operator(uri, request, request_delegation=request_delegation)
 
 
-def run_at_once(ctx: Any, work: Callable[[Report], T]) -> Generator[Any, None, T]:
-    """Works beside the operator, and has the App show how far it is, or why it failed.
+def run_at_once(ctx: Context, work: Callable[[Report], T]) -> Messages[T]:
+    """Works in a thread; the App shows the progress, or why the work failed.
 
     Args:
-        ctx: the :class:`fiftyone.operators.executor.ExecutionContext`.
-        work: gets a report to tell its progress by.
+        ctx: the operator's context.
+        work: takes a function to report its progress to.
+
+    Returns:
+        what the work returns.
     """
 
-    def message(stage: str, fraction: float) -> Any:
+    def message(stage: str, fraction: float) -> Message:
         return ctx.ops.set_progress(label=stage, progress=fraction)
 
     try:
         return (yield from in_background(work, message))
     except Exception as error:
-        # What a generator raises does not reach the App, Python users get that only.
+        # The App does not show what a generator raises; Python users get that only.
         yield ctx.ops.show_output(show_failure(error).to_json(), {})
         raise
 
 
-def report_to_database(ctx: Any) -> Report:
+def run_or_notify(ctx: Context, work: Callable[[], T]) -> Messages[T]:
+    """Does something short; if it is refused, the App shows why.
+
+    Returns:
+        what the work returns.
+
+    Raises:
+        DFauLoError: what the work raises.
+    """
+    try:
+        return work()
+    except DFauLoError as error:
+        yield ctx.ops.notify(str(error), variant="error")
+        raise
+
+
+def report_to_database(ctx: Context) -> Report:
     """Reports to the operation in the database, and stops with it."""
     check = stop_if_failed(ctx.request_params.get("run_doc"))
 
@@ -85,8 +307,12 @@ def report_to_database(ctx: Any) -> Report:
     return throttled(send, period=_DATABASE_PERIOD)
 
 
-def stop_if_failed(operation: Any) -> Callable[[], None]:
-    """Raises Cancelled once somebody has marked the operation as failed."""
+def stop_if_failed(operation: ObjectId | str | None) -> Callable[[], None]:
+    """A check that raises Cancelled once somebody has marked an operation as failed.
+
+    Args:
+        operation: its id in the database; None if it has none.
+    """
     service = DelegatedOperationService()
 
     def check() -> None:

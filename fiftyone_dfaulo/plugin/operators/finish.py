@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.review.corrections import (
-    apply_suggestions,
+    apply,
     check_writable,
-    revert_suggestions,
+    revert,
+    takes_one_class,
 )
-from fiftyone_dfaulo.adapter.review.export import export_review
-from fiftyone_dfaulo.adapter.review.session import find, open_review, scope
-from fiftyone_dfaulo.adapter.review.tagging import tag_suspicious
-from fiftyone_dfaulo.adapter.targets.frames import path_in
-from fiftyone_dfaulo.plugin.app.review_target import reviewed
+from fiftyone_dfaulo.adapter.review.export import export
+from fiftyone_dfaulo.adapter.review.items import count_with_verdict, list_classes
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.tagging import tag_items
 from fiftyone_dfaulo.plugin.app.selection import selected_ids
-from fiftyone_dfaulo.plugin.operators.review_base import (
-    ReviewOperator,
-    add_choice,
-    counted,
-)
+from fiftyone_dfaulo.plugin.forms.fields import radio_group
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
+from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
 _EXAMPLES = 3
 _PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
@@ -37,7 +33,7 @@ class TagSuspicious(ReviewOperator):
     icon = "sell"
     takes = (*_PICKS, "tag", "save_view")
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks which samples, the tag and the view's name."""
         choices = {
             "faulty": "Those marked faulty",
@@ -45,7 +41,7 @@ class TagSuspicious(ReviewOperator):
             "fraction": "The most suspicious, by fraction",
             "min_suspiciousness": "All above a suspiciousness",
         }
-        add_choice(inputs, "which", "Samples", choices)
+        radio_group(inputs, "which", choices, label="Samples")
         which = ctx.params.get("which")
         if which == "top":
             inputs.int("top", default=100, min=1, label="How many")
@@ -57,21 +53,24 @@ class TagSuspicious(ReviewOperator):
         inputs.str("tag", default="relabel", required=True, label="Tag")
         inputs.str("save_view", label="Save as a view named", description="Optional")
 
-    def act(self, ctx: Any, key: str) -> str:
-        """Tags."""
+    def act(self, ctx: Context, review: ReviewSession) -> str:
+        """Tags the samples."""
         tag = ctx.params.get("tag") or "relabel"
-        count = tag_suspicious(
-            reviewed(ctx, key),
-            key,
+        count = tag_items(
+            review,
             tag=tag,
             save_view=ctx.params.get("save_view") or None,
-            **_picked(ctx.params),
+            **_samples_to_tag(ctx.params),
         )
-        return f"Tagged {tag!r}: {counted(ctx, key, count)}"
+        return f"Tagged {tag!r}: {count_items(review, count)}"
 
 
-def _picked(params: dict[str, Any]) -> dict[str, Any]:
-    """Which samples: by the form's choice, else by what was given from Python."""
+def _samples_to_tag(params: JsonDict) -> JsonDict:
+    """Which samples to tag, as :func:`.tag_suspicious` takes them.
+
+    The form's choice comes first, then what was given from Python; else it is the
+    faulty ones.
+    """
     which = params.get("which")
     if which == "faulty":
         return {"verdict": "faulty"}
@@ -90,65 +89,61 @@ class ApplySuggestions(ReviewOperator):
     icon = "auto_fix_high"
     risk = RiskLevel.HIGH
     takes = ("ids", "verdict", "label")
+    needs = ("suspiciousness", "suggestion", "verdict")
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks which samples and which label."""
-        samples = reviewed(ctx, key)
-        review = open_review(samples, key, "verdict", "suggestion")
         check_writable(review)
-        config, place = review.config, review.place
-        query = {review.fields.verdict: "faulty"}
-        faulty = len(list(find(review, scope(review, samples), query)))
+        faulty = count_with_verdict(review, "faulty")
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if ids:
             chosen = {"selected": f"The selection ({len(ids):,})"}
             choices = {**chosen, **choices}
-        add_choice(inputs, "which", "Samples", choices)
-        one_class = self._takes_selection(ctx, key) and not config.tags_path
-        if one_class:
-            labels = {"suggestion": "What each looks like", "class": "One class"}
-            add_choice(inputs, "set_to", "New label", labels)
-        if ctx.params.get("set_to") == "class" and one_class:
-            classes = types.AutocompleteView()
-            at = config.list_path or config.label_field
-            for name in samples.distinct(path_in(samples, place, f"{at}.label")):
-                classes.add_choice(name, label=name)
-            inputs.str("class", required=True, label="Class", view=classes)
-        inputs.view(
-            "note",
-            types.Notice(
-                label=f"Changes the field {config.label_field}",
-                description="The labels that were there are kept; 'Undo corrections' "
-                "brings them back",
-            ),
+        radio_group(inputs, "which", choices, label="Samples")
+        if self._takes_selection(ctx, review) and takes_one_class(review):
+            _add_new_label(inputs, ctx, review)
+        note = types.Notice(
+            label=f"Changes the field {review.config.label_field}",
+            description="The labels that were there are kept; 'Undo corrections' "
+            "brings them back",
         )
+        inputs.view("note", note)
 
-    def act(self, ctx: Any, key: str) -> str:
-        """Corrects."""
-        asked = {n: ctx.params[n] for n in self.takes if n in ctx.params}
-        if self._takes_selection(ctx, key):
+    def act(self, ctx: Context, review: ReviewSession) -> str:
+        """Corrects the labels."""
+        given = {n: ctx.params[n] for n in self.takes if n in ctx.params}
+        if self._takes_selection(ctx, review):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
-            asked = {"ids": selected_ids(ctx, key), "label": label}
-        done = apply_suggestions(reviewed(ctx, key), key, **asked)
-        return f"Corrected: {counted(ctx, key, done.applied)}" + _named(
-            ctx, key, done.skipped
-        )
+            given = {"ids": selected_ids(ctx, review), "label": label}
+        done = apply(review, **given)
+        corrected = count_items(review, done.applied)
+        return f"Corrected: {corrected}{_skipped(review, done.skipped)}"
 
-    def _takes_selection(self, ctx: Any, key: str) -> bool:
-        default = "selected" if selected_ids(ctx, key) else "faulty"
+    def _takes_selection(self, ctx: Context, review: ReviewSession) -> bool:
+        default = "selected" if selected_ids(ctx, review) else "faulty"
         return ctx.params.get("which", default) == "selected"
 
 
-def _named(ctx: Any, key: str, skipped: dict[str, str]) -> str:
-    """Samples left out, with the reasons of the first."""
+def _add_new_label(inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
+    """Asks for the suggestions, or for one class."""
+    labels = {"suggestion": "What each looks like", "class": "One class"}
+    radio_group(inputs, "set_to", labels, label="New label")
+    if ctx.params.get("set_to") == "class":
+        classes = types.AutocompleteView()
+        for name in list_classes(review):
+            classes.add_choice(name, label=name)
+        inputs.str("class", required=True, label="Class", view=classes)
+
+
+def _skipped(review: ReviewSession, skipped: dict[str, str]) -> str:
+    """How many items were skipped, with some of the reasons; empty if none was."""
     if not skipped:
         return ""
     reasons = sorted(set(skipped.values()))[:_EXAMPLES]
-    return (
-        f"; left as they are: {counted(ctx, key, len(skipped))} ({'; '.join(reasons)})"
-    )
+    count = count_items(review, len(skipped))
+    return f"; left as they are: {count} ({'; '.join(reasons)})"
 
 
 class RevertSuggestions(ReviewOperator):
@@ -159,27 +154,28 @@ class RevertSuggestions(ReviewOperator):
     description = "Bring back the labels from before; edits by hand are left alone"
     icon = "undo"
     takes = ("ids",)
+    needs = ("suspiciousness",)
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
-        """Asks which corrections."""
-        check_writable(open_review(ctx.dataset, key))
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
+        """Asks which corrections to undo."""
+        check_writable(review)
         choices = {"all": "All corrections of this run"}
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if ids:
             choices = {**choices, "selected": f"The selection ({len(ids):,})"}
-        add_choice(inputs, "which", "Samples", choices)
+        radio_group(inputs, "which", choices, label="Samples")
 
-    def act(self, ctx: Any, key: str) -> str:
-        """Reverts."""
+    def act(self, ctx: Context, review: ReviewSession) -> str:
+        """Brings the labels back."""
         selected = ctx.params.get("which") == "selected"
-        ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
-        done = revert_suggestions(reviewed(ctx, key), key, ids=ids)
-        said = f"Brought back: the label of {counted(ctx, key, done.reverted)}"
+        ids = selected_ids(ctx, review) if selected else ctx.params.get("ids")
+        done = revert(review, ids=ids)
+        text = f"Brought back: the label of {count_items(review, done.reverted)}"
         if done.edited:
             shown = ", ".join(list(done.edited)[:_EXAMPLES])
-            count = counted(ctx, key, len(done.edited))
-            said += f"; edited by hand since, left alone: {count} ({shown})"
-        return said
+            count = count_items(review, len(done.edited))
+            text += f"; edited by hand since, left alone: {count} ({shown})"
+        return text
 
 
 class ExportReview(ReviewOperator):
@@ -191,13 +187,13 @@ class ExportReview(ReviewOperator):
     icon = "download"
     takes = ("path",)
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks for the file."""
         text = "On the machine of the App's server; ends in .csv or .json"
         inputs.str("path", required=True, label="File", description=text)
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Writes the file."""
         path = str(ctx.params.get("path") or "")
-        count = export_review(reviewed(ctx, key), path, key)
-        return f"Written to {path}: {counted(ctx, key, count)}"
+        count = export(review, path)
+        return f"Written to {path}: {count_items(review, count)}"

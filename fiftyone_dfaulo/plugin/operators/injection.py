@@ -2,130 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import (
     check_fault_field,
-    evaluate_ranking,
+    evaluate,
     list_fault_fields,
 )
+from fiftyone_dfaulo.adapter.injection.planted import count_planted
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
 from fiftyone_dfaulo.adapter.reading.injection_record import Record, find_record
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.errors import DFauLoError, InputError
-from fiftyone_dfaulo.plugin.app.current_run import current_run
-from fiftyone_dfaulo.plugin.app.evaluation_view import show_evaluation, to_json
+from fiftyone_dfaulo.engine.progress import Report
+from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
+from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, mark, said
-from fiftyone_dfaulo.plugin.operators.base import call, check_params, run_at_once
-from fiftyone_dfaulo.plugin.operators.review_base import NO_RUN, ReviewOperator, samples
+from fiftyone_dfaulo.plugin.forms.problems import (
+    add_problem,
+    mark_invalid,
+    problem_message,
+)
+from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
+from fiftyone_dfaulo.plugin.operators.base import (
+    LongOperator,
+    Messages,
+    Operator,
+    run_or_notify,
+)
+from fiftyone_dfaulo.plugin.operators.review_base import (
+    ReviewOperator,
+    count_in_words,
+    require_run,
+)
 
-_PARAMS = ("kind", "rate", "seed", "pairs", "name", "in_place")
+
+class Planting(NamedTuple):
+    """What to plant in which samples."""
+
+    samples: Samples
+    injection: Injection
 
 
-class InjectFaults(foo.Operator):
-    """Plants faults in a copy of the dataset."""
+class InjectFaults(LongOperator[Planting, Dataset]):
+    """Plants faults in a copy of the dataset.
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne lists and runs this operator."""
-        return foo.OperatorConfig(
-            name="inject_faults",
-            label="Plant faults in a copy",
-            description="Copy the dataset and plant faults in the copy, to test with",
-            icon="science",
-            dynamic=True,
-            execute_as_generator=True,
-            risk_level=RiskLevel.MEDIUM,
-        )
+    From Python, the label field is a Classification field. The parameters are ``kind``,
+    ``rate``, ``seed``, ``pairs``, ``name`` and ``in_place``, as
+    :func:`fiftyone_dfaulo.inject_faults` takes them.
+    """
 
-    def __call__(
-        self, samples: Any, label_field: str = "ground_truth", **params: Any
-    ) -> Any:
-        """Executes the operator from Python.
+    name_ = "inject_faults"
+    label = "Plant faults in a copy"
+    description = "Copy the dataset and plant faults in the copy, to test with"
+    icon = "science"
+    takes = ("kind", "rate", "seed", "pairs", "name", "in_place")
 
-        Args:
-            samples: a dataset or view.
-            label_field: the Classification field with the labels.
-            **params: ``kind``, ``rate``, ``seed``, ``pairs``, ``name`` and
-                ``in_place``, as :func:`fiftyone_dfaulo.inject_faults` takes them.
-
-        Returns:
-            a :class:`fiftyone.operators.executor.ExecutionResult`, or in a notebook a
-            task to await.
-
-        Raises:
-            InputError: if a parameter is unknown.
-        """
-        check_params(params, _PARAMS)
-        return call(self.uri, samples, {"label_field": label_field, **params})
-
-    def resolve_input(self, ctx: Any) -> types.Property:
-        """The form, with what is wrong with the answers so far."""
-        inputs = types.Object()
+    def ask(self, inputs: Inputs, ctx: Context) -> None:
+        """Asks for the samples, the faults, and the copy's name."""
         if add_samples(inputs, ctx, "Copy"):
             add_kind(inputs, ctx)
-            _add_seed(inputs, ctx)
-            _add_place(inputs, ctx)
-        return types.Property(inputs, view=types.View(label=self.config.label))
+            self._add_seed(inputs, ctx)
+            self._add_copy(inputs, ctx)
 
-    def execute(self, ctx: Any) -> Generator[Any, None, None]:
-        """Plants them, telling of the progress, and says where they are."""
-        request, source = _read(ctx), ctx.target_view()
-        made = yield from run_at_once(
-            ctx, lambda told: inject.run(source, request, told)
+    def _add_seed(self, inputs: Inputs, ctx: Context) -> None:
+        again = "The same seed plants the same faults"
+        prop = inputs.int("seed", default=51, label="Seed", description=again)
+        mark_invalid(prop, problem_message(Settings, seed=_read_injection(ctx).seed))
+
+    def _add_copy(self, inputs: Inputs, ctx: Context) -> None:
+        name = inputs.str(
+            "name",
+            label="Name of the copy",
+            description=f"Empty is {ctx.dataset.name}-injected. Images are shared with "
+            "the dataset; new ones are written into a folder of the copy",
         )
-        if request.in_place:
+        inputs.bool(
+            "in_place",
+            default=False,
+            label="Make no copy, change this dataset itself",
+            description="'Take planted faults back' restores it",
+            view=types.CheckboxView(),
+        )
+        injection = _read_injection(ctx)
+        mark_invalid(name, problem_message(check_place, ctx.target_view(), injection))
+
+    def read(self, ctx: Context) -> Planting:
+        """What to plant in which samples."""
+        return Planting(ctx.target_view(), _read_injection(ctx))
+
+    def work(self, request: Planting, report: Report) -> Dataset:
+        """Plants the faults."""
+        return inject.run(*request, report)
+
+    def show(self, ctx: Context, request: Planting, result: Dataset) -> Messages[None]:
+        """Says what was planted, and where."""
+        if request.injection.in_place:
             yield ctx.ops.reload_dataset()
-        yield ctx.ops.show_output(_show_planted(made, request).to_json(), {})
+        shown = _show_planted(result, request.injection)
+        yield ctx.ops.show_output(shown.to_json(), {})
 
 
-def _read(ctx: Any) -> Injection:
+def _read_injection(ctx: Context) -> Injection:
     in_place = bool(ctx.params.get("in_place"))
     name = None if in_place else ctx.params.get("name") or None
-    return read_injection(ctx, name=name, in_place=in_place, persistent=True)
+    faults = read_injection(ctx)
+    return replace(faults, name=name, in_place=in_place, persistent=True)
 
 
-def _add_seed(inputs: types.Object, ctx: Any) -> None:
-    again = "The same seed plants the same faults"
-    prop = inputs.int("seed", default=51, label="Seed", description=again)
-    mark(prop, said(Settings, seed=_read(ctx).seed))
-
-
-def _add_place(inputs: types.Object, ctx: Any) -> None:
-    request = _read(ctx)
-    name = inputs.str(
-        "name",
-        label="Name of the copy",
-        description=f"Empty is {ctx.dataset.name}-injected. Images are shared with the "
-        "dataset; new ones are written into a folder of the copy",
-    )
-    inputs.bool(
-        "in_place",
-        default=False,
-        label="Make no copy, change this dataset itself",
-        description="'Take planted faults back' restores it",
-        view=types.CheckboxView(),
-    )
-    mark(name, said(check_place, ctx.target_view(), request))
-
-
-def _show_planted(dataset: Any, request: Injection) -> types.Property:
+def _show_planted(dataset: Dataset, injection: Injection) -> Property:
     record = find_record(dataset)
     if record is None:
-        raise InputError(f"dataset {dataset.name!r} lost its planted faults meanwhile")
-    counts = dataset.exists(record.fields.kind).count_values(record.fields.kind)
+        raise InputError(
+            f"dataset {dataset.name!r} has lost its planted faults: somebody has taken "
+            "them back in the meantime. Plant them again"
+        )
+    counts = count_planted(dataset, record)
     rows = [f"| {what} | {count:,} |" for what, count in sorted(counts.items())]
-    where = "This dataset" if request.in_place else f"The copy **{dataset.name}**"
+    where = "This dataset" if injection.in_place else f"The copy **{dataset.name}**"
     lines = [
         f"{where} now holds planted faults: {KINDS[record.kind][0].lower()}.",
         "",
@@ -134,7 +139,7 @@ def _show_planted(dataset: Any, request: Injection) -> types.Property:
         *rows,
         "",
         f"`{record.fields.fault}` says which they are. "
-        + ("" if request.in_place else "Open the copy by the list of datasets. ")
+        + ("" if injection.in_place else "Open the copy by the list of datasets. ")
         + "Then execute 'Find suspicious labels', and 'Evaluate a ranking'.",
     ]
     outputs = types.Object()
@@ -142,23 +147,15 @@ def _show_planted(dataset: Any, request: Injection) -> types.Property:
     return types.Property(outputs)
 
 
-class RevertFaults(foo.Operator):
+class RevertFaults(Operator):
     """Takes planted faults back."""
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne lists and runs this operator."""
-        return foo.OperatorConfig(
-            name="revert_faults",
-            label="Take planted faults back",
-            description="Restore labels and images as they were before",
-            icon="restore",
-            dynamic=True,
-            execute_as_generator=True,
-            risk_level=RiskLevel.MEDIUM,
-        )
+    name_ = "revert_faults"
+    label = "Take planted faults back"
+    description = "Restore labels and images as they were before"
+    icon = "restore"
 
-    def __call__(self, samples: Any) -> Any:
+    def __call__(self, samples: Samples) -> ExecutionResult:
         """Executes the operator from Python.
 
         Args:
@@ -166,35 +163,27 @@ class RevertFaults(foo.Operator):
         """
         return foo.execute_operator(self.uri, {"dataset": samples._root_dataset})
 
-    def resolve_input(self, ctx: Any) -> types.Property:
+    def ask(self, inputs: Inputs, ctx: Context) -> None:
         """Says what will be taken back."""
-        inputs, record = types.Object(), find_record(ctx.dataset)
+        record = find_record(ctx.dataset)
         if record is None:
-            add_problem(inputs, "This cannot be done", _none_planted(ctx.dataset))
+            problem = f"Dataset {ctx.dataset.name!r} holds no planted faults"
+            add_problem(inputs, "This cannot be done", problem)
         else:
             label, description = "Restores labels and images", _describe(record)
             inputs.view("what", types.Notice(label=label, description=description))
-        return types.Property(inputs, view=types.View(label=self.config.label))
 
-    def execute(self, ctx: Any) -> Generator[Any, None, None]:
+    def execute(self, ctx: Context) -> Messages[None]:
         """Takes them back, and has the App show it."""
-        try:
-            count = inject.revert_faults(ctx.dataset)
-        except DFauLoError as error:
-            yield ctx.ops.notify(str(error), variant="error")
-            raise
+        count = yield from run_or_notify(ctx, lambda: inject.revert_faults(ctx.dataset))
         yield ctx.ops.reload_dataset()
-        yield ctx.ops.notify(f"Restored: {samples(count)}", variant="success")
-
-
-def _none_planted(dataset: Any) -> str:
-    return f"Dataset {dataset.name!r} holds no planted faults"
+        yield ctx.ops.notify(f"Restored: {count_in_words(count)}", variant="success")
 
 
 def _describe(record: Record) -> str:
     return (
         f"{KINDS[record.kind][0]} in {record.label_field}, rate {record.rate:g}. "
-        "What was done to those labels since is undone as well, and the fields "
+        "Later changes of those labels are undone too, and the fields "
         f"{', '.join(record.fields)} are deleted"
     )
 
@@ -208,42 +197,39 @@ class EvaluateRanking(ReviewOperator):
     icon = "query_stats"
     risk = RiskLevel.LOW
     takes = ("fault_field",)
+    needs = ("suspiciousness",)
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks for the field with the truth."""
-        place = load_config(ctx.dataset, key).place
-        fields = list_fault_fields(ctx.dataset, place)
-        choices = types.Dropdown()
-        for name in fields:
-            choices.add_choice(name, label=name)
-        prop = inputs.enum(
+        target = review.target
+        fields = list_fault_fields(ctx.dataset, target)
+        prop = dropdown(
+            inputs,
             "fault_field",
             fields,
             default=next(iter(fields), None),
             required=True,
             label="Truth",
             description="A boolean field, true for a fault; or a field of true labels",
-            view=choices,
         )
-        asked = _fault_field(ctx, place)
-        mark(prop, said(check_fault_field, ctx.dataset, place, asked))
+        field = _fault_field(ctx, target)
+        problem = problem_message(check_fault_field, ctx.dataset, target, field)
+        mark_invalid(prop, problem)
 
-    def execute(self, ctx: Any) -> Generator[Any, None, None]:
+    def execute(self, ctx: Context) -> Messages[None]:
         """Evaluates, and shows a plot and a table."""
-        try:
-            key = current_run(ctx)
-            if key is None:
-                raise InputError(NO_RUN)
-            field = _fault_field(ctx, load_config(ctx.dataset, key).place)
-            found = evaluate_ranking(ctx.dataset, key, fault_field=field)
-        except DFauLoError as error:
-            yield ctx.ops.notify(str(error), variant="error")
-            raise
-        title = f"Run {key}, compared with {field}"
-        facts = to_json(found, title)
-        yield ctx.ops.show_output(show_evaluation(facts).to_json(), {})
+
+        def show() -> Property:
+            review = open_review(ctx.dataset, require_run(ctx), *self.needs)
+            field = _fault_field(ctx, review.target)
+            found = evaluate(review, field)
+            title = f"Run {review.key}, compared with {field}"
+            return show_evaluation(summarize_evaluation(found, title))
+
+        shown = yield from run_or_notify(ctx, show)
+        yield ctx.ops.show_output(shown.to_json(), {})
 
 
-def _fault_field(ctx: Any, place: Place) -> Any:
-    fields = list_fault_fields(ctx.dataset, place)
+def _fault_field(ctx: Context, target: LabelTarget) -> str:
+    fields = list_fault_fields(ctx.dataset, target)
     return ctx.params.get("fault_field") or next(iter(fields), "")

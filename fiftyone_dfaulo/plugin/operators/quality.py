@@ -2,137 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from typing import NamedTuple
 
-import fiftyone.operators as foo
-import fiftyone.operators.types as types
+from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.injection import quality
-from fiftyone_dfaulo.adapter.injection.request import check_place
+from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
+from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.plugin.app.evaluation_view import show_evaluation, to_json
-from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples, add_scoring
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
-from fiftyone_dfaulo.plugin.forms.problems import add_problem, said
-from fiftyone_dfaulo.plugin.operators.base import (
-    call,
-    check_params,
-    report_to_database,
-    run_at_once,
-)
-
-_PARAMS = (
-    "kind",
-    "rate",
-    "pairs",
-    "embeddings",
-    "model",
-    "method",
-    *params.NUMBERS,
-)
-"""What ``__call__`` takes besides the samples and the label field."""
+from fiftyone_dfaulo.plugin.forms.params import NUMBERS, Request, read_request
+from fiftyone_dfaulo.plugin.forms.problems import add_problem, problem_message
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
+from fiftyone_dfaulo.plugin.operators.base import DelegableOperator
 
 
-class EstimateQuality(foo.Operator):
-    """Plants faults in a temporary copy, finds them, and reports."""
+class Trial(NamedTuple):
+    """Which faults to plant, and how to score then."""
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne lists and runs this operator."""
-        return foo.OperatorConfig(
-            name="estimate_quality",
-            label="How well would this work on my data?",
-            description="Plant faults in a temporary copy, find them, and report",
-            icon="help_center",
-            dynamic=True,
-            execute_as_generator=True,
-            allow_immediate_execution=True,
-            allow_delegated_execution=True,
-            risk_level=types.RiskLevel.LOW,  # leaves nothing behind
+    scoring: Request
+    injection: Injection
+
+
+class EstimateQuality(DelegableOperator[Trial, Evaluation]):
+    """Plants faults in a temporary copy, and reports how well they are found.
+
+    From Python, the label field is a Classification field. The parameters are ``kind``,
+    ``rate``, ``pairs``, ``embeddings``, ``model``, ``method``, ``seed``, ``epochs``,
+    ``image_size``, ``batch_size`` and ``num_workers``, as
+    :func:`fiftyone_dfaulo.estimate_quality` takes them; embeddings by name only.
+    """
+
+    name_ = "estimate_quality"
+    label = "How well would this work on my data?"
+    description = "Plant faults in a temporary copy, find them, and report"
+    icon = "help_center"
+    risk = RiskLevel.LOW  # leaves nothing behind
+    takes = ("kind", "rate", "pairs", "embeddings", "model", "method", *NUMBERS)
+
+    def ask(self, inputs: Inputs, ctx: Context) -> None:
+        """Asks for the samples, the faults to plant, and how to find them."""
+        if not add_samples(inputs, ctx, "Copy"):
+            return
+        add_kind(inputs, ctx)
+        add_scoring(inputs, ctx, with_key=False)
+        if any(prop.invalid for prop in inputs.properties.values()):
+            return
+        problem = problem_message(_check, ctx)
+        if problem:
+            add_problem(inputs, "This cannot be done", problem)
+
+    def resolve_run_name(self, ctx: Context) -> str:
+        """How a delegated run is listed."""
+        injection = read_injection(ctx)
+        return f"How well would this work: {injection.kind} in {injection.label_field}"
+
+    def read(self, ctx: Context) -> Trial:
+        """How to score, and which faults to plant."""
+        return Trial(read_request(ctx), read_injection(ctx))
+
+    def work(self, request: Trial, report: Report) -> Evaluation:
+        """Plants, scores and compares."""
+        scoring, injection = request
+        return quality.run(
+            scoring.samples, injection, scoring.embeddings, scoring.settings, report
         )
 
-    def __call__(
-        self,
-        samples: Any,
-        label_field: str = "ground_truth",
-        *,
-        delegate: bool = False,
-        **params: Any,
-    ) -> Any:
-        """Executes the operator from Python.
+    def summarize(self, request: Trial, result: Evaluation) -> JsonDict:
+        """The evaluation as JSON."""
+        injection = request.injection
+        kind = KINDS[injection.kind][0].lower()
+        title = f"How well {kind} would be found in {injection.label_field}"
+        return summarize_evaluation(result, title)
 
-        Args:
-            samples: a dataset or view.
-            label_field: the Classification field with the labels.
-            delegate: whether to leave the run to ``fiftyone delegated launch``.
-            **params: ``kind``, ``rate``, ``pairs``, ``embeddings``, ``model``,
-                ``method``, ``seed``, ``epochs``, ``image_size``, ``batch_size``
-                and ``num_workers``, as :func:`fiftyone_dfaulo.estimate_quality` takes
-                them; embeddings by name only.
-
-        Returns:
-            a :class:`fiftyone.operators.executor.ExecutionResult`, or in a notebook a
-            task to await.
-
-        Raises:
-            InputError: if a parameter is unknown.
-        """
-        check_params(params, _PARAMS)
-        answered = {"label_field": label_field, **params}
-        return call(self.uri, samples, answered, request_delegation=delegate)
-
-    def resolve_input(self, ctx: Any) -> types.Property:
-        """The form, with what is wrong with the answers so far."""
-        inputs = types.Object()
-        if add_samples(inputs, ctx, "Copy"):
-            add_kind(inputs, ctx)
-            add_scoring(inputs, ctx, with_key=False)
-            if not any(prop.invalid for prop in inputs.properties.values()):
-                problem = said(_check, ctx)
-                if problem:
-                    add_problem(inputs, "This cannot be done", problem)
-        return types.Property(inputs, view=types.View(label=self.config.label))
-
-    def resolve_run_name(self, ctx: Any) -> str:
-        """How a delegated run is listed."""
-        request = read_injection(ctx)
-        return f"How well would this work: {request.kind} in {request.label_field}"
-
-    def execute(self, ctx: Any) -> Any:
-        """Runs: at once, as a generator of messages to the App; or delegated.
-
-        Returns:
-            a generator, or of a delegated run what its output shows.
-        """
-        if ctx.delegated:
-            return _run(ctx, report_to_database(ctx))
-        return _execute_at_once(ctx)
-
-    def resolve_output(self, ctx: Any) -> types.Property | None:
-        """The report of a delegated run; an immediate one shows its own."""
-        return show_evaluation(ctx.results) if ctx.results else None
+    def show_summary(self, summary: JsonDict) -> Property:
+        """The evaluation as the App shows it."""
+        return show_evaluation(summary)
 
 
-def _check(ctx: Any) -> None:
-    """What is wrong with the answers together, each of them being right."""
-    request = params.read_request(ctx)
-    planted = read_injection(ctx)
-    check_place(ctx.dataset, planted)
-    quality.check_seen(planted, request.embeddings, request.settings)
-
-
-def _run(ctx: Any, report: Report) -> dict[str, Any]:
-    request, injection = params.read_request(ctx), read_injection(ctx)
-    found = quality.run(
-        request.samples, injection, request.embeddings, request.settings, report
-    )
-    kind = KINDS[injection.kind][0].lower()
-    title = f"How well {kind} would be found in {injection.label_field}"
-    return to_json(found, title)
-
-
-def _execute_at_once(ctx: Any) -> Generator[Any, None, None]:
-    facts = yield from run_at_once(ctx, lambda told: _run(ctx, told))
-    yield ctx.ops.show_output(show_evaluation(facts).to_json(), {})
+def _check(ctx: Context) -> None:
+    """Refuses values that can be used one by one, but not together."""
+    scoring, injection = read_request(ctx), read_injection(ctx)
+    check_place(ctx.dataset, injection)
+    quality.check_seen(injection, scoring.embeddings, scoring.settings)

@@ -2,58 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
-from fiftyone_dfaulo.adapter.review.learning import update_suspiciousness
-from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
+from fiftyone_dfaulo.adapter.review.learning import learn
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.verdicts import check_name, write_verdicts
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.errors import InputError
-from fiftyone_dfaulo.plugin.app.current_run import list_runs
-from fiftyone_dfaulo.plugin.app.review_target import reviewed
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
-    mark,
+    mark_verdicts,
     read_selection,
     selected_ids,
 )
-from fiftyone_dfaulo.plugin.operators.review_base import (
-    ReviewOperator,
-    add_choice,
-    counted,
-)
+from fiftyone_dfaulo.plugin.forms.fields import radio_group
+from fiftyone_dfaulo.plugin.host import Context, Inputs
+from fiftyone_dfaulo.plugin.operators.base import Operator
+from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
 _GIVEN = ("faulty", "correct", "cleared")
 
 
-class OpenReview(foo.Operator):
+class OpenReview(Operator):
     """Opens the panel beside the grid."""
 
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne lists and runs this operator."""
-        return foo.OperatorConfig(
-            name="open_review",
-            label="Review suspicious labels",
-            description="Open the panel DFauLo review beside the grid",
-            icon="rate_review",
-            risk_level=RiskLevel.LOW,
-        )
+    name_ = "open_review"
+    label = "Review suspicious labels"
+    description = "Open the panel DFauLo review beside the grid"
+    icon = "rate_review"
+    risk = RiskLevel.LOW
+    has_form = False
+    sends_messages = False
 
-    def resolve_placement(self, ctx: Any) -> types.Placement:
+    def resolve_placement(self, ctx: Context) -> types.Placement:
         """In the grid's toolbar."""
-        view = types.Button(label=self.config.label, icon="rate_review", prompt=False)
-        return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, view)
+        return _toolbar_button(self)
 
-    def execute(self, ctx: Any) -> None:
+    def execute(self, ctx: Context) -> None:
         """Opens it."""
         ctx.ops.open_panel("dfaulo_review", layout="horizontal")
 
 
 class RecordVerdicts(ReviewOperator):
-    """Marks the selected samples faulty or correct, or takes their verdicts away."""
+    """Marks the selected samples faulty or correct, or clears their verdicts."""
 
     name_ = "record_verdicts"
     label = "Mark labels as faulty or correct"
@@ -62,75 +54,80 @@ class RecordVerdicts(ReviewOperator):
     takes = (*_GIVEN, "by")
     clears_selection = True
 
-    def ask(self, inputs: types.Object, ctx: Any, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks for the verdict and, if wanted, the reviewer's name."""
         if any(ctx.params.get(name) for name in _GIVEN):
             return  # called from Python
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if not ids:
             raise InputError("No sample is selected; select some in the grid")
-        count = counted(ctx, key, len(ids))
+        count = count_items(review, len(ids))
         choices = {
             "faulty": f"Faulty: the label of the {count} is wrong",
             "correct": "Correct: the label is right",
             "cleared": "Clear: take the verdict away",
         }
-        if read_selection(ctx, key).correct:
+        if read_selection(ctx, review).correct:
             by_type = "As selected: clicked are faulty, Alt+clicked are correct"
             choices = {"selection": by_type, **choices}
-        add_choice(inputs, "verdict", "Verdict", choices)
+        radio_group(inputs, "verdict", choices, label="Verdict")
         inputs.str(
             "by", label="Your name", description="Kept with the verdict, if given"
         )
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Records the verdicts: those given from Python, or the form's."""
         by = ctx.params.get("by") or None
         given = {n: ctx.params[n] for n in _GIVEN if ctx.params.get(n)}
         if not given:
-            given = self._answered(ctx, key)
-        record_verdicts(reviewed(ctx, key), key, **given, by=by)
+            given = self._answered(ctx, review)
+        check_name(by)
+        write_verdicts(review, **given, by=by)
         count = sum(map(len, given.values()))
-        return f"Recorded in run {key!r}: {counted(ctx, key, count)}"
+        return f"Recorded in run {review.key!r}: {count_items(review, count)}"
 
-    def _answered(self, ctx: Any, key: str) -> dict[str, list[str]]:
-        ids = selected_ids(ctx, key)
+    def _answered(self, ctx: Context, review: ReviewSession) -> dict[str, list[str]]:
+        ids = selected_ids(ctx, review)
         if not ids:
             raise InputError("No sample is selected; select some in the grid")
-        selected = read_selection(ctx, key)
+        selected = read_selection(ctx, review)
         verdict = ctx.params.get("verdict")
-        if verdict is None:  # not touched: the first choice of the form
+        if verdict is None:  # the form's first choice, left as it was
             verdict = "selection" if selected.correct else "faulty"
         if verdict == "selection":
             return selected._asdict()
         return {verdict: ids}
 
 
+def _toolbar_button(operator: Operator) -> types.Placement:
+    """A button in the grid's toolbar that executes an operator without a form."""
+    view = types.Button(label=operator.label, icon=operator.icon, prompt=False)
+    return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, view)
+
+
 class _MarkButton(ReviewOperator):
     """A button in the grid's toolbar that marks the selection, without a form."""
 
     verdict: str
+    has_form = False
     clears_selection = True
 
-    def resolve_placement(self, ctx: Any) -> types.Placement | None:
+    def resolve_placement(self, ctx: Context) -> types.Placement | None:
         """In the toolbar, once the dataset has a run."""
         if ctx.dataset is None or not list_runs(ctx.dataset):
             return None
-        view = types.Button(label=self.label, icon=self.icon, prompt=False)
-        return types.Placement(types.Places.SAMPLES_GRID_SECONDARY_ACTIONS, view)
+        return _toolbar_button(self)
 
-    def resolve_input(self, ctx: Any) -> None:
-        """No form: it takes what is selected."""
-
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Marks all that is selected."""
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if not ids:
             raise InputError("No sample is selected; select some in the grid first")
         faulty = self.verdict == "faulty"
         selected = Selected(ids if faulty else [], [] if faulty else ids)
-        mark(reviewed(ctx, key), key, selected)
-        return f"Marked {self.verdict} in run {key!r}: {counted(ctx, key, len(ids))}"
+        mark_verdicts(review, selected)
+        count = count_items(review, len(ids))
+        return f"Marked {self.verdict} in run {review.key!r}: {count}"
 
 
 class MarkFaulty(_MarkButton):
@@ -154,14 +151,14 @@ class MarkCorrect(_MarkButton):
 
 
 class UpdateSuspiciousness(ReviewOperator):
-    """Re-ranks the samples by what the verdicts teach."""
+    """Ranks the samples anew by what the verdicts teach."""
 
     name_ = "update_suspiciousness"
     label = "Learn from verdicts"
     description = "Rank the unchecked samples anew, by the verdicts so far"
     icon = "model_training"
 
-    def act(self, ctx: Any, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Updates the scores."""
-        update_suspiciousness(reviewed(ctx, key), key)
-        return f"The ranking of run {key!r} has learned from the verdicts"
+        learn(review)
+        return f"The ranking of run {review.key!r} has learned from the verdicts"

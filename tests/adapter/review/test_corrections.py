@@ -119,7 +119,7 @@ def test_a_label_edited_since_is_left_alone_and_named(dataset: Any, name: str) -
 def test_a_tag_that_was_added_since_is_no_edit_and_stays(dataset: Any) -> None:
     apply_suggestions(dataset)
     dataset.limit(2).tag_labels("mine", label_fields="ground_truth")
-    assert review_status(dataset)["stale"] == 0
+    assert review_status(dataset).stale == 0
 
     undone = revert_suggestions(dataset)
 

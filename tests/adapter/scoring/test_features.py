@@ -9,8 +9,8 @@ import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.scoring.features import ScoringContext, align
-from fiftyone_dfaulo.adapter.targets.base import Place
 from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels, MultiLabels
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.progress import Stages
@@ -27,7 +27,7 @@ def context(labels: Labels = CLASSES, samples: Any = None) -> ScoringContext:
         labels=labels,
         unlabeled=["u"],
     )
-    target = Place("ground_truth")
+    target = SampleTarget("ground_truth")
     return ScoringContext(samples, target, labelled, Settings(), Stages({}))
 
 

@@ -11,13 +11,14 @@ from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.scoring.features import FeatureSource, ScoringContext
 from fiftyone_dfaulo.adapter.scoring.methods import FeatureMethod, pick_method
 from fiftyone_dfaulo.adapter.scoring.request import Request
-from fiftyone_dfaulo.adapter.targets.base import Place
 from fiftyone_dfaulo.adapter.targets.labels import SCORING, ClassLabels
+from fiftyone_dfaulo.adapter.targets.multilabel import MultiLabelTarget
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.progress import Stages
 
-PLACE = Place("ground_truth")
+PLACE = SampleTarget("ground_truth")
 TRAINED = ["Decoding images", "Training the network", "Embedding images"]
 
 
@@ -64,7 +65,7 @@ def test_the_stages_are_those_of_the_way_taken(
 
 def test_scoring_takes_longer_where_each_class_is_scored_by_itself() -> None:
     request = Request(None, "ground_truth", Settings())
-    of_tags = Place("ground_truth", tags_path="ground_truth.classifications")
+    of_tags = MultiLabelTarget("ground_truth")
 
     usual, longer = (pick_method(request, place) for place in (PLACE, of_tags))
 

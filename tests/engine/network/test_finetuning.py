@@ -136,5 +136,5 @@ def test_new_head_says_what_a_regression_says(images: Any) -> None:
 
 
 def test_archives_cannot_be_trained_on(images: Any) -> None:
-    with pytest.raises(InputError, match="depth='full' trains the network on"):
+    with pytest.raises(InputError, match="depth='full' trains the network further"):
         retrain(embedder(network(), open_=False), images, np.zeros(COUNT))

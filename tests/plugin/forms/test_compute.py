@@ -16,12 +16,15 @@ from fiftyone_dfaulo import compute_suspiciousness
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.models.pretrained import architectures
 from fiftyone_dfaulo.plugin.forms import compute, params
+from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from tests.plugin.plugin_tools import URI, context, snapshot
 
 
 def form(samples: Any, **kwargs: Any) -> dict[str, types.Property]:
     """The properties of the form, by name."""
-    return compute.build_form(context(samples, **kwargs)).type.properties
+    form = ComputeSuspiciousness().resolve_input(context(samples, **kwargs))
+    assert form is not None
+    return form.type.properties
 
 
 def labels_of(prop: types.Property) -> dict[str, str]:
@@ -307,7 +310,7 @@ def test_python_is_refused_what_the_app_is_and_nothing_changes(scored: Any) -> N
     for given, said in (
         ({"label_field": "missing"}, "there is no label_field='missing'"),
         ({"brain_key": "1st"}, "brain_key='1st' cannot be used"),
-        ({"epochs": 0}, "epochs=0 is out of range"),
+        ({"epochs": 0}, "epochs=0 is not a whole number from 1 to 1000"),
     ):
         with pytest.raises(ExecutionError, match=said):
             foo.execute_operator(URI, dataset=scored, params=given)

@@ -16,14 +16,16 @@ from torch import nn
 from fiftyone_dfaulo import InputError, Preprocessing
 from fiftyone_dfaulo.adapter.scoring import models
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.plugin.forms import compute, params
+from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from tests.engine.models.test_file_format import Hostile
 from tests.plugin.plugin_tools import URI, context, snapshot
 
 
 def form(samples: Any, **params: Any) -> Any:
-    return compute.build_form(context(samples, **params)).type.properties
+    form = ComputeSuspiciousness().resolve_input(context(samples, **params))
+    assert form is not None
+    return form.type.properties
 
 
 def problems(samples: Any, **params: Any) -> dict[str, str]:
@@ -132,7 +134,7 @@ def test_model_settings_are_asked_for_only_where_they_matter(scored: Any) -> Non
     ("params", "name", "said"),
     [
         ({"classes": "only"}, "classes", "two or more different names"),
-        ({"input_size": 0}, "input_size", "expected an integer from 1 to 2048"),
+        ({"input_size": 0}, "input_size", "is not a whole number from 1 to 2048"),
         ({"input_mean": "1, 2"}, "input_size", "expected 3 finite numbers"),
         ({"input_std": "many"}, "input_size", "expected 3 finite numbers"),
         ({"depth": "deep"}, "depth", "depth='deep' is unknown"),

@@ -132,7 +132,7 @@ def test_classes_are_asked_for_where_the_kind_names_some(scored: Any) -> None:
         ({"kind": "odd"}, "kind", "kind='odd' is unknown"),
         ({"rate": 0.9}, "rate", "rate=0.9 cannot be used"),
         ({"kind": "pair", "rate": 0.4}, "rate", "at most 0.33"),
-        ({"seed": -1}, "seed", "seed=-1 is out of range"),
+        ({"seed": -1}, "seed", "seed=-1 is not a whole number from 0"),
         ({"label_field": "x"}, "label_field", "there is no label_field='x'"),
     ],
 )
@@ -306,7 +306,7 @@ def test_a_delegated_run_reports_to_the_database_and_keeps_its_report(
     def to_database(ctx: Any) -> Report:
         return lambda stage, fraction: told.append(stage)
 
-    home = "fiftyone_dfaulo.plugin.operators.quality.report_to_database"
+    home = "fiftyone_dfaulo.plugin.operators.base.report_to_database"
     monkeypatch.setattr(home, to_database)
     answers = {"source": "embeddings", "embeddings": "vectors", "rate": 0.2}
     ctx = context(scored, request={"delegated": True}, **answers)

@@ -1,0 +1,37 @@
+"""Whether labels can be scored, found out with few reads; forms ask after each key."""
+
+from __future__ import annotations
+
+from fiftyone import ViewField
+
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.errors import DFauLoError
+
+
+def labels_problem(samples: Samples, label_field: str) -> str:
+    """Why the labels of a field cannot be scored; empty if they can.
+
+    Labels of whole samples are all read only if no two of them differ.
+
+    Args:
+        samples: a dataset or view that :func:`.media.check_samples` accepts.
+        label_field: a field that :func:`.label_fields.check_label_field` accepts.
+    """
+    target = find_target(samples, label_field)
+    if target.one_class_a_sample and _two_differ(samples, target.class_path):
+        return ""
+    try:
+        read_labels(samples, label_field)
+    except DFauLoError as error:
+        return str(error)
+    return ""
+
+
+def _two_differ(samples: Samples, path: str) -> bool:
+    labels = samples.exists(path)
+    return any(
+        len(labels.match(ViewField(path) != first).limit(1))
+        for first in labels.limit(1).values(path)
+    )

@@ -1,0 +1,46 @@
+"""What forms and summaries say of a run's items: number, classes, files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.targets.shown import path_in
+
+
+def count_with_verdict(review: ReviewSession, verdict: str) -> int:
+    """The number of items with a verdict, of what the review was opened with."""
+    query = {review.fields.verdict: verdict}
+    return sum(1 for _ in review.find(review.ids_in(review.samples), query))
+
+
+def list_classes(review: ReviewSession) -> list[str]:
+    """The classes that the label field now holds, sorted."""
+    target = review.target
+    path = path_in(review.samples, target, target.class_path)
+    return list(review.samples.distinct(path))
+
+
+def file_names(results: DFauLoResults, ids: Sequence[str]) -> list[str]:
+    """The file names of some items, in the order of the ids.
+
+    Args:
+        results: the run's.
+        ids: of items; those that were deleted are left out.
+
+    Returns:
+        names without folders; an item that could not be read has the reason behind it,
+        in parentheses.
+    """
+    if not ids:
+        return []
+    items = results.config.target.items(results.samples._root_dataset)
+    found = {str(d["_id"]): d["filepath"] for d in items.find(ids, {}, "filepath")}
+    reasons = results.unreadable
+    return [
+        Path(found[i]).name + (f" ({reasons[i]})" if i in reasons else "")
+        for i in ids
+        if i in found
+    ]
