@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_injection
@@ -46,7 +47,7 @@ PESSIMISTIC = (
 
 
 def estimate_quality(
-    samples: Any,
+    samples: Samples,
     label_field: str = "ground_truth",
     *,
     kind: str = "random_label",
@@ -54,7 +55,7 @@ def estimate_quality(
     seed: int = 51,
     pairs: Any = None,
     embeddings: ArrayLike | None = None,
-    progress: bool | Callable[[Any], None] | None = None,
+    progress: bool | Callable[[fou.ProgressBar], object] | None = None,
     **settings: Unpack[SourceOptions],
 ) -> Evaluation:
     """How well faults would be found in these samples.
@@ -90,7 +91,10 @@ def estimate_quality(
 
 
 def check(
-    samples: Any, request: Injection, embeddings: ArrayLike | None, settings: Settings
+    samples: Samples,
+    request: Injection,
+    embeddings: ArrayLike | None,
+    settings: Settings,
 ) -> None:
     """Makes sure that :func:`run` can take these; computes and writes nothing.
 
@@ -126,7 +130,7 @@ def check_seen(
 
 
 def run(
-    samples: Any,
+    samples: Samples,
     request: Injection,
     embeddings: ArrayLike | None,
     settings: Settings,
@@ -138,7 +142,7 @@ def run(
         samples: a dataset or view.
         request: what to plant; where, is decided here.
         embeddings, settings: how to score.
-        report: told the stage and the fraction of the whole; what it raises stops the
+        report: gets the stage and the fraction of the whole; what it raises stops the
             run.
     """
     check(samples, request, embeddings, settings)
@@ -171,8 +175,8 @@ def _part(report: Report, start: float, end: float) -> Report:
 
 
 def _match_embeddings(
-    samples: Any, request: Injection, embeddings: ArrayLike | None, copy: Any
-) -> tuple[Any, np.ndarray | None]:
+    samples: Samples, request: Injection, embeddings: ArrayLike | None, copy: Dataset
+) -> tuple[Samples, np.ndarray | None]:
     """What of the copy to score, with its embeddings, wherever they are, as an array.
 
     Labelled samples that have none are left out.

@@ -183,7 +183,7 @@ def run(request: Request, report: Report = silent) -> DFauLoResults:
 
     Args:
         request: what is asked for.
-        report: told the stage and the fraction of the whole; what it raises stops the
+        report: gets the stage and the fraction of the whole; what it raises stops the
             run, and the dataset is as it was.
 
     Raises:

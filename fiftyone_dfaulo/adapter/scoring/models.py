@@ -165,7 +165,7 @@ def load_original(model: Model, settings: Settings) -> OriginalModel:
 def read_preprocessing(value: Any) -> object:
     """A torchvision transform or its weights as a :class:`Preprocessing`.
 
-    Anything else is returned as it is, for :class:`Settings` to judge.
+    Anything else is returned as it is, for :class:`Settings` to check.
     """
     if callable(getattr(value, "transforms", None)):  # the weights
         value = value.transforms()

@@ -77,7 +77,7 @@ def embed_images(
         embedder: the model.
         settings: its workers are used; they do not change the embeddings.
         columns: which logits to keep, in this order; None keeps none.
-        report: told the fraction done, once per batch. If it raises, embedding stops.
+        report: gets the fraction done, once a batch. If it raises, embedding stops.
 
     Raises:
         InputError: if the model fails, or gives NaN or infinity.

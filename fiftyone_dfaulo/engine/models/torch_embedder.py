@@ -83,7 +83,7 @@ class TorchEmbedder(Embedder):
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Embeddings float32 (B, D) and logits (B, K) of images (B, S, S, 3).
 
-        The logits come with the embeddings, whether they are asked for or not.
+        The logits come with the embeddings, whether they are needed or not.
         """
         batch = self._batch or len(pixels)
         parts = [
@@ -201,10 +201,10 @@ def _copy(model: OriginalModel, device: torch.device) -> nn.Module:
     module: nn.Module = getattr(model.module, "_orig_mod", model.module)
     try:
         with torch.no_grad():  # or what TorchScript copies is part of a graph
-            twin = copy.deepcopy(module)
+            copied = copy.deepcopy(module)
         with suppress(NotImplementedError):  # exported networks are what they are
-            twin.eval()
-        return twin.to(device)
+            copied.eval()
+        return copied.to(device)
     except Exception as error:  # it is somebody's network
         raise InputError(
             f"model={model.name} cannot be copied to {device} "

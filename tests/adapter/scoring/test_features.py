@@ -61,7 +61,7 @@ def test_tags_without_a_readable_sample_are_dropped() -> None:
 def test_equal_tags_alone_are_refused_with_the_numbers() -> None:
     missing = dict.fromkeys((0, 1, 3), "no such file")
 
-    with pytest.raises(InputError, match="3 of 4 .* no tag is left .* i0: no"):
+    with pytest.raises(InputError, match="3 of 4 .* no class is left .* i0: no"):
         context(TAGS).keep(np.array([2]), missing)
 
 
