@@ -71,9 +71,9 @@ class ReviewSession:
         """The dataset's samples, or its frames: where the items lie."""
         return self.target.storage(self.dataset)
 
-    def on(self, samples: Samples) -> ReviewSession:
+    def on(self, view: Samples) -> ReviewSession:
         """The same review of a view: what is written is shown there."""
-        return replace(self, samples=samples)
+        return replace(self, samples=view)
 
     def load_results(self) -> DFauLoResults:
         """The results of the run, also where another process has replaced it.
@@ -123,11 +123,8 @@ class ReviewSession:
     def check_label_field(self, advice: str) -> None:
         """Makes sure that the labels that were scored are still there.
 
-        Args:
-            advice: what to do, the end of the message.
-
         Raises:
-            RunError: if their field was deleted or renamed.
+            RunError: if their field was deleted or renamed; ends in the advice.
         """
         if not self.storage.has_field(self.config.label_field):
             raise RunError(

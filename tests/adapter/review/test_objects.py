@@ -292,10 +292,8 @@ class TestCorrections:
     def test_an_edit_at_the_same_moment_wins(
         self, dataset: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from fiftyone_dfaulo.adapter.review import corrections
-
         one = ids(dataset)[0]
-        add = corrections.add_review_field
+        add = ReviewSession.add_field
 
         def edit_and_add(*args: Any) -> None:
             dataset._sample_collection.update_one(
@@ -304,7 +302,7 @@ class TestCorrections:
             )
             add(*args)
 
-        monkeypatch.setattr(corrections, "add_review_field", edit_and_add)
+        monkeypatch.setattr(ReviewSession, "add_field", edit_and_add)
         done = apply_suggestions(dataset, ids=one)
 
         assert done.applied == 0
