@@ -17,8 +17,8 @@ SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 help:
 	@echo "make demo   find injected label faults in real digits, without a GPU"
 	@echo "make app    open the App on what the demo made"
-	@echo "make test   ruff, mypy and all tests; ARGS='-k word' picks some"
-	@echo "make lint   ruff and mypy alone"
+	@echo "make test   make lint and all tests; ARGS='-k word' picks some"
+	@echo "make lint   ruff, import-linter and mypy alone"
 	@echo "make bench  accuracy, time and memory (see examples/benchmark.py)"
 	@echo "make clean  remove all that these made, except .venv"
 
@@ -36,6 +36,7 @@ test: lint
 lint: .venv/.ready-test
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/mypy
 
 bench: .venv/.ready-bench

@@ -24,18 +24,19 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.injection.inject import inject_faults as inject_faults
     from .adapter.injection.inject import revert_faults as revert_faults
     from .adapter.injection.quality import estimate_quality as estimate_quality
+    from .adapter.results.base import DFauLoResults as DFauLoResults
     from .adapter.review.corrections import Corrections as Corrections
     from .adapter.review.corrections import Reverted as Reverted
     from .adapter.review.corrections import apply_suggestions as apply_suggestions
     from .adapter.review.corrections import revert_suggestions as revert_suggestions
     from .adapter.review.export import export_review as export_review
     from .adapter.review.gallery import save_gallery as save_gallery
+    from .adapter.review.learning import ReviewStatus as ReviewStatus
     from .adapter.review.learning import review_status as review_status
     from .adapter.review.learning import update_suspiciousness as update_suspiciousness
     from .adapter.review.tagging import tag_suspicious as tag_suspicious
     from .adapter.review.verdicts import record_verdicts as record_verdicts
     from .adapter.review.views import suspicious_view as suspicious_view
-    from .adapter.runs.brain_run import DFauLoResults as DFauLoResults
     from .adapter.scoring.compute import (
         compute_suspiciousness as compute_suspiciousness,
     )
@@ -53,11 +54,12 @@ _HOMES = {
     "Cancelled": "errors",
     "Corrections": "adapter.review.corrections",
     "DFauLoError": "errors",
-    "DFauLoResults": "adapter.runs.brain_run",
+    "DFauLoResults": "adapter.results.base",
     "Evaluation": "adapter.injection.evaluation",
     "InputError": "errors",
     "Preprocessing": "config",
     "Reverted": "adapter.review.corrections",
+    "ReviewStatus": "adapter.review.learning",
     "RunError": "errors",
     "Settings": "config",
     "WeightsError": "errors",

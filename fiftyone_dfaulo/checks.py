@@ -8,7 +8,7 @@ from fiftyone_dfaulo.errors import InputError
 
 
 def is_whole_number(value: object) -> bool:
-    """Whether a value is an integer of Python or numpy; True and False are none."""
+    """Whether a value is an integer of Python or numpy; True and False are not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -25,7 +25,7 @@ def check_whole_number(
         advice: what else can be done, a clause that ends the message.
 
     Raises:
-        InputError: if it is none, or out of range.
+        InputError: if it is no whole number, or out of range.
 
     Example::
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
+from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 METHODS = ("dfaulo", "paper")
@@ -25,6 +26,19 @@ _IMAGENET = {
 }
 """Number of channels to the mean and standard deviation of ImageNet's images."""
 
+_LIMITS = {
+    "seed": (0, 2**32 - 1),
+    "image_size": (8, 64),
+    "epochs": (1, 1000),
+    "batch_size": (1, 65536),
+    "num_workers": (1, 256),
+    "memory_budget": (1, 2**50),
+}
+"""Names of whole numbers among the settings to the least and the most of each."""
+
+_OPTIONAL = ("image_size", "num_workers")
+"""Those of them that may be None."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -34,8 +48,9 @@ class Preprocessing:
         size: side in pixels, 1 to 2048, of the square that images are squashed to.
         mean: subtracted from each channel, on the 0..1 scale; a number is for all
             channels, and None is ImageNet's.
-        std: what each channel is divided by then, likewise.
-        mode: order of the channels: ``"RGB"``, ``"BGR"``, or ``"L"`` for one of grey.
+        std: what each channel is then divided by, given like ``mean``.
+        mode: order of the channels: ``"RGB"``, ``"BGR"``, or ``"L"`` for a single grey
+            one.
 
     Raises:
         InputError: if a value is of the wrong type or out of range.
@@ -52,11 +67,8 @@ class Preprocessing:
                 f"preprocessing mode={self.mode!r} is unknown; choose one of "
                 f"{', '.join(map(repr, _CHANNELS))}"
             )
-        if not _is_integer(self.size) or not 1 <= self.size <= 2048:
-            raise InputError(
-                f"preprocessing size={self.size!r}: expected an integer from 1 to 2048"
-            )
-        object.__setattr__(self, "size", int(self.size))
+        size = check_whole_number("preprocessing size", self.size, 1, 2048)
+        object.__setattr__(self, "size", size)
         mean, std = _IMAGENET[self.channels]
         object.__setattr__(self, "mean", self._numbers("mean", mean))
         object.__setattr__(self, "std", self._numbers("std", std))
@@ -98,10 +110,6 @@ class Preprocessing:
         return numbers
 
 
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 @dataclass(frozen=True)
 class Settings:
     """How a run scores, apart from the samples themselves.
@@ -114,9 +122,9 @@ class Settings:
             trains a small network on the samples themselves.
         factory: ``"package.module:function"`` that builds the network whose weights
             the model's file holds.
-        layer: dotted path of the layer whose output is the embedding, or whose input
-            with ``"<"`` before it; ``""`` is the model's own output; None finds the
-            input of the last linear layer.
+        layer: dotted path of the layer whose output is the embedding; with ``"<"``
+            before the path, its input is. ``""`` is the model's own output; None finds
+            the input of the last linear layer.
         classes: names of the model's classes in the order of its logits; None takes
             those that the model states.
         preprocessing: how images are prepared for the model, a :class:`Preprocessing`
@@ -129,7 +137,7 @@ class Settings:
             these samples' labels, so that it votes beside the heads.
         image_size: side in pixels, 8 to 64, that images are resized to for the
             network trained here; None picks it from the images.
-        epochs: how often training goes through the images, at least 1.
+        epochs: how often training passes over the images, at least 1.
         batch_size: images per forward pass outside training. It does not change the
             scores beyond rounding.
         num_workers: threads that decode images; None is one per core, at most 8. It
@@ -166,12 +174,13 @@ class Settings:
             raise InputError(
                 f"method={self.method!r} is unknown; choose one of {METHODS}"
             )
-        self._check_int("seed", 0, 2**32 - 1)
-        self._check_int("image_size", 8, 64, optional=True)
-        self._check_int("epochs", 1, 1000)
-        self._check_int("batch_size", 1, 65536)
-        self._check_int("num_workers", 1, 256, optional=True)
-        self._check_int("memory_budget", 1, 2**50)
+        for name, (low, high) in _LIMITS.items():
+            value, optional = getattr(self, name), name in _OPTIONAL
+            if value is None and optional:
+                continue
+            advice = "None picks one" if optional else ""
+            number = check_whole_number(name, value, low, high, advice)
+            object.__setattr__(self, name, number)  # numpy's integers are no JSON
         for name in ("model", "factory", "layer", "predictions", "device"):
             self._check_type(name, str, "a string or None", optional=True)
         for name in ("allow_pickle", "out_of_sample"):
@@ -259,22 +268,6 @@ class Settings:
             raise InputError(
                 f"{name}={value!r} is a {type(value).__name__}; expected {expected}"
             )
-
-    def _check_int(
-        self, name: str, low: int, high: int, *, optional: bool = False
-    ) -> None:
-        value = getattr(self, name)
-        if value is None and optional:
-            return
-        if not _is_integer(value):
-            raise InputError(
-                f"{name}={value!r} is a {type(value).__name__}; expected an integer "
-                f"from {low} to {high}{' or None' if optional else ''}"
-            )
-        number = int(value)  # numpy's integers are no JSON
-        if not low <= number <= high:
-            raise InputError(f"{name}={value} is out of range; use {low} to {high}")
-        object.__setattr__(self, name, number)
 
     @property
     def workers(self) -> int:

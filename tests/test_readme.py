@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from fiftyone_dfaulo.adapter.runs.brain_run import field_names, review_names
+from fiftyone_dfaulo.adapter.storage.schema import field_names, review_names
 from fiftyone_dfaulo.engine.method import multi_label
 from fiftyone_dfaulo.engine.method.reasons import REASONS
 from tests.objects import paste_digits

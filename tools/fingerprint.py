@@ -219,7 +219,7 @@ def _review(samples: Any, results: Any) -> dict[str, Any]:
     dfaulo.record_verdicts(samples, faulty=ids[:12], correct=ids[12:], by="me")
     dfaulo.update_suspiciousness(samples)
     told = dfaulo.review_status(samples)
-    status = told if isinstance(told, dict) else vars(told)
+    status = told if isinstance(told, dict) else told.to_dict()
     kept: dict[str, Any] = {
         "status": {n: v for n, v in status.items() if n != "stale_ids"},
         "learned": _fields(samples),

@@ -44,12 +44,12 @@ def look(subject: Subject, scores: Scores) -> Truth:
     """Compares scores with the truth."""
     case = subject.case
     wrong, foreign = case.faults & (case.truth >= 0), case.faults & (case.truth < 0)
-    place = np.digitize(scores.suspiciousness, EDGES) - 1
+    bin_of = np.digitize(scores.suspiciousness, EDGES) - 1
     bins = [
         [
-            scores.suspiciousness[place == n].sum(),
-            case.faults[place == n].sum(),
-            (place == n).sum(),
+            scores.suspiciousness[bin_of == n].sum(),
+            case.faults[bin_of == n].sum(),
+            (bin_of == n).sum(),
         ]
         for n in range(len(EDGES))
     ]

@@ -40,10 +40,10 @@ def paste(case: Case, folder: Path, name: str | None = None, seed: int = 51) -> 
     while number < len(case.labels):
         canvas = rng.integers(0, 40, (_GRID * cell, _GRID * cell), dtype=np.uint8)
         objects = []
-        for place in rng.choice(_GRID**2, rng.integers(3, 9), replace=False):
+        for square in rng.choice(_GRID**2, rng.integers(3, 9), replace=False):
             if number == len(case.labels):
                 break
-            corner = (cell * (int(place) % _GRID), cell * (int(place) // _GRID))
+            corner = (cell * (int(square) % _GRID), cell * (int(square) // _GRID))
             size = int(rng.integers(side, side + side // 2 + 1))
             left, top = (c + int(rng.integers(0, cell - size + 1)) for c in corner)
             image = Image.fromarray(case.images[number]).convert("L")

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from fiftyone_dfaulo.engine.images.batches import decode_images
-from fiftyone_dfaulo.engine.injection import plans
+from fiftyone_dfaulo.engine.injection import painting, plans
 
 LEAK = 0.15
 """Share of a class that the kind ``pair`` gives the label of a confusable class."""
@@ -135,7 +135,7 @@ def _paint(
     for position, what in plan.images.items():
         source = plan.sources.get(position)
         copied = None if source is None else images[source]
-        painted[position] = plans.paint(what, shape, rng, copied)
+        painted[position] = painting.paint(what, shape, rng, copied)
     return painted
 
 

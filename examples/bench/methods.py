@@ -44,8 +44,8 @@ class Subject:
 Method = Callable[[Subject], np.ndarray]
 
 
-def our_poll(subject: Subject) -> ensemble.Ensemble:
-    """What ``method="dfaulo"`` asks the models around the network."""
+def our_ensemble(subject: Subject) -> ensemble.Ensemble:
+    """The models that ``method="dfaulo"`` fits around the network."""
     return ensemble.fit_ensemble(
         subject.outputs.views,
         subject.labels,
@@ -58,13 +58,13 @@ def our_poll(subject: Subject) -> ensemble.Ensemble:
 
 def our_scores(subject: Subject) -> Scores:
     """``method="dfaulo"``."""
-    return single_label.score_labels(subject.labels, our_poll(subject))
+    return single_label.score_labels(subject.labels, our_ensemble(subject))
 
 
 def our_full_scores(subject: Subject) -> Scores:
     """``method="dfaulo"`` with ``depth="full"``: a second network is trained."""
     settings, labels = Settings(seed=subject.seed), subject.labels
-    first = our_poll(subject)
+    first = our_ensemble(subject)
     vectors, logits = finetuning.retrain_network(
         prepare(subject.case.images),
         labels,

@@ -15,7 +15,7 @@ from fiftyone_dfaulo import config
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import device
 from fiftyone_dfaulo.engine.images import batches
-from fiftyone_dfaulo.engine.injection import plans
+from fiftyone_dfaulo.engine.injection import class_pairs
 from fiftyone_dfaulo.engine.method import heads
 from fiftyone_dfaulo.engine.network import architecture, training
 
@@ -116,4 +116,4 @@ def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, in
     folds = heads.assign_folds(labels, np.random.default_rng(0))
     seen = heads.out_of_sample(features, labels, folds)
     seen[np.arange(len(labels)), labels] = -np.inf
-    return plans.rank_pairs(labels, seen.argmax(1), int(labels.max()) + 1)
+    return class_pairs.rank_pairs(labels, seen.argmax(1), int(labels.max()) + 1)

@@ -16,7 +16,7 @@ from bench.cases import Case
 from bench.methods import Subject
 from fiftyone_dfaulo.engine.feedback.estimate import FaultEstimate, estimate_faults
 from fiftyone_dfaulo.engine.feedback.learning import learn
-from fiftyone_dfaulo.engine.paper import method as paper
+from fiftyone_dfaulo.engine.paper import suspiciousness as paper
 from fiftyone_dfaulo.engine.scores import Scores
 
 BATCH = 50
@@ -82,14 +82,14 @@ def simulate(
 ) -> list[State]:
     """States before any verdict and at each of MARKS."""
     faults, count = case.faults, len(case.faults)
-    said = faults ^ (np.random.default_rng(seed).random(count) < wrong)
+    reported = faults ^ (np.random.default_rng(seed).random(count) < wrong)
     verdicts, current = np.full(count, -1, np.int8), scores.suspiciousness
     states = [_look(scores, case, verdicts, current)]
     for mark in (int(count * share) for share in MARKS):
         while (checked := int((verdicts >= 0).sum())) < mark:
             order = np.argsort(-np.where(verdicts < 0, current, -1.0), kind="stable")
             batch = order[: min(BATCH, mark - checked)]
-            verdicts[batch] = said[batch]
+            verdicts[batch] = reported[batch]
             current = update(scores, case.labels, verdicts)
         states.append(_look(scores, case, verdicts, current))
     return states

@@ -9,10 +9,12 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
+from scipy.special import expit
 
 import fiftyone_dfaulo as dfaulo
-from fiftyone_dfaulo.adapter.review.session import load_results, open_review
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.feedback.learning import learn
@@ -54,14 +56,14 @@ def large_run(count: int, num_classes: int) -> Iterator[tuple[Any, np.ndarray]]:
             ],
             progress=False,
         )
-        results = DFauLoResults(
+        results = SingleLabelResults(
             dataset,
             DFauLoConfig("ground_truth", Settings().to_dict()),
             "dfaulo",
             ids=dataset.values("id"),
             labels=labels,
             classes=names,
-            suspiciousness=1 / (1 + np.exp(-odds)),
+            suspiciousness=expit(odds),
             suggestions=suggestions,
             confidence=rng.random(count, np.float32),
             reasons=rng.random((count, len(REASONS))) < SUSPICIOUS,
@@ -99,17 +101,18 @@ def _review(dataset: Any, faults: np.ndarray) -> None:
         )
 
     def show() -> Any:
-        return read_facts(dataset, "dfaulo", 50)
+        review = open_review(dataset, "dfaulo", "suspiciousness", "verdict")
+        return read_facts(review, 50)
 
     before = dataset.values("dfaulo_suspiciousness")
     timed("open the panel", show)
     timed(f"record {MARKED} verdicts", lambda: record(ids[is_fault], ids[~is_fault]))
     timed("read the panel's facts again", show)
-    results = load_results(open_review(dataset, "dfaulo"))
+    results = open_review(dataset, "dfaulo").load_results()
     verdicts = np.full(len(results.ids), -1, np.int8)
     row = {one: n for n, one in enumerate(results.ids)}
     verdicts[[row[one] for one in ids]] = is_fault
-    given = (results.suspiciousness, verdicts, results.suggestions, results.labels)
+    given = (results.suspiciousness, verdicts, *results.groups())
     timed("learn: computing alone", lambda: learn(*given))
     timed("learn", lambda: dfaulo.update_suspiciousness(dataset))
     after = dataset.values("dfaulo_suspiciousness")

@@ -33,8 +33,8 @@ def pick_device(name: str | None) -> torch.device:
 def gains_from_bfloat16(device: torch.device) -> bool:
     """Whether the device has native bfloat16 arithmetic.
 
-    It is told from what the hardware says, never from a timing, so that the same
-    machine always takes the same path.
+    It asks the hardware and times nothing, so that the same machine always takes the
+    same path.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
@@ -52,5 +52,5 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
 
 
 def repeatable() -> AbstractContextManager[object]:
-    """Has cuDNN pick algorithms that give the same bits each time."""
+    """Makes cuDNN pick algorithms that give the same bits each time."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

@@ -17,11 +17,11 @@ StageReport = Callable[[float], None]
 
 
 def silent(stage: str, fraction: float) -> None:
-    """A :data:`Report` that says nothing."""
+    """A :data:`Report` that does nothing."""
 
 
 def silent_stage(fraction: float) -> None:
-    """A :data:`StageReport` that says nothing."""
+    """A :data:`StageReport` that does nothing."""
 
 
 class Stages:
@@ -30,7 +30,7 @@ class Stages:
     Args:
         weights: name to expected share of the run's time, in the order of the run;
             any positive numbers.
-        report: told the stage's name and the fraction of the whole.
+        report: called with the stage's name and the fraction of the whole.
     """
 
     def __init__(self, weights: Mapping[str, float], report: Report = silent) -> None:
@@ -40,7 +40,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[StageReport]:
-        """Runs one stage: yields what the stage calls with its own fraction."""
+        """Runs one stage: yields the function to call with the fraction of it done."""
         total = sum(self._weights.values())
         names = list(self._weights)
         before = sum(self._weights[n] for n in names[: names.index(name)])

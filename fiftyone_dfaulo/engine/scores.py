@@ -13,7 +13,8 @@ class Scores:
 
     Attributes:
         suspiciousness: float64 (N,), in [0, 1]; higher is more likely a fault.
-        suggestion: int64 (N,), index of the class that the mutants see.
+        suggestion: int64 (N,), index of the class that the mutants hold for the
+            likeliest.
         confidence: float32 (N,), in [0, 1]; the mutants' probability of the suggestion.
         reasons: bool (N, R); which entries of
             :data:`.reasons.REASONS` apply.

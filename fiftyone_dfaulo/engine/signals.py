@@ -7,17 +7,17 @@ labels, int64 (N,), and give float (N,).
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Log-probabilities float64 (N, K) of logits (N, K)."""
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return np.asarray(special.log_softmax(logits.astype(np.float64), axis=1))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities float64 (N, K) of logits (N, K)."""
-    return np.exp(log_softmax(logits))
+    return np.asarray(special.softmax(logits.astype(np.float64), axis=1))
 
 
 def loss(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -39,3 +39,21 @@ def margin(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def doubt(log_probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How unlikely even the likeliest class is: in [0, 1 - 1/K], whatever the label."""
     return 1.0 - np.exp(log_probabilities.max(1))
+
+
+def rank_in_class(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The rank of each sample within its class, highest value first.
+
+    Args:
+        values: float (N,).
+        labels: int64 (N,), each at least 0.
+
+    Returns:
+        int64 (N,), from 0 in each class; of equal values the first sample ranks first.
+    """
+    order = np.lexsort((-values, labels))
+    counts = np.bincount(labels)
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[order] = np.arange(len(labels)) - starts[labels[order]]
+    return rank

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.method.reasons import REASONS
 
@@ -64,10 +66,10 @@ def make_results() -> Callable[..., DFauLoResults]:
         reasons[::2, 0] = True
         values: dict[str, Any] = {
             "ids": labelled.ids,
-            "labels": labelled.labels,
+            "labels": labelled.labels.numbers,
             "classes": labelled.classes,
             "suspiciousness": np.arange(count) / 10,
-            "suggestions": (labelled.labels + 1) % len(labelled.classes),
+            "suggestions": (labelled.labels.numbers + 1) % len(labelled.classes),
             "confidence": np.full(count, 0.5, np.float32),
             "reasons": reasons,
             "reason_names": REASONS,
@@ -77,7 +79,7 @@ def make_results() -> Callable[..., DFauLoResults]:
             **changes,
         }
         config = DFauLoConfig("ground_truth", Settings().to_dict())
-        return DFauLoResults(samples, config, key, **values)
+        return SingleLabelResults(samples, config, key, **values)
 
     return make
 

@@ -6,13 +6,13 @@ from fiftyone_dfaulo.engine.progress import Stages
 
 
 def test_stages_share_the_whole_by_their_weights():
-    told = []
-    stages = Stages({"a": 1, "b": 3}, lambda *args: told.append(args))
+    reports = []
+    stages = Stages({"a": 1, "b": 3}, lambda *args: reports.append(args))
     with stages.stage("a") as report:
         report(0.5)
     with stages.stage("b") as report:
         report(0.5)
-    assert told == [
+    assert reports == [
         ("a", 0.0),
         ("a", 0.125),
         ("a", 0.25),
@@ -24,12 +24,12 @@ def test_stages_share_the_whole_by_their_weights():
 
 
 def test_fractions_beyond_the_ends_are_cut():
-    told = []
-    stages = Stages({"a": 1}, lambda _, fraction: told.append(fraction))
+    reports = []
+    stages = Stages({"a": 1}, lambda _, fraction: reports.append(fraction))
     with stages.stage("a") as report:
         report(-1.0)
         report(2.0)
-    assert told == [0.0, 0.0, 1.0, 1.0]
+    assert reports == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_a_report_that_raises_stops_the_stage():

@@ -34,3 +34,16 @@ def test_log_softmax_normalises_and_survives_large_logits():
     result = signals.log_softmax(np.array([[0.0, np.log(3)], [1e4, 0.0]]))
     np.testing.assert_allclose(np.exp(result), [[0.25, 0.75], [1.0, 0.0]])
     assert result[1, 1] == pytest.approx(-1e4)
+
+
+def test_softmax_is_double_precision_whatever_the_logits_are():
+    logits = np.array([[0.0, np.log(3)]], np.float32)
+    for function in (signals.softmax, signals.log_softmax):
+        assert function(logits).dtype == np.float64
+    np.testing.assert_allclose(signals.softmax(logits), [[0.25, 0.75]], rtol=1e-6)
+
+
+def test_rank_in_class_counts_from_the_highest_of_each_class():
+    values = np.array([1.0, 3.0, 2.0, 3.0, 5.0])
+    labels = np.array([0, 0, 2, 0, 2])
+    assert signals.rank_in_class(values, labels).tolist() == [2, 0, 1, 1, 0]

@@ -13,7 +13,7 @@ import pytest
 from fiftyone.operators.executor import ExecutionError
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
-from fiftyone_dfaulo.adapter.targets.frames import frames_view
+from fiftyone_dfaulo.adapter.storage.frames import frames_view
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.app.selection import batch_of
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness

@@ -15,6 +15,7 @@ from fiftyone_dfaulo import (
     record_verdicts,
     suspicious_view,
 )
+from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.plugin.app.summaries import show_summary, summarize
 from fiftyone_dfaulo.plugin.forms.injection import add_kind
 from fiftyone_dfaulo.plugin.forms.params import of_run
@@ -112,7 +113,10 @@ def test_the_panel_counts_changes_and_shows_those_of_a_row(tagged: Any) -> None:
 
     ids = panel.view.values("id")
     record_verdicts(tagged, faulty=ids)
-    names = [row["looks_like"] for row in read_facts(tagged, "dfaulo", 50)["pairs"]]
+    names = [
+        row["looks_like"]
+        for row in read_facts(open_review(tagged, "dfaulo"), 50)["pairs"]
+    ]
     assert labels[0] not in names
 
 
@@ -131,8 +135,10 @@ def test_a_batch_is_marked_and_learned_from(tagged: Any) -> None:
 
 def test_a_reason_narrows_the_grid(tagged: Any) -> None:
     chosen = {"reason": "tag looks missing"}
-    count = read_facts(tagged, "dfaulo", 50)["reasons"]["tag looks missing"]
-    assert len(filtered(tagged, "dfaulo", chosen)) == count
+    count = read_facts(open_review(tagged, "dfaulo"), 50)["reasons"][
+        "tag looks missing"
+    ]
+    assert len(filtered(tagged, open_review(tagged, "dfaulo"), chosen)) == count
     assert describe(chosen) == "tag looks missing"
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.embeddings import check_embeddings, read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo, load_config
-from fiftyone_dfaulo.engine.injection.plans import nearest_pairs, rank_pairs
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+from fiftyone_dfaulo.adapter.runs.lookup import is_dfaulo_run, load_config
+from fiftyone_dfaulo.engine.injection.class_pairs import nearest_pairs, rank_pairs
 from fiftyone_dfaulo.errors import InputError
 
 _EXPECTED = (
@@ -19,7 +21,7 @@ _EXPECTED = (
 )
 
 
-def check_pairs(samples: Any, pairs: Any) -> None:
+def check_pairs(samples: Samples, pairs: Any) -> None:
     """Makes sure that pairs are of a kind that :func:`read_pairs` takes.
 
     Raises:
@@ -28,8 +30,9 @@ def check_pairs(samples: Any, pairs: Any) -> None:
     if pairs is None:
         return
     if isinstance(pairs, str):
-        if _is_run(samples, pairs):
-            if load_config(samples, pairs).tags_path:
+        if is_dfaulo_run(samples, pairs):
+            results = load_config(samples, pairs).target.results_type
+            if not issubclass(results, SingleLabelResults):
                 raise InputError(
                     f"brain run {pairs!r} has scored several tags a sample, which says "
                     "of no class what it is taken for; pass another run, or pairs"
@@ -51,11 +54,9 @@ def _is_pair(value: Any) -> bool:
     )
 
 
-def _is_run(samples: Any, key: str) -> bool:
-    return key in samples._root_dataset.list_brain_runs(type=DFauLo)
-
-
-def read_pairs(samples: Any, labelled: Labelled, pairs: Any) -> list[tuple[int, int]]:
+def read_pairs(
+    samples: Samples, labelled: Labelled, pairs: Any
+) -> list[tuple[int, int]]:
     """Pairs of classes as indexes into ``labelled.classes``, most confused first.
 
     Args:
@@ -71,13 +72,14 @@ def read_pairs(samples: Any, labelled: Labelled, pairs: Any) -> list[tuple[int, 
     """
     check_pairs(samples, pairs)
     if pairs is None:
-        return rank_pairs(labelled.labels, labelled.labels, len(labelled.classes))
+        numbers = labelled.labels.numbers
+        return rank_pairs(numbers, numbers, len(labelled.classes))
     if not isinstance(pairs, str):
         return _named(labelled, pairs)
-    if _is_run(samples, pairs):
+    if is_dfaulo_run(samples, pairs):
         return _of_run(samples, labelled, pairs)
     array, kept, _ = read_embeddings(samples, pairs, labelled.ids)
-    present, labels = np.unique(labelled.labels[kept], return_inverse=True)
+    present, labels = np.unique(labelled.labels.numbers[kept], return_inverse=True)
     if len(present) < 2:
         raise InputError(
             f"pairs={pairs!r} holds embeddings of one class only; pass other pairs"
@@ -103,7 +105,7 @@ def _named(labelled: Labelled, pairs: Sequence[Any]) -> list[tuple[int, int]]:
     return [(number[a], number[b]) for a, b in pairs]
 
 
-def _of_run(samples: Any, labelled: Labelled, key: str) -> list[tuple[int, int]]:
+def _of_run(samples: Samples, labelled: Labelled, key: str) -> list[tuple[int, int]]:
     results = samples._root_dataset.load_brain_results(key)
     if results is None:
         raise InputError(
@@ -114,5 +116,6 @@ def _of_run(samples: Any, labelled: Labelled, key: str) -> list[tuple[int, int]]
     looks = [number.get(name, -1) for name in results.classes]
     suggested = dict(zip(results.ids, np.array(looks)[results.suggestions].tolist()))
     seen = np.array([suggested.get(i, -1) for i in labelled.ids], np.int64)
-    seen = np.where(seen < 0, labelled.labels, seen)
-    return rank_pairs(labelled.labels, seen, len(labelled.classes))
+    given = labelled.labels.numbers
+    seen = np.where(seen < 0, given, seen)
+    return rank_pairs(given, seen, len(labelled.classes))

@@ -8,17 +8,13 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 import numpy as np
 
+from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
 from fiftyone_dfaulo.adapter.reading.injection_record import find_record
-from fiftyone_dfaulo.adapter.review.session import (
-    Review,
-    check_of_samples,
-    find,
-    load_results,
-    open_review,
-    scope,
-)
-from fiftyone_dfaulo.adapter.targets.base import Place
-from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS, curves, evaluate, order
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.storage.items import LABEL
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.engine.feedback import metrics
+from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS
 from fiftyone_dfaulo.errors import InputError
 
 _KINDS = (fo.BooleanField, fo.StringField, fo.Classification)
@@ -55,7 +51,7 @@ class Evaluation(dict[str, float]):
             ``data`` and ``layout``, JSON for plotly:
             ``plotly.graph_objects.Figure(**evaluation.plot())`` shows it.
         """
-        told = {"precision": "of those, faults", "recall": "of all faults, found"}
+        names = {"precision": "of those, faults", "recall": "of all faults, found"}
         data = [
             {
                 "type": "scatter",
@@ -65,7 +61,7 @@ class Evaluation(dict[str, float]):
                 "name": text,
                 "hovertemplate": "%{y:.0%} " + text + "<extra></extra>",
             }
-            for name, text in told.items()
+            for name, text in names.items()
         ]
         last = min(self["samples"], 5 * self["faults"])
         layout = {
@@ -93,7 +89,7 @@ class Evaluation(dict[str, float]):
 
 
 def evaluate_ranking(
-    samples: Any, brain_key: str = "dfaulo", *, fault_field: str
+    samples: Samples, brain_key: str = "dfaulo", *, fault_field: str
 ) -> Evaluation:
     """Compares a run's ranking, as it is now, with the truth.
 
@@ -111,14 +107,18 @@ def evaluate_ranking(
     Raises:
         InputError: if the field does not exist, is of another type, or all ranked
             samples are faults, or none is; if the run has scored objects; or if it has
-            scored several tags a sample and the field is not boolean.
+            scored several labels a sample and the field is not boolean.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    review = open_review(samples, brain_key, "suspiciousness")
-    check_of_samples(review)
-    check_fault_field(review.dataset, review.place, fault_field)
+    return evaluate(open_review(samples, brain_key, "suspiciousness"), fault_field)
+
+
+def evaluate(review: ReviewSession, fault_field: str) -> Evaluation:
+    """As :func:`evaluate_ranking`, in a review that is open."""
+    review.check_of_samples()
+    check_fault_field(review.dataset, review.target, fault_field)
     score = review.fields.suspiciousness
-    truth = _read_truth(review, samples, fault_field)
+    truth = _read_truth(review, fault_field)
     ranked = [one for one in truth if one.score is not None]
     faults = np.array([one.fault for one in ranked], bool)
     if not faults.any() or faults.all():
@@ -132,37 +132,37 @@ def evaluate_ranking(
         "samples": len(ranked),
         "faults": int(faults.sum()),
         "unranked": len(truth) - len(ranked),
-        **evaluate(scores, faults),
+        **metrics.evaluate(scores, faults),
     }
-    return Evaluation(figures, curves(faults[order(scores)]))
+    return Evaluation(figures, metrics.curves(faults[metrics.order(scores)]))
 
 
-def list_fault_fields(dataset: Any, place: Place) -> list[str]:
+def list_fault_fields(dataset: Dataset, target: LabelTarget) -> list[str]:
     """The fields that may say what is a fault; that of planted faults comes first.
 
     Args:
         dataset: the dataset.
-        place: where the items that a run has scored lie; of tags, a field of labels
-            cannot say it.
+        target: the labels that a run has scored. Where a sample has several, a field of
+            labels cannot say it.
     """
-    record = None if place.frames else find_record(dataset)
+    record = None if target.frames else find_record(dataset)
     first = [] if record is None else [record.fields.fault]
-    kinds = (fo.BooleanField,) if place.tags_path else _KINDS
+    kinds = _KINDS if target.one_class_a_sample else (fo.BooleanField,)
     names = [
         name
-        for name, field in place.storage(dataset).schema().items()
+        for name, field in target.storage(dataset).schema().items()
         if _kind(field) in kinds and name != "filepath"
     ]
     return list(dict.fromkeys([n for n in first if n in names] + names))
 
 
-def check_fault_field(dataset: Any, place: Place, fault_field: Any) -> None:
+def check_fault_field(dataset: Dataset, target: LabelTarget, fault_field: Any) -> None:
     """Makes sure that a field exists and is of a type that can hold the truth.
 
     Raises:
         InputError: if it does not.
     """
-    storage = place.storage(dataset)
+    storage = target.storage(dataset)
     known = isinstance(fault_field, str) and storage.has_field(fault_field)
     field = storage.get_field(fault_field) if known else None
     if field is None or _kind(field) not in _KINDS or "." in fault_field:
@@ -170,17 +170,17 @@ def check_fault_field(dataset: Any, place: Place, fault_field: Any) -> None:
         raise InputError(
             f"fault_field={fault_field!r} {what}; expected a boolean field, or one of "
             "true labels. Such fields here: "
-            f"{', '.join(list_fault_fields(dataset, place)) or 'none'}"
+            f"{', '.join(list_fault_fields(dataset, target)) or 'none'}"
         )
-    if place.tags_path and _kind(field) is not fo.BooleanField:
+    if not target.one_class_a_sample and _kind(field) is not fo.BooleanField:
         raise InputError(
             f"fault_field={fault_field!r} holds one label a sample, and "
-            f"{place.label_field!r} holds several tags each; pass a boolean field that "
-            "says whether any tag is wrong or missing"
+            f"{target.label_field!r} does not; pass a boolean field that says whether "
+            "any of its labels is wrong or missing"
         )
 
 
-def _kind(field: Any) -> type:
+def _kind(field: Field) -> type:
     kind: type = getattr(field, "document_type", type(field))
     return kind
 
@@ -191,29 +191,28 @@ class _Truth(NamedTuple):
     fault: bool
 
 
-def _read_truth(review: Review, samples: Any, fault_field: str) -> list[_Truth]:
+def _read_truth(review: ReviewSession, fault_field: str) -> list[_Truth]:
     """The samples whose truth is known, by id."""
-    score, label = review.fields.suspiciousness, review.config.label_field
+    score = review.fields.suspiciousness
     known = {fault_field: {"$ne": None}}
-    found = find(review, scope(review, samples), known, score, fault_field, label)
-    documents = {str(document["_id"]): document for document in found}
+    within = review.ids_in(review.samples)
+    found = review.find(within, known, score, fault_field, LABEL)
+    items = {str(item["_id"]): item for item in found}
     kind = _kind(review.storage.get_field(fault_field))
     scored = {} if kind is fo.BooleanField else _scored_labels(review)
-    told = []
-    for one, document in sorted(documents.items()):
-        truth, given = document[fault_field], document.get(label) or {}
+    entries = []
+    for one, item in sorted(items.items()):
+        truth, given = item[fault_field], review.target.label_text(item.get(LABEL))
         if kind is fo.Classification:
             truth = truth.get("label")
         if kind is not fo.BooleanField:
-            now = scored.get(one, given.get("label"))
-            truth = None if truth is None else truth != now
+            truth = None if truth is None else truth != scored.get(one, given)
         if truth is not None:
-            told.append(_Truth(one, document.get(score), bool(truth)))
-    return told
+            entries.append(_Truth(one, item.get(score), bool(truth)))
+    return entries
 
 
-def _scored_labels(review: Review) -> dict[str, str]:
+def _scored_labels(review: ReviewSession) -> dict[str, str]:
     """The labels that the run scored, by sample; they may have changed since."""
-    results = load_results(review)
-    names = (results.classes[number] for number in results.labels)
-    return dict(zip(results.ids, names))
+    results = review.load_results()
+    return dict(zip(results.ids, results.label_texts()))

@@ -15,36 +15,30 @@ A failure deletes the clone and the files, or takes back what was done in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import fiftyone as fo
 import fiftyone.core.dataset as fod
 import numpy as np
-from bson import ObjectId
-from fiftyone.core.sample import Sample
-from pymongo import UpdateOne
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.injection.class_pairs import read_pairs
+from fiftyone_dfaulo.adapter.injection.planting import Draft, plant
 from fiftyone_dfaulo.adapter.injection.request import (
     Injection,
     check_injection,
     check_name,
 )
-from fiftyone_dfaulo.adapter.reading.injection_record import (
-    FaultFields,
-    add_fields,
+from fiftyone_dfaulo.adapter.injection.undo import (
     discard,
-    find_record,
-    make_folder,
     restore,
 )
+from fiftyone_dfaulo.adapter.reading.injection_record import (
+    find_record,
+)
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
-from fiftyone_dfaulo.adapter.review.session import batches
-from fiftyone_dfaulo.engine.injection.painting import read_shapes, write_images
-from fiftyone_dfaulo.engine.injection.plans import PAIRED, Plan, plan_faults
+from fiftyone_dfaulo.engine.injection.painting import read_shapes
+from fiftyone_dfaulo.engine.injection.plans import PAIRED, plan_faults
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -53,7 +47,7 @@ PLANTING = "Planting faults"
 
 
 def inject_faults(
-    samples: Any,
+    samples: Samples,
     label_field: str = "ground_truth",
     *,
     kind: str = "random_label",
@@ -130,16 +124,7 @@ def inject_faults(
     return run(samples, request)
 
 
-class _Draft(NamedTuple):
-    """An injection, drawn but not written."""
-
-    labelled: Labelled
-    plan: Plan
-    shapes: dict[int, tuple[int, ...]]
-    rng: np.random.Generator
-
-
-def run(samples: Any, request: Injection, report: Report = silent) -> Any:
+def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     """:func:`inject_faults`, with its progress reported.
 
     Args:
@@ -156,8 +141,8 @@ def run(samples: Any, request: Injection, report: Report = silent) -> Any:
         with stages.stage(COPYING):
             if dataset is None:
                 dataset = _clone(samples, request)
-        with stages.stage(PLANTING) as told:
-            _plant(dataset, request, draft, told)
+        with stages.stage(PLANTING) as part:
+            plant(dataset, request, draft, part)
     except BaseException:
         if dataset is not None:
             restore(dataset) if request.in_place else discard(dataset)
@@ -165,23 +150,25 @@ def run(samples: Any, request: Injection, report: Report = silent) -> Any:
     return dataset
 
 
-def _draw(samples: Any, request: Injection) -> _Draft:
+def _draw(samples: Samples, request: Injection) -> Draft:
     labelled = read_labels(samples, request.label_field)
     pairs = _pairs(samples, labelled, request)
     rng = np.random.default_rng(int(request.seed))
-    plan = plan_faults(labelled.labels, request.kind, float(request.rate), rng, pairs)
+    plan = plan_faults(
+        labelled.labels.numbers, request.kind, float(request.rate), rng, pairs
+    )
     if not plan.faults.any():
-        largest = int(np.bincount(labelled.labels).max())
+        largest = int(np.bincount(labelled.labels.numbers).max())
         raise InputError(
             f"rate={request.rate} plants no fault: the largest class has {largest} "
             "samples; pass a higher rate, or more samples"
         )
     shapes = read_shapes(labelled.files, plan)
-    return _Draft(labelled, plan, shapes, rng)
+    return Draft(labelled, plan, shapes, rng)
 
 
 def _pairs(
-    samples: Any, labelled: Labelled, request: Injection
+    samples: Samples, labelled: Labelled, request: Injection
 ) -> list[tuple[int, int]]:
     if request.kind not in PAIRED:
         return []
@@ -196,7 +183,7 @@ def _pairs(
     return pairs
 
 
-def _clone(samples: Any, request: Injection) -> Any:
+def _clone(samples: Samples, request: Injection) -> Any:
     name = request.name
     if name is None:
         root = f"{samples._root_dataset.name}-injected"
@@ -215,63 +202,7 @@ def _clone(samples: Any, request: Injection) -> Any:
         raise
 
 
-def _plant(
-    dataset: Any, request: Injection, draft: _Draft, told: Callable[[float], None]
-) -> None:
-    told(0.0)
-    folder = make_folder(dataset, request.folder) if draft.shapes else None
-    fields = add_fields(dataset, request, folder)
-    targets = {}
-    if folder is not None:
-        ids = draft.labelled.ids
-        targets = {n: folder / f"{ids[n]}.png" for n in draft.plan.images}
-        write_images(
-            draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, told
-        )
-    _write(dataset, request, draft, fields, targets)
-
-
-def _write(
-    dataset: Any,
-    request: Injection,
-    draft: _Draft,
-    fields: FaultFields,
-    targets: dict[int, Path],
-) -> None:
-    labelled, plan = draft.labelled, draft.plan
-    collection, now = dataset._sample_collection, datetime.now(timezone.utc)
-    for part in batches([ObjectId(i) for i in labelled.ids], 100_000):
-        copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
-        collection.update_many({"_id": {"$in": part}}, [{"$set": copied}])
-    changed = [n for n in range(len(labelled.ids)) if plan.what(n)]
-    for part in batches(changed):
-        updates = []
-        for n in part:
-            change = _change(request, draft, fields, n, targets.get(n))
-            update = {"$set": {**change, "last_modified_at": now}}
-            updates.append(UpdateOne({"_id": ObjectId(labelled.ids[n])}, update))
-        collection.bulk_write(updates, ordered=False)
-    Sample._reload_docs(dataset._sample_collection_name)
-
-
-def _change(
-    request: Injection, draft: _Draft, fields: FaultFields, n: int, target: Path | None
-) -> dict[str, Any]:
-    """What is set in the document of a sample that changes."""
-    labelled, new = draft.labelled, int(draft.plan.labels[n])
-    change: dict[str, Any] = {fields.kind: draft.plan.what(n)}
-    if new < 0:
-        return {**change, request.label_field: None, fields.fault: None}
-    change[fields.fault] = True
-    if target is not None:
-        change["filepath"] = str(target)
-        change[fields.original_filepath] = labelled.files[n]
-    if new != labelled.labels[n]:
-        change[f"{request.label_field}.label"] = labelled.classes[new]
-    return change
-
-
-def revert_faults(samples: Any) -> int:
+def revert_faults(samples: Samples) -> int:
     """Takes planted faults back: labels and images are, byte for byte, as they were.
 
     What has been done to those labels since is undone as well; all other samples and

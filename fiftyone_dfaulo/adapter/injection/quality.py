@@ -17,13 +17,21 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.core.utils as fou
 import numpy as np
+from numpy.typing import ArrayLike
+from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_injection
 from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.scoring import checks, compute
+from fiftyone_dfaulo.adapter.scoring.request import (
+    Request,
+    SourceOptions,
+    make_settings,
+)
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAINTED
 from fiftyone_dfaulo.engine.progress import Report, silent
@@ -39,16 +47,16 @@ PESSIMISTIC = (
 
 
 def estimate_quality(
-    samples: Any,
+    samples: Samples,
     label_field: str = "ground_truth",
     *,
     kind: str = "random_label",
     rate: float = 0.05,
     seed: int = 51,
     pairs: Any = None,
-    embeddings: Any = None,
-    progress: bool | Callable[[Any], None] | None = None,
-    **settings: Any,
+    embeddings: ArrayLike | None = None,
+    progress: bool | Callable[[fou.ProgressBar], object] | None = None,
+    **settings: Unpack[SourceOptions],
 ) -> Evaluation:
     """How well faults would be found in these samples.
 
@@ -76,21 +84,17 @@ def estimate_quality(
         WeightsError: if pretrained weights are neither cached nor downloadable.
     """
     request = Injection(label_field, kind, rate, seed, pairs)
-    made = _make_settings(seed, settings)
+    made = make_settings(estimate_quality, {"seed": seed, **settings})
     check(samples, request, embeddings, made)  # before a bar is drawn
     with fou.ProgressBar(total=100, progress=progress, **compute.BAR) as bar:
         return run(samples, request, embeddings, made, compute.report_to(bar))
 
 
-def _make_settings(seed: int, settings: dict[str, Any]) -> Settings:
-    try:
-        return Settings(seed=seed, **settings)
-    except TypeError as error:
-        raise InputError(f"{error}; see help(estimate_quality)") from None
-
-
 def check(
-    samples: Any, request: Injection, embeddings: Any, settings: Settings
+    samples: Samples,
+    request: Injection,
+    embeddings: ArrayLike | None,
+    settings: Settings,
 ) -> None:
     """Makes sure that :func:`run` can take these; computes and writes nothing.
 
@@ -101,16 +105,15 @@ def check(
     check_injection(samples, request)
     check_seen(request, embeddings, settings)
     checks.check(
-        samples,
-        request.label_field,
-        brain_key=_KEY,
-        embeddings=embeddings,
-        settings=settings,
-        overwrite=True,
+        Request(
+            samples, request.label_field, settings, _KEY, embeddings, overwrite=True
+        )
     )
 
 
-def check_seen(request: Injection, embeddings: Any, settings: Settings) -> None:
+def check_seen(
+    request: Injection, embeddings: ArrayLike | None, settings: Settings
+) -> None:
     """Makes sure that what scores can see the faults.
 
     Raises:
@@ -127,9 +130,9 @@ def check_seen(request: Injection, embeddings: Any, settings: Settings) -> None:
 
 
 def run(
-    samples: Any,
+    samples: Samples,
     request: Injection,
-    embeddings: Any,
+    embeddings: ArrayLike | None,
     settings: Settings,
     report: Report = silent,
 ) -> Evaluation:
@@ -139,7 +142,7 @@ def run(
         samples: a dataset or view.
         request: what to plant; where, is decided here.
         embeddings, settings: how to score.
-        report: told the stage and the fraction of the whole; what it raises stops the
+        report: gets the stage and the fraction of the whole; what it raises stops the
             run.
     """
     check(samples, request, embeddings, settings)
@@ -152,11 +155,7 @@ def run(
             copy = inject.run(samples, there, _part(report, 0.0, 0.1))
             chosen, vectors = _match_embeddings(samples, request, embeddings, copy)
             compute.run(
-                chosen,
-                request.label_field,
-                brain_key=_KEY,
-                embeddings=vectors,
-                settings=settings,
+                Request(chosen, request.label_field, settings, _KEY, vectors),
                 report=_part(report, 0.1, 0.98),
             )
             report(EVALUATING, 0.98)
@@ -176,8 +175,8 @@ def _part(report: Report, start: float, end: float) -> Report:
 
 
 def _match_embeddings(
-    samples: Any, request: Injection, embeddings: Any, copy: Any
-) -> tuple[Any, np.ndarray | None]:
+    samples: Samples, request: Injection, embeddings: ArrayLike | None, copy: Dataset
+) -> tuple[Samples, np.ndarray | None]:
     """What of the copy to score, with its embeddings, wherever they are, as an array.
 
     Labelled samples that have none are left out.

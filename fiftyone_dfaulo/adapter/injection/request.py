@@ -8,11 +8,12 @@ from typing import Any
 
 import fiftyone.core.dataset as fod
 
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection.class_pairs import check_pairs
 from fiftyone_dfaulo.adapter.reading.injection_record import fault_fields, find_record
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
-from fiftyone_dfaulo.adapter.targets.frames import frames_view
+from fiftyone_dfaulo.adapter.storage.frames import shows_frames
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import KINDS, LEAK, PAIRED
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -41,7 +42,7 @@ class Injection:
     only: tuple[str, ...] = ()
 
 
-def check_injection(samples: Any, request: Injection) -> None:
+def check_injection(samples: Samples, request: Injection) -> None:
     """Makes sure that faults can be planted; reads no labels, writes nothing.
 
     Raises:
@@ -49,14 +50,14 @@ def check_injection(samples: Any, request: Injection) -> None:
             what only the labels and images tell.
     """
     check_samples(samples)
-    check_label_field(samples, request.label_field)
+    check_label_field(samples, request.label_field, one_class_a_sample=True)
     check_drawing(request)
     if request.kind in PAIRED:
         check_pairs(samples, request.pairs)
     check_place(samples, request)
 
 
-def check_place(samples: Any, request: Injection) -> None:
+def check_place(samples: Samples, request: Injection) -> None:
     """Makes sure that the dataset, or a copy of the samples, has room for the faults.
 
     Raises:
@@ -64,7 +65,7 @@ def check_place(samples: Any, request: Injection) -> None:
             is to be changed and a field is read-only, or it is the frames of videos.
         RunError: if the dataset holds planted faults already.
     """
-    if request.in_place and frames_view(samples) is not None:
+    if request.in_place and shows_frames(samples):
         raise InputError(
             "faults cannot be planted in the frames of videos themselves; make a copy "
             "by in_place=False, which is an image dataset"
@@ -110,7 +111,7 @@ def check_drawing(request: Injection) -> None:
     Settings(seed=request.seed)
 
 
-def _check_in_place(dataset: Any, request: Injection) -> None:
+def _check_in_place(dataset: Dataset, request: Injection) -> None:
     if request.name is not None:
         raise InputError(
             f"name={request.name!r} names a copy, but in_place=True makes none; leave "

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import fiftyone as fo
 import numpy as np
 
-from fiftyone_dfaulo.adapter.reading.object_embeddings import (
-    has_attribute,
-    object_ids,
-    read_attribute,
-    read_patches_run,
-)
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.host import Field, Samples
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.rows import Values
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.errors import InputError
 
 NO_EMBEDDING = "no embedding"
 """Reason for leaving out a sample, or object, that has none."""
 
-_SAMPLES = Place("")
+_SAMPLES = SampleTarget("")
 
 _RUN_TYPES = ("similarity", "visualization")
-_BATCH = 10_000
 
 
 class EmbeddingSource(NamedTuple):
@@ -40,12 +36,14 @@ class EmbeddingSource(NamedTuple):
     detail: str
 
 
-def list_embeddings(samples: Any, place: Place = _SAMPLES) -> list[EmbeddingSource]:
+def list_embeddings(
+    samples: Samples, target: LabelTarget = _SAMPLES
+) -> list[EmbeddingSource]:
     """The fields and brain runs that hold an embedding for each sample, or object.
 
     Args:
         samples: a dataset or view.
-        place: where the items lie; of objects, attributes count as fields.
+        target: the labels; of objects, attributes count as fields.
 
     Returns:
         fields first, each kind in the order of the dataset.
@@ -59,50 +57,35 @@ def list_embeddings(samples: Any, place: Place = _SAMPLES) -> list[EmbeddingSour
     points = {getattr(config, "points_field", None) for config in runs.values()}
     fields = [
         EmbeddingSource(name, "field", type(field).__name__)
-        for name, field in _schema(samples, place).items()
+        for name, field in target.vector_fields(samples).items()
         if _can_hold_vectors(field) and name not in points
     ]
     return fields + [
         EmbeddingSource(key, "brain run", config.type)
         for key, config in runs.items()
-        if _run_problem(config, place) is None
+        if _run_problem(config, target) is None
     ]
 
 
-def _schema(samples: Any, place: Place) -> dict[str, Any]:
-    """The fields of the samples, or the attributes of the objects that have no box."""
-    if place.list_path is None:
-        return dict(samples.get_field_schema())
-    storage = place.storage(samples._root_dataset)
-    field = storage.get_field(place.list_path, leaf=True)
-    schema = field.get_field_schema()
-    return {name: f for name, f in schema.items() if name not in _NO_EMBEDDINGS}
-
-
-_NO_EMBEDDINGS = ("bounding_box", "mask", "points")
-
-
-def check_embeddings(samples: Any, embeddings: Any, place: Place = _SAMPLES) -> None:
+def check_embeddings(
+    samples: Samples, embeddings: Any, target: LabelTarget = _SAMPLES
+) -> None:
     """Makes sure that the source exists and is of the right kind and shape.
 
     Raises:
         InputError: as :func:`read_embeddings`, apart from what only the values tell.
     """
     if isinstance(embeddings, str):
-        _find_source(samples, embeddings, place)
+        _find_source(samples, embeddings, target)
     else:
-        _check_array(embeddings, len(_everyone(samples, place)), place)
-
-
-def _everyone(samples: Any, place: Place) -> list[str]:
-    """Ids of all items, labelled or not, in the order of the samples."""
-    if place.list_path is None:
-        return list(samples.values("id"))
-    return object_ids(samples, place)
+        _check_array(embeddings, len(target.item_ids(samples)), target)
 
 
 def read_embeddings(
-    samples: Any, embeddings: Any, ids: Sequence[str], place: Place = _SAMPLES
+    samples: Samples,
+    embeddings: Any,
+    ids: Sequence[str],
+    target: LabelTarget = _SAMPLES,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
     """Reads the embeddings of some samples, or objects.
 
@@ -112,7 +95,7 @@ def read_embeddings(
             that has embeddings (a similarity index, or a visualization made from a
             field or an index), or an (N, D) array in the order of ``samples``.
         ids: ids of the items to read, all of them in ``samples``.
-        place: where the items lie.
+        target: the labels that the items have.
 
     Returns:
         the embeddings, float32 (M, D); the positions in ``ids`` that they belong to,
@@ -124,21 +107,21 @@ def read_embeddings(
             number; if no sample has an embedding; if all embeddings are the same.
     """
     if not isinstance(embeddings, str):
-        everyone = _everyone(samples, place)
-        array = _check_array(embeddings, len(everyone), place)
+        everyone = target.item_ids(samples)
+        array = _check_array(embeddings, len(everyone), target)
         row = {one: n for n, one in enumerate(everyone)}
         with np.errstate(over="ignore"):  # infinity is reported below
             array = array[[row[i] for i in ids]].astype(np.float32)
         _check_finite(array, ids, "embeddings")
         _check_differ(array, "embeddings")
         return array, np.arange(len(ids)), {}
-    kind, name = _find_source(samples, embeddings, place)
-    batches = _read(samples, place, kind, name, ids)
+    kind, name = _find_source(samples, embeddings, target)
+    batches = _read(samples, target, kind, name, ids)
     array, kept = _collect(batches, embeddings)
     if not len(kept):
         raise InputError(
             f"embeddings={embeddings!r} holds no embedding for any of the {len(ids)} "
-            f"labelled {place.noun}s; compute them first, or pass another source"
+            f"labelled {target.noun}s; compute them first, or pass another source"
         )
     _check_finite(array, [ids[n] for n in kept], f"{kind} {embeddings!r}")
     _check_differ(array, f"{kind} {embeddings!r}")
@@ -146,48 +129,47 @@ def read_embeddings(
     return array, kept, dict.fromkeys(missing, NO_EMBEDDING)
 
 
-def _can_hold_vectors(field: Any) -> bool:
+def _can_hold_vectors(field: Field) -> bool:
     if isinstance(field, fo.ListField):
         return isinstance(field.field, fo.FloatField)
     return isinstance(field, (fo.VectorField, fo.ArrayField))
 
 
-def _find_source(samples: Any, name: str, place: Place) -> tuple[str, str]:
+def _find_source(samples: Samples, name: str, target: LabelTarget) -> tuple[str, str]:
     """Resolves a name to ``("field", name)`` or ``("brain run", key)``."""
     dataset = samples._root_dataset
-    if place.list_path and name.startswith(place.path("")):
-        name = name.removeprefix(place.path(""))
-    field = _schema(samples, place).get(name)
+    name = name.removeprefix(target.path(""))
+    field = target.vector_fields(samples).get(name)
     if field is not None:
         if _can_hold_vectors(field):
             return "field", name
         raise InputError(
             f"embeddings={name!r} is a {type(field).__name__}; expected a field of "
-            f"vectors. {_choices(samples, place)}"
+            f"vectors. {_choices(samples, target)}"
         )
     if not dataset.has_brain_run(name):
-        if place.list_path and has_attribute(samples, place, name):
+        if target.has_attribute(samples, name):
             return "field", name  # what it holds is seen when it is read
         raise InputError(
-            f"embeddings={name!r} is neither a field of these {place.noun}s nor a "
-            f"brain run of the dataset. {_choices(samples, place)}"
+            f"embeddings={name!r} is neither a field of these {target.noun}s nor a "
+            f"brain run of the dataset. {_choices(samples, target)}"
         )
     config = dataset.get_brain_info(name).config
-    problem = _run_problem(config, place)
+    problem = _run_problem(config, target)
     if problem:
-        raise InputError(f"embeddings={name!r} {problem}. {_choices(samples, place)}")
+        raise InputError(f"embeddings={name!r} {problem}. {_choices(samples, target)}")
     if getattr(config, "embeddings_field", None):
-        return _find_source(samples, config.embeddings_field, place)
+        return _find_source(samples, config.embeddings_field, target)
     if config.type == "visualization":
-        return _find_source(samples, config.similarity_index, place)
+        return _find_source(samples, config.similarity_index, target)
     return "brain run", name
 
 
-def _run_problem(config: Any, place: Place) -> str | None:
+def _run_problem(config: Any, target: LabelTarget) -> str | None:
     """Why a brain run has no embeddings of these items; None if it has."""
     if config.type not in _RUN_TYPES:
         return f"is a brain run of type {config.type!r}, which has no embeddings"
-    wanted = place.label_field if place.list_path else None
+    wanted = target.patches_field
     if config.patches_field and config.patches_field != wanted:
         other = f"the patches in {wanted!r}" if wanted else "images"
         return f"is a brain run on the patches in {config.patches_field!r}, not {other}"
@@ -203,13 +185,13 @@ def _run_problem(config: Any, place: Place) -> str | None:
     return None
 
 
-def _choices(samples: Any, place: Place) -> str:
-    found = list_embeddings(samples, place)
+def _choices(samples: Samples, target: LabelTarget) -> str:
+    found = list_embeddings(samples, target)
     names = ", ".join(f"{s.name} ({s.kind})" for s in found)
     return f"Embeddings here: {names or 'none'}"
 
 
-def _check_array(embeddings: Any, count: int, place: Place) -> np.ndarray:
+def _check_array(embeddings: Any, count: int, target: LabelTarget) -> np.ndarray:
     try:
         array = np.asarray(embeddings)
         real = np.issubdtype(array.dtype, np.floating) or np.issubdtype(
@@ -224,7 +206,7 @@ def _check_array(embeddings: Any, count: int, place: Place) -> np.ndarray:
         raise InputError(
             f"embeddings has the shape {array.shape} and the type {array.dtype}; "
             f"expected numbers of shape ({count}, D), one row for each of the "
-            f"{place.noun}s in their order"
+            f"{target.noun}s in their order"
         )
     return array
 
@@ -239,10 +221,6 @@ def _check_finite(array: np.ndarray, ids: Sequence[str], source: str) -> None:
         )
 
 
-Batch = list[tuple[int, Any]]
-"""Positions in the ids, each with its embedding or None."""
-
-
 def _check_differ(array: np.ndarray, source: str) -> None:
     if len(array) > 1 and (array == array[0]).all():
         raise InputError(
@@ -252,36 +230,28 @@ def _check_differ(array: np.ndarray, source: str) -> None:
 
 
 def _read(
-    samples: Any, place: Place, kind: str, name: str, ids: Sequence[str]
-) -> Iterator[Batch]:
-    if place.list_path is None:
-        return (_read_field if kind == "field" else _read_run)(samples, name, ids)
+    samples: Samples, target: LabelTarget, kind: str, name: str, ids: Sequence[str]
+) -> Values:
     if kind == "field":
-        return read_attribute(samples, place, name, ids)
-    return read_patches_run(samples, name, ids)
+        return target.read_field(samples, name, ids)
+    return _read_run(samples, target, name, ids)
 
 
-def _read_field(samples: Any, name: str, ids: Sequence[str]) -> Iterator[Batch]:
-    for start in range(0, len(ids), _BATCH):
-        part = ids[start : start + _BATCH]
-        row = dict(zip(*samples.select(part).values(["id", name])))
-        yield [(start + n, row.get(sample_id)) for n, sample_id in enumerate(part)]
-
-
-def _read_run(samples: Any, key: str, ids: Sequence[str]) -> Iterator[Batch]:
+def _read_run(
+    samples: Samples, target: LabelTarget, key: str, ids: Sequence[str]
+) -> Values:
     try:
         index = samples._root_dataset.load_brain_results(key)
-        found = index.get_embeddings(sample_ids=list(ids), allow_missing=True)
+        row = target.read_index(index, ids)
     except Exception as error:  # backends raise anything
         raise InputError(
             f"the embeddings of brain run {key!r} cannot be loaded ({error}); compute "
             "it again, or pass another source"
         ) from error
-    row = dict(zip(found[1], found[0]))
-    yield [(n, row.get(sample_id)) for n, sample_id in enumerate(ids)]
+    yield [(n, row.get(one)) for n, one in enumerate(ids)]
 
 
-def _collect(batches: Iterator[Batch], name: str) -> tuple[np.ndarray, np.ndarray]:
+def _collect(batches: Values, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Stacks the embeddings that there are, and the positions they belong to."""
     blocks, positions = [np.empty((0, 0), np.float32)], []
     for batch in batches:

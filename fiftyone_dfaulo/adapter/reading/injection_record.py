@@ -1,21 +1,11 @@
-"""What an injection leaves on a dataset to be undone by: fields, a record, a folder."""
+"""What an injection of faults leaves on a dataset to be known and undone by."""
 
 from __future__ import annotations
 
-from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import fiftyone as fo
-import fiftyone.core.utils as fou
-from bson import ObjectId
-from fiftyone.core.sample import Sample
-
-from fiftyone_dfaulo.engine.injection.plans import LABEL, TAKEN
-from fiftyone_dfaulo.errors import InputError, RunError
-
-if TYPE_CHECKING:
-    from fiftyone_dfaulo.adapter.injection.request import Injection
+from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.errors import InputError
 
 RECORD = "dfaulo_faults"
 """Where the first field's ``info`` holds what was planted, and where."""
@@ -53,27 +43,6 @@ class Record(NamedTuple):
     dataset: str
 
 
-_SCHEMA: tuple[dict[str, Any], ...] = (  # in the order of FaultFields
-    {
-        "ftype": fo.BooleanField,
-        "description": "Whether a fault was planted here (DFauLo)",
-    },
-    {
-        "ftype": fo.StringField,
-        "description": "What was done to plant it (DFauLo)",
-    },
-    {
-        "ftype": fo.EmbeddedDocumentField,
-        "embedded_doc_type": fo.Classification,
-        "description": "The label before faults were planted (DFauLo)",
-    },
-    {
-        "ftype": fo.StringField,
-        "description": "The image before faults were planted (DFauLo)",
-    },
-)
-
-
 def fault_fields(prefix: Any) -> FaultFields:
     """Names of the fields for a prefix.
 
@@ -88,7 +57,7 @@ def fault_fields(prefix: Any) -> FaultFields:
     return FaultFields(*(f"{prefix}_{part}" for part in FaultFields._fields))
 
 
-def find_record(dataset: Any) -> Record | None:
+def find_record(dataset: Dataset) -> Record | None:
     """The record of the injection that a dataset holds; None if it holds none."""
     for field in dataset.get_field_schema().values():
         record = (field.info or {}).get(RECORD)
@@ -97,126 +66,7 @@ def find_record(dataset: Any) -> Record | None:
     return None
 
 
-def true_label_fields(dataset: Any) -> list[str]:
+def true_label_fields(dataset: Dataset) -> list[str]:
     """The field of true labels of the injection that a dataset holds, if any."""
     record = find_record(dataset)
     return [] if record is None else [record.fields.true_label]
-
-
-def add_fields(dataset: Any, request: Injection, folder: Path | None) -> FaultFields:
-    """Adds the fields of an injection, the one with the record first."""
-    fields = fault_fields(request.prefix)
-    record = Record(
-        fields,
-        request.label_field,
-        request.kind,
-        float(request.rate),
-        int(request.seed),
-        None if folder is None else str(folder),
-        str(dataset._doc.id),
-    )
-    info = {RECORD: {**record._asdict(), "fields": list(fields)}}
-    for name, how in zip(fields, _SCHEMA):
-        dataset.add_sample_field(name, info=info, **how)
-        info = {}
-    return fields
-
-
-def make_folder(dataset: Any, folder: Any) -> Path:
-    """Makes an empty folder for the new images of a dataset.
-
-    Args:
-        dataset: the dataset.
-        folder: a folder that is empty or does not exist; None for a new one.
-
-    Raises:
-        InputError: if it holds something, or cannot be made.
-    """
-    try:
-        if folder is not None:
-            made = Path(folder).expanduser().absolute()
-            made.mkdir(parents=True, exist_ok=True)
-            if any(made.iterdir()):
-                raise InputError(
-                    f"folder={str(folder)!r} is not empty; pass one that is, or that "
-                    "does not exist"
-                )
-            return made
-        root = Path(fo.config.default_dataset_dir).absolute()
-        name = f"{fou.to_slug(dataset.name)}-images"
-        for number in count(1):
-            made = root / (name if number == 1 else f"{name}-{number}")
-            if not made.exists():
-                break
-        made.mkdir(parents=True)
-        return made
-    except (OSError, TypeError) as error:
-        raise InputError(
-            f"no folder for new images can be made at {folder or root} ({error}); pass "
-            "another folder"
-        ) from error
-
-
-def restore(dataset: Any) -> int:
-    """Undoes the injection that a dataset holds, also an unfinished one.
-
-    Can be repeated; does nothing where there is none.
-
-    Returns:
-        the number of samples that were restored.
-
-    Raises:
-        RunError: if a field that is needed is not there; nothing is changed.
-    """
-    record = find_record(dataset)
-    if record is None:
-        return 0
-    fields = record.fields
-    _check_fields(dataset, record)
-    collection = dataset._sample_collection
-    restored = collection.count_documents({fields.kind: {"$ne": None}})
-    collection.update_many(
-        {fields.kind: {"$in": [LABEL, TAKEN]}},
-        [{"$set": {record.label_field: f"${fields.true_label}"}}],
-    )
-    collection.update_many(
-        {fields.original_filepath: {"$ne": None}},
-        [{"$set": {"filepath": f"${fields.original_filepath}"}}],
-    )
-    _remove_images(dataset, record)
-    dataset.delete_sample_fields([*filter(dataset.has_sample_field, fields)])
-    Sample._reload_docs(dataset._sample_collection_name)
-    return int(restored)
-
-
-def _check_fields(dataset: Any, record: Record) -> None:
-    needed = (record.label_field, *record.fields)
-    missing = [name for name in needed if not dataset.has_sample_field(name)]
-    planted = {record.fields.fault: {"$ne": None}}
-    if missing and dataset._sample_collection.count_documents(planted, limit=1):
-        raise RunError(
-            f"dataset {dataset.name!r} cannot be restored: its fields "
-            f"{', '.join(missing)} were deleted or renamed; nothing was changed"
-        )
-
-
-def discard(dataset: Any) -> None:
-    """Deletes a dataset, and the images that were planted in it."""
-    record = find_record(dataset)
-    if record is not None:
-        _remove_images(dataset, record)
-    dataset.delete()
-
-
-def _remove_images(dataset: Any, record: Record) -> None:
-    """Deletes the images that were written, and the folder if nothing else is in it."""
-    if record.folder is None or record.dataset != str(dataset._doc.id):
-        return
-    folder = Path(record.folder)
-    if not folder.is_dir():
-        return
-    for file in folder.glob("*.png"):
-        if ObjectId.is_valid(file.stem):  # they are named by their samples' ids
-            file.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fiftyone import ViewField
 
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.reading.label_fields import find_place
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.errors import DFauLoError
 
 
@@ -19,8 +19,8 @@ def labels_problem(samples: Samples, label_field: str) -> str:
         samples: a dataset or view that :func:`.media.check_samples` accepts.
         label_field: a field that :func:`.label_fields.check_label_field` accepts.
     """
-    place = find_place(samples, label_field)
-    if not (place.list_path or place.tags_path) and _two_differ(samples, label_field):
+    target = find_target(samples, label_field)
+    if target.one_class_a_sample and _two_differ(samples, target.class_path):
         return ""
     try:
         read_labels(samples, label_field)
@@ -29,8 +29,7 @@ def labels_problem(samples: Samples, label_field: str) -> str:
     return ""
 
 
-def _two_differ(samples: Samples, label_field: str) -> bool:
-    path = f"{label_field}.label"
+def _two_differ(samples: Samples, path: str) -> bool:
     labels = samples.exists(path)
     return any(
         len(labels.match(ViewField(path) != first).limit(1))

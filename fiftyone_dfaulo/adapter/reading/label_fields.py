@@ -1,4 +1,4 @@
-"""Which fields of a dataset or view hold labels that can be scored, and where."""
+"""Which fields of a dataset or view hold labels that can be scored."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from typing import Any
 
 import fiftyone as fo
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.injection_record import true_label_fields
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo
-from fiftyone_dfaulo.adapter.targets.base import Place
-from fiftyone_dfaulo.adapter.targets.frames import frames_view
-from fiftyone_dfaulo.adapter.targets.object import LISTS
-from fiftyone_dfaulo.adapter.targets.storage import PREFIX, Storage
+from fiftyone_dfaulo.adapter.runs.lookup import fields_of_runs
+from fiftyone_dfaulo.adapter.storage.documents import (
+    FRAMES_PREFIX,
+    Storage,
+    all_fields,
+)
+from fiftyone_dfaulo.adapter.storage.frames import shows_frames
+from fiftyone_dfaulo.adapter.targets.kinds import target_of
 from fiftyone_dfaulo.errors import InputError
 
 
-def list_label_fields(samples: Any) -> dict[str, int]:
-    """The fields that can be scored, of the samples themselves.
+def list_label_fields(samples: Samples) -> dict[str, int]:
+    """The fields that can be scored, also those in embedded documents.
 
     These are Classification, Classifications, Detections and Polylines fields. What
     earlier DFauLo runs wrote, and the true labels of planted faults, are not among
@@ -26,74 +30,29 @@ def list_label_fields(samples: Any) -> dict[str, int]:
         samples: a dataset or view.
 
     Returns:
-        field name to its number of labels, in the order of the schema.
+        path of the field to its number of labels, in the order of the schema.
     """
     if samples._is_patches:
         field = samples._patches_stage.field
         return {field: samples.count(f"{field}.label")}
-    owned = {*_fields_of_runs(samples), *true_label_fields(samples._root_dataset)}
-    places: dict[str, Place] = {}
-    for name, field in samples.get_field_schema().items():
-        place = _place(name, getattr(field, "document_type", None))
-        if place and name not in owned:
-            places[name] = place
-    paths = [
-        f"{place.list_path}.label" if place.list_path else place.label_path
-        for place in places.values()
-    ]
-    counts = samples.aggregate([fo.Count(path) for path in paths])
-    return dict(zip(places, counts))
+    dataset, frames = samples._root_dataset, shows_frames(samples)
+    owned = {*fields_of_runs(dataset, frames=frames), *true_label_fields(dataset)}
+    fields = all_fields(samples.get_field_schema())
+    targets = {name: target_of(name, f) for name, f in fields.items()}
+    paths = {n: t.class_path for n, t in targets.items() if t and n not in owned}
+    counts = samples.aggregate([fo.Count(path) for path in paths.values()])
+    return dict(zip(paths, counts))
 
 
-def _place(name: str, kind: Any, frames: bool = False) -> Place | None:
-    """Where the items of a field of this type lie; None if it cannot be scored."""
-    if kind is None:
-        return None
-    if issubclass(kind, fo.Classification):
-        return Place(name, frames=frames)
-    if issubclass(kind, fo.Classifications):
-        return Place(name, frames=frames, tags_path=f"{name}.classifications")
-    lists = [part for type_, part in LISTS.items() if issubclass(kind, type_)]
-    return Place(name, f"{name}.{lists[0]}", frames=frames) if lists else None
-
-
-def find_place(samples: Any, label_field: str) -> Place:
-    """Where the items that have this field's labels lie: samples, or objects.
-
-    Args:
-        samples: a dataset or view.
-        label_field: a field that :func:`check_label_field` accepts.
-    """
-    frames = _of_frames(samples)
-    field = Storage(samples._root_dataset, frames).get_field(label_field)
-    place = _place(label_field, field.document_type, frames)
-    assert place is not None
-    return place
-
-
-def _fields_of_runs(samples: Any) -> dict[str, str]:
-    """Field name to the key of the DFauLo run that it belongs to."""
-    dataset, frames = samples._root_dataset, _of_frames(samples)
-    configs = {
-        key: dataset.get_brain_info(key).config
-        for key in dataset.list_brain_runs(type=DFauLo)
-    }
-    return {
-        name: key
-        for key, config in configs.items()
-        if config.frames == frames
-        for name in config.fields
-    }
-
-
-def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) -> None:
+def check_label_field(
+    samples: Samples, label_field: Any, *, one_class_a_sample: bool = False
+) -> None:
     """Makes sure that this is a field of labels.
 
     Args:
         samples: a dataset or view.
         label_field: the field.
-        objects: whether the labels may be those of objects, Detections and Polylines,
-            or tags, Classifications, as well as one Classification a sample.
+        one_class_a_sample: whether it must hold one class for each whole image.
 
     Raises:
         InputError: if there is no such field, it is of another type, the view leaves
@@ -105,35 +64,37 @@ def check_label_field(samples: Any, label_field: Any, *, objects: bool = False) 
             "expected the name of a field"
         )
     if samples._is_patches:
-        _check_patches(samples, label_field, objects)
+        _check_patches(samples, label_field, one_class_a_sample)
         return
-    field = samples.get_field_schema().get(label_field)
+    field = all_fields(samples.get_field_schema()).get(label_field)
     if field is None:
         raise InputError(_missing_field(samples, label_field))
-    if not Storage(samples._root_dataset, _of_frames(samples)).has_field(label_field):
+    frames = shows_frames(samples)
+    if not Storage(samples._root_dataset, frames).has_field(label_field):
         raise InputError(
             f"label_field={label_field!r} was deleted from the frames of the videos; "
             "reload() the view"
         )
-    kind = getattr(field, "document_type", type(field))
-    place = _place(label_field, kind)
-    several = place and (place.list_path or place.tags_path)
-    if place is None or (several and not objects):
-        expected = ", Classifications, Detections or Polylines" if objects else ""
+    target = target_of(label_field, field)
+    if target is None or (one_class_a_sample and not target.one_class_a_sample):
+        more = ", Classifications, Detections or Polylines"
+        kind = getattr(field, "document_type", type(field))
         raise InputError(
             f"label_field={label_field!r} is a {kind.__name__} field; expected a "
-            f"Classification{expected} field. {label_choices(samples)}"
+            f"Classification{'' if one_class_a_sample else more} field. "
+            f"{label_choices(samples)}"
         )
-    owner = _fields_of_runs(samples).get(label_field)
-    if owner is not None:
+    runs = fields_of_runs(samples._root_dataset, frames=frames)
+    if label_field in runs:
         raise InputError(
-            f"label_field={label_field!r} is written by the DFauLo run {owner!r}; "
-            f"pass the field with the given labels. {label_choices(samples)}"
+            f"label_field={label_field!r} is written by the DFauLo run "
+            f"{runs[label_field]!r}; pass the field with the given labels. "
+            f"{label_choices(samples)}"
         )
 
 
-def _check_patches(samples: Any, label_field: str, objects: bool) -> None:
-    if not objects:
+def _check_patches(samples: Samples, label_field: str, whole_images: bool) -> None:
+    if whole_images:
         raise InputError("this is a view of patches; pass one of whole images")
     shown = samples._patches_stage.field
     kind = getattr(samples.get_field(shown), "document_type", type(None))
@@ -145,16 +106,15 @@ def _check_patches(samples: Any, label_field: str, objects: bool) -> None:
         )
 
 
-def _missing_field(samples: Any, label_field: str) -> str:
-    frames = _of_frames(samples)
-    short = label_field.removeprefix(PREFIX)
+def _missing_field(samples: Samples, label_field: str) -> str:
+    frames = shows_frames(samples)
+    short = label_field.removeprefix(FRAMES_PREFIX)
     if frames and samples.has_field(short) and short != label_field:
         return (
             f"label_field={label_field!r} is what the videos call it; in this view of "
             f"their frames, pass label_field={short!r}"
         )
-    storage = Storage(samples._root_dataset, frames)
-    if storage.has_field(label_field) and "." not in label_field:
+    if label_field in Storage(samples._root_dataset, frames).schema():
         return (
             f"label_field={label_field!r} is left out of this view, by "
             "select_fields() or exclude_fields(); pass a view that holds it"
@@ -162,11 +122,7 @@ def _missing_field(samples: Any, label_field: str) -> str:
     return f"there is no label_field={label_field!r}. {label_choices(samples)}"
 
 
-def _of_frames(samples: Any) -> bool:
-    return frames_view(samples) is not None
-
-
-def label_choices(samples: Any) -> str:
+def label_choices(samples: Samples) -> str:
     """A sentence for errors: the fields that could have been passed."""
     names = ", ".join(list_label_fields(samples))
     return f"Label fields here: {names or 'none'}"

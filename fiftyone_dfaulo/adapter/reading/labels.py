@@ -6,47 +6,42 @@ Everything is read by id, so any order, filter or limit of a view will do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from fiftyone_dfaulo.adapter.reading.label_fields import find_place, label_choices
-from fiftyone_dfaulo.adapter.targets.base import Place
-from fiftyone_dfaulo.adapter.targets.multilabel import (
-    number_sets,
-    tag_matrix,
-    tell_apart,
-)
-from fiftyone_dfaulo.adapter.targets.object import read_objects
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.label_fields import label_choices
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.adapter.targets.labels import Labels
+from fiftyone_dfaulo.adapter.targets.rows import Rows
 from fiftyone_dfaulo.engine.images.decoding import Crop, Source
 from fiftyone_dfaulo.errors import InputError
 
 
 class Labelled(NamedTuple):
-    """The labelled items of a dataset or view: samples, or objects in samples.
+    """The labelled items of a dataset or view.
 
-    They are in the order of their ids, objects in that of their samples' first.
+    They are in the order of their samples' ids, then their own.
 
     Attributes:
         ids: ids of the N labelled items, each once.
         paths: their images, or parts of images.
-        labels: int64 (N,), index into ``classes``; of tags, it is equal for equal sets.
-        classes: names of the classes that occur, sorted.
+        labels: their labels.
         unlabeled: ids of the items without a label.
         unreadable: id of each item that has no place in its image to the reason.
-        given: bool (N, K), which of the ``classes`` are a sample's tags; None where an
-            item has one class.
     """
 
     ids: list[str]
     paths: Sequence[Source]
-    labels: np.ndarray
-    classes: list[str]
+    labels: Labels
     unlabeled: list[str]
     unreadable: Mapping[str, str] = MappingProxyType({})
-    given: np.ndarray | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the K classes that occur, sorted."""
+        return self.labels.classes
 
     @property
     def files(self) -> list[str]:
@@ -54,7 +49,7 @@ class Labelled(NamedTuple):
         return [p.path if isinstance(p, Crop) else p for p in self.paths]
 
 
-def read_labels(samples: Any, label_field: str) -> Labelled:
+def read_labels(samples: Samples, label_field: str) -> Labelled:
     """Reads ids, images and labels, and sets apart what has no label.
 
     What a view holds twice (``concat``) is read once. All comes in the order of the
@@ -65,72 +60,34 @@ def read_labels(samples: Any, label_field: str) -> Labelled:
         label_field: a field that :func:`.label_fields.check_label_field` accepts.
 
     Raises:
-        InputError: if nothing has a label, or all have the same, or the same tags; or
-            if two objects have the same id.
+        InputError: if nothing has a label, or all have the same; or if two objects
+            have the same id.
     """
-    place = find_place(samples, label_field)
-    unreadable: dict[str, str] = {}
-    rows: Sequence[tuple[str, Source, str | None]]
-    if place.tags_path:
-        return _read_tags(samples, place)
-    if place.list_path is None:
-        rows = [*zip(*samples.values(["id", "filepath", f"{label_field}.label"]))]
-        rows = [*{row[0]: row for row in sorted(rows, key=itemgetter(0))}.values()]
-    else:
-        rows, unreadable = read_objects(samples, place)
-    labelled = [(one, path, label) for one, path, label in rows if label is not None]
+    target = find_target(samples, label_field)
+    found = target.read(samples)
+    labelled = [row for row in found.rows if row[2] is not None]
     if not labelled:
-        raise InputError(_none_labelled(samples, place, len(rows), unreadable))
-    names = [label for _, _, label in labelled]
-    classes = sorted(set(names))
-    if len(classes) < 2:
-        raise InputError(
-            f"all {len(names)} labels in {label_field!r} are {classes[0]!r}; "
-            "expected at least two classes"
-        )
-    number = {name: index for index, name in enumerate(classes)}
+        raise InputError(_none_labelled(samples, target, found))
+    labels = target.labels_type.of([label for _, _, label in labelled])
+    if not labels.comparable:
+        raise InputError(labels.nothing_to_compare(label_field))
     return Labelled(
         ids=[one for one, _, _ in labelled],
         paths=[path for _, path, _ in labelled],
-        labels=np.array([number[name] for name in names], np.int64),
-        classes=classes,
-        unlabeled=[one for one, _, label in rows if label is None],
-        unreadable=unreadable,
+        labels=labels,
+        unlabeled=[one for one, _, label in found.rows if label is None],
+        unreadable=found.unreadable,
     )
 
 
-def _read_tags(samples: Any, place: Place) -> Labelled:
-    """The tags of samples, of which some tag has to be one that only some have."""
-    found = zip(*samples.values(["id", "filepath", place.label_path]))
-    rows = [*{row[0]: row for row in sorted(found, key=itemgetter(0))}.values()]
-    tagged = [row for row in rows if row[2] is not None]
-    if not tagged:
-        raise InputError(_none_labelled(samples, place, len(rows), {}))
-    given, classes = tag_matrix([tags for _, _, tags in tagged])
-    if not tell_apart(given):
-        raise InputError(
-            f"all {len(tagged)} samples have the same tags in {place.label_field!r}: "
-            f"{', '.join(classes) or 'none'}; expected at least one tag that some "
-            "samples have and others do not"
-        )
-    return Labelled(
-        ids=[one for one, _, _ in tagged],
-        paths=[path for _, path, _ in tagged],
-        labels=number_sets(given),
-        classes=classes,
-        unlabeled=[one for one, _, tags in rows if tags is None],
-        given=given,
-    )
-
-
-def _none_labelled(
-    samples: Any, place: Place, count: int, unreadable: dict[str, str]
-) -> str:
+def _none_labelled(samples: Samples, target: LabelTarget, found: Rows) -> str:
     bad = ""
-    if unreadable:
-        one, reason = next(iter(unreadable.items()))
-        bad = f"; {len(unreadable)} more cannot be used, the first {one}: {reason}"
+    if found.unreadable:
+        one, reason = next(iter(found.unreadable.items()))
+        count = len(found.unreadable)
+        bad = f"; {count} more cannot be used, the first {one}: {reason}"
     return (
-        f"none of the {count} {place.noun}s has a label in {place.label_field!r}{bad}; "
-        f"label some, or pass another field. {label_choices(samples)}"
+        f"none of the {len(found.rows)} {target.noun}s has a label in "
+        f"{target.label_field!r}{bad}; label some, or pass another field. "
+        f"{label_choices(samples)}"
     )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import fiftyone as fo
 from fiftyone.core.collections import SampleCollection
 
-from fiftyone_dfaulo.adapter.targets.frames import TO_FRAMES, check_frames, frames_view
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.storage.frames import TO_FRAMES, check_frames, frames_view
 from fiftyone_dfaulo.errors import InputError
 
 
-def check_samples(samples: Any) -> None:
+def check_samples(samples: Samples) -> None:
     """Makes sure that these are images or frames, or patches, and that there are some.
 
     Of a grouped dataset, it is the samples of the active slice.
@@ -43,7 +42,7 @@ def check_samples(samples: Any) -> None:
         check_frames(frames)
 
 
-def _kind_problem(samples: Any) -> str | None:
+def _kind_problem(samples: Samples) -> str | None:
     if samples._is_patches and not isinstance(samples._patches_stage, fo.ToPatches):
         return (
             "this is a view of evaluation patches; pass the dataset, or a view by "
@@ -59,7 +58,7 @@ def _kind_problem(samples: Any) -> str | None:
     return None
 
 
-def _media_problem(samples: Any) -> str | None:
+def _media_problem(samples: Samples) -> str | None:
     media_type = samples.media_type
     if media_type in (None, "image"):  # None: no samples yet
         return None
@@ -73,7 +72,7 @@ def _media_problem(samples: Any) -> str | None:
     return f"the samples are of media type {media_type!r}; scoring works on images only"
 
 
-def _group_problem(samples: Any) -> str | None:
+def _group_problem(samples: Samples) -> str | None:
     """Of a grouped dataset it is the active slice that is scored."""
     types, active = samples.group_media_types, samples.group_slice
     if types.get(active) == "image":

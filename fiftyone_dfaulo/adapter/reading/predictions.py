@@ -10,8 +10,9 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
-from fiftyone_dfaulo.adapter.reading.object_embeddings import plain
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo
+from fiftyone_dfaulo.adapter.host import Field, Samples
+from fiftyone_dfaulo.adapter.runs.lookup import fields_of_runs
+from fiftyone_dfaulo.adapter.storage.documents import all_fields, unpacked
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.models.class_matching import (
     EMBEDDINGS_ONLY,
@@ -49,7 +50,7 @@ class Predictions:
     note: str | None = None
 
 
-def list_predictions(samples: Any, label_field: str) -> dict[str, str]:
+def list_predictions(samples: Samples, label_field: str) -> dict[str, str]:
     """The Classification fields that can serve as the original model.
 
     Args:
@@ -60,21 +61,21 @@ def list_predictions(samples: Any, label_field: str) -> dict[str, str]:
         name of the field to what its predictions hold: ``"logits"``,
         ``"probabilities"``, ``"probs"`` or ``"confidence"``.
     """
-    schema = samples.get_field_schema(
-        ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification
-    )
-    dataset = samples._root_dataset
-    own = {
-        field
-        for key in dataset.list_brain_runs(type=DFauLo)
-        for field in dataset.get_brain_info(key).config.fields
-    }
-    names = [name for name in schema if name != label_field and name not in own]
+    own = {label_field, *fields_of_runs(samples._root_dataset)}
+    names = [
+        name
+        for name, field in all_fields(samples.get_field_schema()).items()
+        if _is_classification(field) and name not in own
+    ]
     found = {name: _attribute(samples, name) for name in names}
     return {name: attribute for name, attribute in found.items() if attribute}
 
 
-def check_predictions(samples: Any, field: str, label_field: str) -> None:
+def _is_classification(field: Field) -> bool:
+    return issubclass(getattr(field, "document_type", type(None)), fo.Classification)
+
+
+def check_predictions(samples: Samples, field: str, label_field: str) -> None:
     """Makes sure that a field holds predictions.
 
     Raises:
@@ -86,7 +87,7 @@ def check_predictions(samples: Any, field: str, label_field: str) -> None:
             f"predictions={field!r} is the label field; pass the field with a model's "
             f"predictions. {_choices(samples, label_field)}"
         )
-    known = samples.get_field_schema().get(field)
+    known = all_fields(samples.get_field_schema()).get(field)
     if known is None:
         raise InputError(
             f"there is no predictions={field!r} in these samples. "
@@ -106,12 +107,12 @@ def check_predictions(samples: Any, field: str, label_field: str) -> None:
         )
 
 
-def _choices(samples: Any, label_field: str) -> str:
+def _choices(samples: Samples, label_field: str) -> str:
     names = ", ".join(list_predictions(samples, label_field))
     return f"Fields with predictions here: {names or 'none'}"
 
 
-def _attribute(samples: Any, field: str) -> str | None:
+def _attribute(samples: Samples, field: str) -> str | None:
     """What the predictions in a field hold; None if nothing of use."""
     for attribute in (*_VECTORS, "confidence"):
         path = f"{field}.{attribute}"
@@ -121,7 +122,7 @@ def _attribute(samples: Any, field: str) -> str | None:
 
 
 def read_predictions(
-    samples: Any,
+    samples: Samples,
     field: str,
     ids: Sequence[str],
     classes: Sequence[str],
@@ -218,7 +219,7 @@ def _match(
 
 
 def _read(
-    samples: Any, field: str, attribute: str, ids: Sequence[str]
+    samples: Samples, field: str, attribute: str, ids: Sequence[str]
 ) -> tuple[list[Any], list[Any]]:
     labels: list[Any] = []
     values: list[Any] = []
@@ -238,7 +239,7 @@ def _as_array(
     field: str, attribute: str, rows: list[Any], ids: Sequence[str]
 ) -> np.ndarray:
     try:
-        vectors = [np.asarray(plain(row), np.float64).reshape(-1) for row in rows]
+        vectors = [np.asarray(unpacked(row), np.float64).reshape(-1) for row in rows]
     except (TypeError, ValueError) as error:
         raise InputError(
             f"predictions={field!r} holds {attribute} that are no numbers ({error}); "

@@ -8,32 +8,13 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.review.label_edits import TAG, relabelling
-from fiftyone_dfaulo.adapter.review.session import (
-    Review,
-    add_review_field,
-    batches,
-    find,
-    find_scored,
-    item_ids,
-    load_results,
-    open_review,
-    refresh_samples,
-    scope,
-)
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import edited_ids, read_state
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
-from fiftyone_dfaulo.adapter.targets.base import Item
-from fiftyone_dfaulo.adapter.targets.multilabel import label_text
-from fiftyone_dfaulo.errors import InputError, RunError
-
-__all__ = [
-    "TAG",
-    "Corrections",
-    "Reverted",
-    "apply_suggestions",
-    "revert_suggestions",
-]
+from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
+from fiftyone_dfaulo.errors import InputError
 
 _EDITED = "its label was edited since the run; select it to correct it all the same"
 _CHANGED = "its label was edited at the same moment; try again"
@@ -80,7 +61,7 @@ class Reverted:
 
 
 def apply_suggestions(
-    samples: Any,
+    samples: Samples,
     brain_key: str = "dfaulo",
     *,
     ids: Any = None,
@@ -93,7 +74,7 @@ def apply_suggestions(
     the tag ``"corrected"``. Label and original are written in one step a sample, and
     only where the label is still the one that was read. Of an object, the class and the
     tags change and a confidence is emptied; its box and all else stay. Of a sample's
-    several tags, those that should go do, those that are missing are added with that
+    several labels, those that should go do, those that are missing are added with that
     tag, and the others stay as they are.
 
     Args:
@@ -104,7 +85,7 @@ def apply_suggestions(
             label was edited since the run: ids, or a view.
         verdict: where no ids are given, the samples that have this verdict.
         label: the class to set, rather than the suggestions; only with ``ids``, and
-            not where samples have several tags.
+            not where samples have several labels.
 
     Returns:
         how many labels were replaced, and why others were not: there is no suggestion,
@@ -119,29 +100,36 @@ def apply_suggestions(
     """
     _check(ids, verdict, label)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion", "verdict")
-    if label is not None and review.place.tags_path:
-        raise InputError(
-            f"label={label!r} is one class, and {review.config.label_field!r} holds "
-            "several tags a sample; leave it out to remove and add what is suggested, "
-            "or edit the tags by hand. Nothing was changed"
-        )
-    wanted = None if ids is None else item_ids(review, ids)
+    return apply(review, ids=ids, verdict=verdict, label=label)
+
+
+def apply(
+    review: ReviewSession,
+    *,
+    ids: Any = None,
+    verdict: str = "faulty",
+    label: str | None = None,
+) -> Corrections:
+    """As :func:`apply_suggestions`, in a review that is open."""
+    if label is not None:
+        _check_one_class(review, label)
+    wanted = None if ids is None else review.given_ids(ids)
     check_writable(review)
-    documents = _candidates(review, samples, wanted, verdict)
-    skipped, updates, how = {}, {}, relabelling(review)
+    items = _candidates(review, wanted, verdict)
+    skipped, updates, edit = {}, {}, review.label_edit()
     edited = _edited(review) if wanted is None else set()
-    for one, document in documents.items():
-        new = label or suggested(document.get(review.fields.suggestion))
-        reason = _obstacle(review, document, new) or how.obstacle(document, str(new))
+    for one, item in items.items():
+        new = label or suggested(item.get(review.fields.suggestion))
+        reason = _obstacle(review, item, new) or edit.obstacle(item, str(new))
         if one in edited:
             reason = reason or _EDITED
         if reason:
             skipped[one] = reason
         else:
-            updates[one] = how.applying(document, str(new))
+            updates[one] = edit.applying(item, str(new))
     if updates:
-        add_review_field(review, "original_label")
-        missing = _write(review, documents, updates, applied=True)
+        review.add_field("original_label")
+        missing = _write(review, items, updates, applied=True)
         skipped.update(dict.fromkeys(missing, _CHANGED))
         return Corrections(len(updates) - len(missing), skipped)
     return Corrections(0, skipped)
@@ -161,29 +149,34 @@ def _check(ids: Any, verdict: Any, label: Any) -> None:
         )
 
 
-def check_writable(review: Review) -> None:
+def takes_one_class(review: ReviewSession) -> bool:
+    """Whether an item of the run can be given one class."""
+    return issubclass(review.target.labels_type, ClassLabels)
+
+
+def _check_one_class(review: ReviewSession, label: str) -> None:
+    if not takes_one_class(review):
+        raise InputError(
+            f"label={label!r} is one class, and {review.config.label_field!r} holds "
+            "several labels a sample; leave it out to remove and add what is "
+            "suggested, or edit the labels by hand. Nothing was changed"
+        )
+
+
+def check_writable(review: ReviewSession) -> None:
     """Makes sure that the labels of the run can be corrected.
 
     Raises:
         InputError: if the label field is read-only.
         RunError: if it was deleted or renamed.
     """
+    review.check_label_field("nothing was changed")
     name = review.config.label_field
-    if not review.storage.has_field(name):
-        raise RunError(
-            f"the label field {name!r} of brain run {review.key!r} was deleted or "
-            "renamed; nothing was changed"
-        )
-    if any(map(review.storage.is_read_only, (name, _label_path(review)))):
+    if any(map(review.storage.is_read_only, (name, review.target.class_path))):
         raise InputError(
             f"the label field {name!r} is read-only; set its read_only to False and "
             "save it first. Nothing was changed"
         )
-
-
-def _label_path(review: Review) -> str:
-    at = review.place.list_path
-    return f"{at}.label" if at else review.place.label_path
 
 
 def suggested(value: Any) -> str | None:
@@ -192,31 +185,26 @@ def suggested(value: Any) -> str | None:
 
 
 def _candidates(
-    review: Review, samples: Any, ids: list[str] | None, verdict: str
+    review: ReviewSession, ids: list[str] | None, verdict: str
 ) -> dict[str, dict[str, Any]]:
-    paths = (
-        review.config.label_field,
-        review.fields.suggestion,
-        review.own.original_label,
-    )
+    names = (LABEL, review.fields.suggestion, review.own.original_label)
     if ids is not None:
-        return find_scored(review, ids, *paths)
+        return review.find_scored(ids, *names)
     query = {review.fields.verdict: verdict}
-    found = find(review, scope(review, samples), query, *paths)
-    return {str(document["_id"]): document for document in found}
+    found = review.find(review.ids_in(review.samples), query, *names)
+    return {str(item["_id"]): item for item in found}
 
 
-def _edited(review: Review) -> set[str]:
-    results = load_results(review)
+def _edited(review: ReviewSession) -> set[str]:
+    results = review.load_results()
     return set(edited_ids(results, read_state(review, results)))
 
 
-def _obstacle(review: Review, document: Mapping[str, Any], new: Any) -> str | None:
-    """Why the label of a sample cannot be replaced, or None."""
-    label = label_text(document.get(review.config.label_field))
-    if document.get(review.own.original_label) is not None:
+def _obstacle(review: ReviewSession, item: Item, new: Any) -> str | None:
+    """Why the label of an item cannot be replaced, or None."""
+    if item.get(review.own.original_label) is not None:
         return "it is corrected already; revert that first"
-    if label is None:
+    if review.target.label_text(item.get(LABEL)) is None:
         return "it has no label any more"
     if not new:
         return "it has no suggestion"
@@ -224,7 +212,7 @@ def _obstacle(review: Review, document: Mapping[str, Any], new: Any) -> str | No
 
 
 def revert_suggestions(
-    samples: Any, brain_key: str = "dfaulo", *, ids: Any = None
+    samples: Samples, brain_key: str = "dfaulo", *, ids: Any = None
 ) -> Reverted:
     """Takes corrections back: the label is again, byte for byte, what it was.
 
@@ -245,22 +233,25 @@ def revert_suggestions(
             field is read-only; nothing is changed.
         RunError: if there is no such run, or its label field was deleted.
     """
-    review = open_review(samples, brain_key, "suspiciousness")
-    wanted = None if ids is None else item_ids(review, ids)
+    return revert(open_review(samples, brain_key, "suspiciousness"), ids=ids)
+
+
+def revert(review: ReviewSession, *, ids: Any = None) -> Reverted:
+    """As :func:`revert_suggestions`, in a review that is open."""
+    wanted = None if ids is None else review.given_ids(ids)
     check_writable(review)
-    name, original = review.config.label_field, review.own.original_label
+    original = review.own.original_label
     if wanted is None:
-        query = {original: {"$ne": None}}
-        rows = find(review, scope(review, samples), query, name, original)
-        found = {str(document["_id"]): document for document in rows}
+        within = review.ids_in(review.samples)
+        rows = review.find(within, {original: {"$ne": None}}, LABEL, original)
+        found = {str(item["_id"]): item for item in rows}
     else:
-        found = find_scored(review, wanted, name, original)
-    uncorrected = [i for i, d in found.items() if d.get(original) is None]
-    edited, updates, how = [], {}, relabelling(review)
+        found = review.find_scored(wanted, LABEL, original)
+    uncorrected = [i for i, item in found.items() if item.get(original) is None]
+    edited, updates, edit = [], {}, review.label_edit()
     for one in found.keys() - set(uncorrected):
-        document = found[one]
-        if how.is_as_applied(document):
-            updates[one] = how.reverting(document)
+        if edit.is_as_applied(found[one]):
+            updates[one] = edit.reverting(found[one])
         else:
             edited.append(one)
     edited += _write(review, found, updates, applied=False)
@@ -269,7 +260,7 @@ def revert_suggestions(
 
 
 def _write(
-    review: Review,
+    review: ReviewSession,
     items: Mapping[str, Item],
     updates: Mapping[str, UpdateOne],
     *,
@@ -277,11 +268,9 @@ def _write(
 ) -> list[str]:
     """Writes; returns the ids of the items that another hand had changed."""
     missing: list[str] = []
-    for part in batches(list(updates)):
-        some = [updates[one] for one in part]
-        done = review.collection.bulk_write(some, ordered=False)
-        if done.matched_count < len(part):
-            kept = {review.own.original_label: None if applied else {"$ne": None}}
-            missing += [str(document["_id"]) for document in find(review, part, kept)]
-    refresh_samples(review, [items[one] for one in updates])
+    matched, _ = review.write(list(updates.values()))
+    if matched < len(updates):
+        kept = {review.own.original_label: None if applied else {"$ne": None}}
+        missing = [str(item["_id"]) for item in review.find(list(updates), kept)]
+    review.show_written([items[one] for one in updates])
     return missing

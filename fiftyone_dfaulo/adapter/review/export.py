@@ -8,10 +8,11 @@ import json
 import os
 from typing import Any
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.corrections import suggested
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
-from fiftyone_dfaulo.adapter.review.session import Review, find, open_review, scope
-from fiftyone_dfaulo.adapter.targets.multilabel import label_text
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.storage.items import LABEL
 
 COLUMNS = (
     "id",
@@ -25,14 +26,14 @@ COLUMNS = (
 
 
 def export_review(
-    samples: Any, path: str | os.PathLike[str], brain_key: str = "dfaulo"
+    samples: Samples, path: str | os.PathLike[str], brain_key: str = "dfaulo"
 ) -> int:
     """Writes the samples, or objects, with a verdict to a file, most suspicious first.
 
     A row holds ``id``, ``filepath``, ``label`` (as it is now), ``suggestion``,
-    ``score``, ``reasons`` and ``verdict``. Several tags are joined by ``", "``. In CSV
-    the reasons are joined by ``"; "``; in JSON, a list of objects, they are a list. A
-    file of that name is replaced, once all is written.
+    ``score``, ``reasons`` and ``verdict``. Several labels are joined by ``", "``. The
+    reasons are joined by ``"; "`` in CSV, and a list in JSON, which is a list of
+    objects. A file of that name is replaced, once all is written.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are written.
@@ -48,30 +49,34 @@ def export_review(
             cannot be written; what was there stays.
         RunError: if there is no such run, or a field of it was deleted.
     """
+    check_target(path, ".csv", ".json")
+    return export(open_review(samples, brain_key, "suspiciousness", "verdict"), path)
+
+
+def export(review: ReviewSession, path: str | os.PathLike[str]) -> int:
+    """As :func:`export_review`, in a review that is open."""
     target = check_target(path, ".csv", ".json")
-    review = open_review(samples, brain_key, "suspiciousness", "verdict")
-    rows = _rows(review, samples)
+    rows = _rows(review)
     text = _as_csv(rows) if target.suffix.lower() == ".csv" else _as_json(rows)
     replace_file(target, lambda file: file.write(text.encode()))
     return len(rows)
 
 
-def _rows(review: Review, samples: Any) -> list[dict[str, Any]]:
-    fields, label = review.fields, review.config.label_field
+def _rows(review: ReviewSession) -> list[dict[str, Any]]:
+    fields = review.fields
+    within = review.ids_in(review.samples)
     query = {fields.verdict: {"$ne": None}}
-    within = scope(review, samples)
-    found = find(review, within, query, "filepath", label, *fields)
     rows = [
         {
-            "id": str(document["_id"]),
-            "filepath": document["filepath"],
-            "label": label_text(document.get(label)),
-            "suggestion": suggested(document.get(fields.suggestion)),
-            "score": document.get(fields.suspiciousness),
-            "reasons": document.get(fields.reasons) or [],
-            "verdict": document[fields.verdict],
+            "id": str(item["_id"]),
+            "filepath": item["filepath"],
+            "label": review.target.label_text(item.get(LABEL)),
+            "suggestion": suggested(item.get(fields.suggestion)),
+            "score": item.get(fields.suspiciousness),
+            "reasons": item.get(fields.reasons) or [],
+            "verdict": item[fields.verdict],
         }
-        for document in found
+        for item in review.find(within, query, "filepath", LABEL, *fields)
     ]
     return sorted(rows, key=lambda row: (-(row["score"] or 0), row["id"]))
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import numbers
 import os
 from pathlib import Path
-from typing import Any
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
-from fiftyone_dfaulo.adapter.review.session import Review, check_of_samples, open_review
-from fiftyone_dfaulo.adapter.review.views import suspicious_view
-from fiftyone_dfaulo.adapter.runs.brain_run import check_run_field
-from fiftyone_dfaulo.adapter.targets.multilabel import tag_text
-from fiftyone_dfaulo.errors import InputError, RunError
+from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.views import most_suspicious
+from fiftyone_dfaulo.adapter.runs.lookup import check_run_field
+from fiftyone_dfaulo.checks import check_whole_number
+from fiftyone_dfaulo.errors import RunError
 
 MOST = 1_000
 """The most samples on one picture."""
 
 
 def save_gallery(
-    samples: Any,
+    samples: Samples,
     brain_key: str = "dfaulo",
     path: str | os.PathLike[str] = "gallery.png",
     *,
@@ -46,15 +45,15 @@ def save_gallery(
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples has a score.
     """
-    target = check_target(path, ".png")
-    _check_top(top)
+    file = check_target(path, ".png")
+    limit = check_whole_number("top", top, 1, MOST)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
-    check_of_samples(review)
-    names = review.fields
-    _check_labels(samples, review)
-    label = review.place.label_path
-    paths = ("filepath", label, f"{names.suggestion}.label", names[0])
-    view = suspicious_view(samples, brain_key, limit=top)
+    review.check_of_samples()
+    review.check_label_field("run compute_suspiciousness again")
+    config, names, target = review.config, review.fields, review.target
+    check_run_field(samples, brain_key, target, config.label_field)
+    paths = ("filepath", target.class_path, f"{names.suggestion}.label", names[0])
+    view = most_suspicious(samples, brain_key, config, limit=limit)
     rows = list(zip(*view.values(list(paths))))
     if not rows:
         raise RunError(
@@ -64,33 +63,13 @@ def save_gallery(
     from fiftyone_dfaulo.engine.images.contact_sheet import Tile, draw_sheet
 
     tiles = [
-        Tile(file, (_text(given), _text(seen), f"{score:.3f}"))
-        for file, given, seen, score in rows
+        Tile(path, (str(target.class_text(given)), str(seen), f"{score:.3f}"))
+        for path, given, seen, score in rows
     ]
     title = (
         f"{review.dataset.name}, run {brain_key}: the {len(rows)} most suspicious. "
         "Label; in red, what it looks like; suspiciousness"
     )
     picture = draw_sheet(title, tiles)
-    replace_file(target, lambda file: picture.save(file, format="PNG"))
-    return target
-
-
-def _check_labels(samples: Any, review: Review) -> None:
-    name = review.config.label_field
-    if not review.storage.has_field(name):
-        raise RunError(
-            f"the label field {name!r} of brain run {review.key!r} was deleted or "
-            "renamed; run compute_suspiciousness again"
-        )
-    check_run_field(samples, review.key, review.place, name)
-
-
-def _text(label: Any) -> str:
-    return tag_text(label) if isinstance(label, list) else str(label)
-
-
-def _check_top(top: Any) -> None:
-    whole = isinstance(top, numbers.Integral) and not isinstance(top, bool)
-    if not whole or not 1 <= top <= MOST:
-        raise InputError(f"top={top!r}; expected a whole number from 1 to {MOST}")
+    replace_file(file, lambda stream: picture.save(stream, format="PNG"))
+    return file

@@ -1,28 +1,25 @@
-"""What forms and summaries say of a run's items: how many, which classes, which files.
-
-Items are samples, or objects in them: see :mod:`.base`.
-"""
+"""What forms and summaries say of a run's items: number, classes, files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from fiftyone_dfaulo.adapter.review.session import Review, find, scope
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
-from fiftyone_dfaulo.adapter.targets.frames import path_in
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.targets.shown import path_in
 
 
-def count_with_verdict(review: Review, verdict: str) -> int:
+def count_with_verdict(review: ReviewSession, verdict: str) -> int:
     """The number of items with a verdict, of what the review was opened with."""
     query = {review.fields.verdict: verdict}
-    return sum(1 for _ in find(review, scope(review, review.samples), query))
+    return sum(1 for _ in review.find(review.ids_in(review.samples), query))
 
 
-def list_classes(review: Review) -> list[str]:
+def list_classes(review: ReviewSession) -> list[str]:
     """The classes that the label field now holds, sorted."""
-    at = review.place.list_path or review.config.label_field
-    path = path_in(review.samples, review.place, f"{at}.label")
+    target = review.target
+    path = path_in(review.samples, target, target.class_path)
     return list(review.samples.distinct(path))
 
 
@@ -39,10 +36,8 @@ def file_names(results: DFauLoResults, ids: Sequence[str]) -> list[str]:
     """
     if not ids:
         return []
-    place = results.config.place
-    collection = place.storage(results.samples._root_dataset).collection
-    items = place.find(collection, ids, {}, "filepath")
-    found = {str(item["_id"]): item["filepath"] for item in items}
+    items = results.config.target.items(results.samples._root_dataset)
+    found = {str(d["_id"]): d["filepath"] for d in items.find(ids, {}, "filepath")}
     reasons = results.unreadable
     return [
         Path(found[i]).name + (f" ({reasons[i]})" if i in reasons else "")

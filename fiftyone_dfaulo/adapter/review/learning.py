@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import numbers
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.review.label_edits import relabelling
-from fiftyone_dfaulo.adapter.review.session import (
-    Review,
-    batches,
-    find,
-    load_results,
-    open_review,
-    refresh_samples,
-)
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import (
     ReviewState,
     edited_ids,
     read_state,
 )
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
-from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.adapter.storage.items import LABEL
+from fiftyone_dfaulo.checks import check_whole_number
 
 
-def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResults:
+def update_suspiciousness(samples: Samples, brain_key: str = "dfaulo") -> DFauLoResults:
     """Ranks a run anew by the stored results and the verdicts so far.
 
     Needs no image and no model. Samples marked faulty go to the top of the scale,
@@ -43,8 +37,12 @@ def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResu
     Raises:
         RunError: if there is no such run, or a field of it was deleted.
     """
-    review = open_review(samples, brain_key, "suspiciousness", "verdict")
-    results = load_results(review)
+    return learn(open_review(samples, brain_key, "suspiciousness", "verdict"))
+
+
+def learn(review: ReviewSession) -> DFauLoResults:
+    """As :func:`update_suspiciousness`, in a review that is open."""
+    results = review.load_results()
     state = read_state(review, results)
     learned = _learn(results, state.verdicts)
     changed = np.flatnonzero(state.present & (learned != state.scores))
@@ -55,116 +53,138 @@ def update_suspiciousness(samples: Any, brain_key: str = "dfaulo") -> DFauLoResu
 def _learn(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
     """Float64 (N,): by our update, or by the paper's if the run is the paper's."""
     from fiftyone_dfaulo.engine.feedback import learning
-    from fiftyone_dfaulo.engine.paper import method
+    from fiftyone_dfaulo.engine.paper.suspiciousness import update
 
     initial = results.suspiciousness
     if results.config.method != "paper":
-        return learning.learn(initial, verdicts, results.suggestions, results.labels)
+        return learning.learn(initial, verdicts, *results.groups())
     checked = np.flatnonzero(verdicts >= 0)
-    learned = method.update(results.signals, initial, checked, verdicts[checked] == 1)
+    learned = update(results.signals, initial, checked, verdicts[checked] == 1)
     return learning.place_checked(learned, verdicts)
 
 
-def _write_scores(review: Review, ids: list[str], scores: np.ndarray) -> None:
-    name, items = (
-        review.fields.suspiciousness,
-        review.place.locate(review.collection, ids),
-    )
+def _write_scores(review: ReviewSession, ids: list[str], scores: np.ndarray) -> None:
+    name, items = review.fields.suspiciousness, review.items.locate(ids)
     rows = [(items[i], {name: x}) for i, x in zip(ids, scores.tolist()) if i in items]
-    for part in batches(rows):
-        review.collection.bulk_write(review.place.fill(part), ordered=False)
-    refresh_samples(review, None if len(ids) > 1_000 else items.values())
+    review.write(review.items.fill(rows))
+    review.show_written(items.values())
+
+
+@dataclass(frozen=True)
+class ReviewStatus:
+    """How the review of a run stands, and what to expect of the next batch.
+
+    Attributes:
+        scored: items of the run that still exist.
+        faulty: those with the verdict faulty, which are the faults found so far.
+        correct: those with the verdict correct.
+        unchecked: those without a verdict.
+        estimate: how many faults there are in all, about.
+        low: lower end of the 90 % interval of the estimate.
+        high: its upper end.
+        left: how many faults are not found yet, about.
+        precision: share of faulty among the checked; None before any verdict.
+        expected_next: faults to expect in the next batch.
+        corrected: labels that were replaced by ``apply_suggestions``.
+        stale: how many labels were edited or removed since the run, otherwise than by
+            it.
+        stale_ids: ids of the items that have them.
+    """
+
+    scored: int
+    faulty: int
+    correct: int
+    unchecked: int
+    estimate: float
+    low: float
+    high: float
+    left: float
+    precision: float | None
+    expected_next: float
+    corrected: int
+    stale: int
+    stale_ids: list[str] = field(repr=False)
+
+    @property
+    def found(self) -> int:
+        """Faults found so far."""
+        return self.faulty
+
+    def to_dict(self) -> dict[str, Any]:
+        """These figures as JSON, without the ids, which may be many."""
+        kept = {n: value for n, value in asdict(self).items() if n != "stale_ids"}
+        return {**kept, "found": self.found}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.found} found of about {self.estimate:.0f} faults "
+            f"({self.low:.0f} to {self.high:.0f}), {self.faulty + self.correct} of "
+            f"{self.scored} checked, {self.corrected} corrected"
+        )
 
 
 def review_status(
-    samples: Any, brain_key: str = "dfaulo", *, batch_size: int = 50
-) -> dict[str, Any]:
+    samples: Samples, brain_key: str = "dfaulo", *, batch_size: int = 50
+) -> ReviewStatus:
     """How the review of a run stands, and what to expect of the next batch.
 
     Args:
         samples: the dataset, or any view into it; the whole run is counted.
         brain_key: the key of the run.
-        batch_size: samples in the next batch, at least 1.
-
-    Returns:
-        a JSON-serializable dict:
-
-        ==================  =========================================================
-        ``scored``          samples, or objects, of the run that still exist
-        ``faulty``,         them by verdict; ``faulty`` is also the number of
-        ``correct``,        faults found
-        ``unchecked``
-        ``found``           faults found so far
-        ``estimate``        how many faults there are in all, about
-        ``low``, ``high``   90 % interval of the estimate
-        ``left``            how many of them are not found yet, about
-        ``precision``       share of faulty among the checked; None before any verdict
-        ``expected_next``   faults to expect in the next batch
-        ``corrected``       labels that were replaced by ``apply_suggestions``
-        ``stale``,          number and ids of those whose label was edited, or
-        ``stale_ids``       removed, since the run, otherwise than by it
-        ==================  =========================================================
+        batch_size: items in the next batch, at least 1.
 
     Raises:
         InputError: if ``batch_size`` is no whole number of 1 or more.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    check_batch_size(batch_size)
+    check_whole_number("batch_size", batch_size, 1)
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
-    results = load_results(review)
+    return status_of(review, batch_size)
+
+
+def status_of(review: ReviewSession, batch_size: int) -> ReviewStatus:
+    """As :func:`review_status`, in a review that is open."""
+    results = review.load_results()
     return describe_state(review, results, read_state(review, results), batch_size)
 
 
-def check_batch_size(size: Any) -> None:
-    """Makes sure that this is a number of samples to show.
-
-    Raises:
-        InputError: if it is no whole number of 1 or more.
-    """
-    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 1:
-        raise InputError(f"batch_size={size!r} is not a whole number of 1 or more")
-
-
 def describe_state(
-    review: Review, results: DFauLoResults, state: ReviewState, batch_size: int
-) -> dict[str, Any]:
+    review: ReviewSession, results: DFauLoResults, state: ReviewState, batch_size: int
+) -> ReviewStatus:
     """As :func:`review_status`, of a state that was read already."""
     from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 
     verdicts = state.verdicts[state.present]
+    suggestions, labels = (group[state.present] for group in results.groups())
     estimate = estimate_faults(
-        results.suspiciousness[state.present],
-        verdicts,
-        results.suggestions[state.present],
-        results.labels[state.present],
+        results.suspiciousness[state.present], verdicts, suggestions, labels
     )
     faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
     as_applied, corrected = _corrected(review)
-    stale = [i for i in edited_ids(results, state) if i not in as_applied]
-    return {
-        "scored": len(verdicts),
-        "faulty": faulty,
-        "correct": correct,
-        "unchecked": len(verdicts) - faulty - correct,
-        "found": faulty,
-        "estimate": float(estimate.count),
-        "low": float(estimate.low),
-        "high": float(estimate.high),
-        "left": float(estimate.left),
-        "precision": faulty / (faulty + correct) if faulty + correct else None,
-        "expected_next": float(estimate.next_batch(int(batch_size))),
-        "corrected": corrected,
-        "stale": len(stale),
-        "stale_ids": stale,
-    }
+    stale = [one for one in edited_ids(results, state) if one not in as_applied]
+    return ReviewStatus(
+        scored=len(verdicts),
+        faulty=faulty,
+        correct=correct,
+        unchecked=len(verdicts) - faulty - correct,
+        estimate=float(estimate.count),
+        low=float(estimate.low),
+        high=float(estimate.high),
+        left=float(estimate.left),
+        precision=faulty / (faulty + correct) if faulty + correct else None,
+        expected_next=float(estimate.next_batch(int(batch_size))),
+        corrected=corrected,
+        stale=len(stale),
+        stale_ids=stale,
+    )
 
 
-def _corrected(review: Review) -> tuple[set[str], int]:
-    """Ids of the samples whose label is as it was applied; number of all corrected."""
-    label, original = review.config.label_field, review.own.original_label
-    if not review.storage.has_field(review.place.path(original)):
+def _corrected(review: ReviewSession) -> tuple[set[str], int]:
+    """Ids of the items whose label is as it was applied; number of all corrected."""
+    original = review.own.original_label
+    if not review.storage.has_field(review.target.path(original)):
         return set(), 0
-    found = list(find(review, None, {original: {"$ne": None}}, label, original))
-    is_as_applied = relabelling(review).is_as_applied
-    same = [document for document in found if is_as_applied(document)]
-    return {str(d["_id"]) for d in same}, len(found)
+    found = list(review.find(None, {original: {"$ne": None}}, LABEL, original))
+    is_as_applied = review.label_edit().is_as_applied
+    same = [item for item in found if is_as_applied(item)]
+    return {str(item["_id"]) for item in same}, len(found)

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.review.session import Review
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
-from fiftyone_dfaulo.adapter.targets.multilabel import tag_text
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.storage.items import CLASS
 
 _CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
 
@@ -22,23 +22,22 @@ class ReviewState(NamedTuple):
     labels: np.ndarray  # object (N,), the text of the label, or tags, or None
 
 
-def read_state(review: Review, results: DFauLoResults) -> ReviewState:
+def read_state(review: ReviewSession, results: DFauLoResults) -> ReviewState:
     """Reads it, in one request: half a second for 100,000 samples."""
-    label = review.place.label_path
     score, verdict = review.fields.suspiciousness, review.fields.verdict
     flat: dict[str, Any] = {  # nested documents take longer to decode
         "score": f"${score}",
         "verdict": f"${verdict}",
-        "label": f"${label}",
+        "class": f"${CLASS}",
     }
-    stages = review.place.stages(None, {}, score, verdict, label)
-    found: list[Any] = list(review.collection.aggregate([*stages, {"$project": flat}]))
+    stages = review.items.stages(None, {}, score, verdict, CLASS)
+    documents = review.items.documents
+    found: list[Any] = list(documents.aggregate([*stages, {"$project": flat}]))
     count = len(results.ids)
-    place, known = _places(results.ids, [d["_id"].binary for d in found])
+    rows, known = _rows_of(results.ids, [d["_id"].binary for d in found])
     scores = np.array([d.get("score") for d in found], np.float64)
     verdicts = np.array([_CODES.get(d.get("verdict"), -1) for d in found], np.int8)
-    given = (d.get("label") for d in found)
-    texts = (tag_text(one) if isinstance(one, list) else one for one in given)
+    texts = (review.target.class_text(d.get("class")) for d in found)
     labels = np.fromiter(texts, object, len(found))
     state = ReviewState(
         np.zeros(count, bool),
@@ -46,22 +45,22 @@ def read_state(review: Review, results: DFauLoResults) -> ReviewState:
         np.full(count, -1, np.int8),
         np.full(count, None, object),
     )
-    state.present[place] = True
-    state.scores[place] = scores[known]
-    state.verdicts[place] = verdicts[known]
-    state.labels[place] = labels[known]
+    state.present[rows] = True
+    state.scores[rows] = scores[known]
+    state.verdicts[rows] = verdicts[known]
+    state.labels[rows] = labels[known]
     return state
 
 
-def _places(ids: list[str], found: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """Where samples that were found are in the results; which of those found are."""
+def _rows_of(ids: list[str], found: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the results that items that were found have; which of them have one."""
     wanted = np.frombuffer(bytes.fromhex("".join(ids)), "S12")
     there = np.array(found, "S12")
     order = np.argsort(wanted)
     near = np.minimum(np.searchsorted(wanted, there, sorter=order), len(wanted) - 1)
-    place = order[near]
-    known = wanted[place] == there
-    return place[known], known
+    rows = order[near]
+    known = wanted[rows] == there
+    return rows[known], known
 
 
 def edited_ids(results: DFauLoResults, state: ReviewState) -> list[str]:
@@ -70,17 +69,19 @@ def edited_ids(results: DFauLoResults, state: ReviewState) -> list[str]:
     return [results.ids[n] for n in np.flatnonzero(edited)]
 
 
-def fingerprint(review: Review) -> tuple[Any, ...]:
+def fingerprint(review: ReviewSession) -> tuple[Any, ...]:
     """Another one once something was written, as far as the database's indexes tell.
 
     Takes milliseconds. What is written by a machine whose clock is slow, or in the
     same millisecond, can be missed.
     """
     dataset, when = review.dataset, "last_modified_at"
-    last = review.collection.find_one({}, {when: True, "_id": False}, sort=[(when, -1)])
+    last = review.items.documents.find_one(
+        {}, {when: True, "_id": False}, sort=[(when, -1)]
+    )
     return (
         review.config.token,
         dataset.last_modified_at,
         (last or {}).get(when),
-        review.collection.estimated_document_count(),
+        review.items.documents.estimated_document_count(),
     )

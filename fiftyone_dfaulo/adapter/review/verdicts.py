@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from fiftyone_dfaulo.adapter.review.session import (
-    Review,
-    add_review_field,
-    batches,
-    find_scored,
-    item_ids,
-    open_review,
-    refresh_samples,
-)
-from fiftyone_dfaulo.adapter.targets.base import Item
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.storage.items import Item
 from fiftyone_dfaulo.errors import InputError
 
 VERDICTS = ("faulty", "correct")
@@ -22,7 +16,7 @@ VERDICTS = ("faulty", "correct")
 
 
 def record_verdicts(
-    samples: Any,
+    samples: Samples,
     brain_key: str = "dfaulo",
     *,
     faulty: Any = (),
@@ -58,29 +52,59 @@ def record_verdicts(
             with different verdicts; nothing is written.
         RunError: if there is no such run, or a field of it was deleted.
     """
+    check_name(by)
+    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    return write_verdicts(
+        review, faulty=faulty, correct=correct, cleared=cleared, by=by
+    )
+
+
+def check_name(by: Any) -> None:
+    """Makes sure that this can be a reviewer's name, or is None.
+
+    Raises:
+        InputError: if it is not.
+    """
     if by is not None and not (isinstance(by, str) and by.strip()):
         raise InputError(f"by={by!r} is no name; pass one, or leave it out")
-    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+
+
+def write_verdicts(
+    review: ReviewSession,
+    *,
+    faulty: Any = (),
+    correct: Any = (),
+    cleared: Any = (),
+    by: str | None = None,
+) -> dict[str, int]:
+    """As :func:`record_verdicts`, in a review that is open."""
     given = {"faulty": faulty, "correct": correct, "cleared": cleared}
-    groups = {name: item_ids(review, ids, name) for name, ids in given.items()}
+    groups = {name: review.given_ids(ids, name) for name, ids in given.items()}
     _check_disjoint(review, groups)
     everyone = [i for ids in groups.values() for i in ids]
-    items = find_scored(review, everyone)
+    items = review.find_scored(everyone)
     counts = {**dict.fromkeys(groups, 0), "unchanged": 0}
     if not everyone:
         return counts
-    add_review_field(review, "history")
+    review.add_field("history")
     now = datetime.now(timezone.utc)
     for name, ids in groups.items():
         counts[name] = _write(review, name, [items[i] for i in ids], by, now)
     counts["unchanged"] = len(everyone) - sum(counts.values())
-    refresh_samples(review, items.values())
+    review.show_written(items.values())
     return counts
 
 
-def _check_disjoint(review: Review, groups: dict[str, list[str]]) -> None:
+def read_verdicts(review: ReviewSession, ids: Sequence[str]) -> dict[str, str | None]:
+    """The verdicts of these items, in their order; None for one that has none."""
+    name = review.fields.verdict
+    verdicts = {str(d["_id"]): d.get(name) for d in review.find(list(ids), {}, name)}
+    return {one: verdicts[one] for one in ids if one in verdicts}
+
+
+def _check_disjoint(review: ReviewSession, groups: dict[str, list[str]]) -> None:
     seen: dict[str, str] = {}
-    noun = review.place.noun
+    noun = review.target.noun
     for name, ids in groups.items():
         for one in ids:
             if one in seen:
@@ -92,11 +116,11 @@ def _check_disjoint(review: Review, groups: dict[str, list[str]]) -> None:
 
 
 def _write(
-    review: Review, name: str, items: list[Item], by: str | None, now: datetime
+    review: ReviewSession, name: str, items: list[Item], by: str | None, now: datetime
 ) -> int:
     """Sets a verdict where it is another, with its history, in one step an item."""
     verdict = name if name in VERDICTS else None
-    history = review.place.ref(review.own.history)
+    history = review.items.ref(review.own.history)
     entry = {"verdict": name, "at": now, "by": by}
     change = {
         review.fields.verdict: {"$literal": verdict},
@@ -106,9 +130,5 @@ def _write(
         },
     }
     another = {review.fields.verdict: {"$ne": verdict}}
-    changed = 0
-    for part in batches(items):
-        updates = [review.place.change(item, another, change) for item in part]
-        done = review.collection.bulk_write(updates, ordered=False)
-        changed += done.modified_count
-    return changed
+    updates = [review.items.change(item, another, change) for item in items]
+    return review.write(updates)[1]

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
-from typing import Any
 
 from fiftyone import ViewField
 
-from fiftyone_dfaulo.adapter.runs.brain_run import (
-    DFauLoConfig,
-    check_run_field,
-    load_config,
-)
-from fiftyone_dfaulo.adapter.targets.frames import check_shown
-from fiftyone_dfaulo.adapter.targets.patches import is_patches
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
+from fiftyone_dfaulo.adapter.targets.shown import check_shown
+from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 
 def suspicious_view(
-    samples: Any,
+    samples: Samples,
     brain_key: str = "dfaulo",
     *,
     limit: int | None = None,
     min_suspiciousness: float | None = None,
     unreviewed: bool = False,
-) -> Any:
+) -> Samples:
     """The scored samples, or objects, most suspicious first.
 
     Of a run that scored objects, a dataset or a view of samples is sorted by the most
@@ -50,41 +46,55 @@ def suspicious_view(
         RunError: if there is no such run, or a field that is needed was deleted.
     """
     floor = _check_range(min_suspiciousness)
-    _check_limit(limit)
+    if limit is not None:
+        advice = "leave it out to show all scored samples"
+        limit = check_whole_number("limit", limit, 1, advice=advice)
     config = load_config(samples, brain_key)
-    check_shown(samples, brain_key, config.place)
-    if is_patches(samples, config):
+    return most_suspicious(
+        samples, brain_key, config, limit=limit, floor=floor, unreviewed=unreviewed
+    )
+
+
+def most_suspicious(
+    samples: Samples,
+    brain_key: str,
+    config: DFauLoConfig,
+    *,
+    limit: int | None = None,
+    floor: float = 0.0,
+    unreviewed: bool = False,
+) -> Samples:
+    """As :func:`suspicious_view`, by the config of the run."""
+    check_shown(samples, brain_key, config.target)
+    if config.target.shows_patches(samples):
         view, score = _patches(samples, config, floor, unreviewed)
     else:
         view, score = _samples(samples, brain_key, config, floor, unreviewed)
     view = view.sort_by(score, reverse=True)
-    return view if limit is None else view.limit(int(limit))
+    return view if limit is None else view.limit(limit)
 
 
 def _samples(
-    samples: Any, brain_key: str, config: DFauLoConfig, floor: float, unreviewed: bool
-) -> tuple[Any, str]:
+    samples: Samples, key: str, config: DFauLoConfig, floor: float, unreviewed: bool
+) -> tuple[Samples, str]:
     """The scored samples, and the field to sort by: of objects, their maximum."""
-    names, place = config.run_fields, config.place
+    names, target = config.run_fields, config.target
     score = names.suspiciousness
-    check_run_field(samples, brain_key, place, score)
+    check_run_field(samples, key, target, score)
     # A comparison, not exists(): it leaves None out too, and can use the index.
     view = samples.match(ViewField(score) >= floor)
     if not unreviewed:
         return view, score
-    check_run_field(samples, brain_key, place, place.path(names.verdict))
-    if place.list_path is None:
-        return view.exists(names.verdict, False), score
-    open_ = (ViewField(score) >= floor) & ~ViewField(names.verdict).exists()
-    return view.match(ViewField(place.list_path).filter(open_).length() > 0), score
+    check_run_field(samples, key, target, target.path(names.verdict))
+    return target.unreviewed(view, names, floor), score
 
 
 def _patches(
-    samples: Any, config: DFauLoConfig, floor: float, unreviewed: bool
-) -> tuple[Any, str]:
+    samples: Samples, config: DFauLoConfig, floor: float, unreviewed: bool
+) -> tuple[Samples, str]:
     """The patches of scored objects, and the attribute to sort by."""
-    names = config.run_fields
-    score = f"{config.label_field}.{names.suspiciousness}"
+    names, target = config.run_fields, config.target
+    score = target.tile_path(names.suspiciousness)
     if samples.get_field(score) is None:
         raise InputError(
             f"these patches have no {score!r}: they were made before the run, or the "
@@ -92,55 +102,8 @@ def _patches(
         )
     view = samples.match(ViewField(score) >= floor)
     if unreviewed:
-        view = view.exists(f"{config.label_field}.{names.verdict}", False)
+        view = view.exists(target.tile_path(names.verdict), False)
     return view, score
-
-
-def narrow(samples: Any, config: DFauLoConfig, expression: Any) -> Any:
-    """The items of a run for which an expression holds: samples, or patches of objects.
-
-    Args:
-        samples: a dataset or a view of samples.
-        config: the run's.
-        expression: of the items' values, as :func:`item_value` names them; None for
-            all items.
-    """
-    if config.list_path is None:
-        return samples if expression is None else samples.match(expression)
-    if expression is not None:
-        samples = samples.filter_labels(config.label_field, expression)
-    return as_patches(samples, config.label_field)
-
-
-def as_patches(samples: Any, label_field: str) -> Any:
-    """The objects of a field as patches; of a grouped dataset, the active slice's."""
-    if samples.media_type == "group":
-        samples = samples.select_group_slices(samples.group_slice)
-    return samples.to_patches(label_field)
-
-
-def item_value(config: DFauLoConfig, part: str) -> ViewField:
-    """How :func:`narrow` names a value of the items.
-
-    Args:
-        config: the run's.
-        part: ``"label"``, or one of :class:`.brain_run.RunFields`,
-            of which ``"suggestion"`` means the class.
-    """
-    whole = config.list_path is None
-    if part == "label":
-        return ViewField(f"{config.label_field}.label" if whole else "label")
-    name = getattr(config.run_fields, part)
-    return ViewField(f"{name}.label" if whole and part == "suggestion" else name)
-
-
-def show_items(samples: Any, config: DFauLoConfig, ids: Sequence[str]) -> Any:
-    """A view of these items, in this order: samples, or patches of objects."""
-    if config.list_path is None:
-        return samples.select(ids, ordered=True)
-    field = config.label_field
-    some = samples.select_labels(ids=list(ids), fields=field)
-    return as_patches(some, field).select(ids, ordered=True)
 
 
 def _check_range(min_suspiciousness: float | None) -> float:
@@ -154,12 +117,6 @@ def _check_range(min_suspiciousness: float | None) -> float:
     return float(min_suspiciousness)
 
 
-def _check_limit(limit: int | None) -> None:
-    if limit is None:
-        return
-    whole = isinstance(limit, numbers.Integral) and not isinstance(limit, bool)
-    if not whole or limit < 1:
-        raise InputError(
-            f"limit={limit!r} is not a whole number of 1 or more; leave it out to "
-            "show all scored samples"
-        )
+def view_ids(view: Samples) -> list[str]:
+    """Ids of what a view shows, in its order."""
+    return list(view.values("id"))

@@ -1,7 +1,7 @@
 """The brain run: how FiftyOne stores, lists, renames, deletes and loads one.
 
-FiftyOne stores the full paths of these classes with every run and imports them by
-it, so neither this module nor its classes may ever move or change their names.
+FiftyOne stores the full path of the config with every run, and finds the method in the
+same module. So neither this module nor its classes may ever move or change their names.
 """
 
 from __future__ import annotations
@@ -11,93 +11,27 @@ from typing import Any
 
 import fiftyone.core.brain as fob
 
-from fiftyone_dfaulo.adapter.runs.results import DFauLoResults
-from fiftyone_dfaulo.adapter.runs.run_fields import (
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.storage.documents import Storage
+from fiftyone_dfaulo.adapter.storage.frames import show
+from fiftyone_dfaulo.adapter.storage.items import drop_attributes, move_attributes
+from fiftyone_dfaulo.adapter.storage.schema import (
+    MISSING,
+    TOKEN,
     ReviewFields,
     RunFields,
-    all_names,
-    field_names,
-    own_fields,
+    add_field,
     part_of,
     rekeyed,
-    review_names,
 )
-from fiftyone_dfaulo.adapter.targets.base import Place, drop_attributes, move_attributes
-from fiftyone_dfaulo.adapter.targets.frames import path_in, show
-from fiftyone_dfaulo.adapter.targets.multilabel import MISSING, kept_lists
-from fiftyone_dfaulo.adapter.targets.schema import TOKEN, add_field
-from fiftyone_dfaulo.adapter.targets.storage import Storage
-from fiftyone_dfaulo.errors import InputError, RunError
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.kinds import target_from_dict
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
+from fiftyone_dfaulo.adapter.targets.shown import path_in
+from fiftyone_dfaulo.errors import RunError
 
-__all__ = [
-    "TOKEN",
-    "DFauLo",
-    "DFauLoConfig",
-    "DFauLoResults",
-    "ReviewFields",
-    "RunFields",
-    "all_names",
-    "check_run_field",
-    "field_names",
-    "load_config",
-    "own_fields",
-    "review_names",
-]
-
-
-def load_config(samples: Any, brain_key: str) -> DFauLoConfig:
-    """The config of a finished DFauLo run.
-
-    Args:
-        samples: a dataset or view.
-        brain_key: the key of the run.
-
-    Raises:
-        RunError: if there is no such run, it is of another type, or it was
-            interrupted while its results were written.
-    """
-    dataset = samples._root_dataset
-    if not dataset.has_brain_run(brain_key):
-        dataset.reload()  # the run may come from another process
-    if not dataset.has_brain_run(brain_key):
-        keys = ", ".join(map(repr, dataset.list_brain_runs(type=DFauLo))) or "none yet"
-        raise RunError(
-            f"dataset {dataset.name!r} has no brain run {brain_key!r}; its DFauLo "
-            f"runs: {keys}. Run compute_suspiciousness first, or pass another "
-            "brain_key"
-        )
-    config = dataset.get_brain_info(brain_key).config
-    if not isinstance(config, DFauLoConfig):
-        raise RunError(
-            f"brain run {brain_key!r} is of type {config.type!r}, not a DFauLo run; "
-            "pass another brain_key"
-        )
-    if not config.complete:
-        raise RunError(
-            f"brain run {brain_key!r} was interrupted while its results were "
-            "written; run compute_suspiciousness again"
-        )
-    return config
-
-
-def check_run_field(samples: Any, brain_key: str, place: Place, name: str) -> None:
-    """Makes sure that a field of the run exists, and that the view holds it.
-
-    Raises:
-        RunError: if the field was deleted.
-        InputError: if the view leaves it out.
-    """
-    if not place.storage(samples._root_dataset).has_field(name):
-        raise RunError(
-            f"field {name!r} of brain run {brain_key!r} was deleted; run "
-            "compute_suspiciousness again"
-        )
-    if not samples.has_field(path_in(samples, place, name)):
-        also = ", or made before the run; then reload() it" if place.frames else ""
-        raise InputError(
-            f"field {name!r} of brain run {brain_key!r} is left out of this view, by "
-            f"select_fields() or exclude_fields(){also}; pass a view that holds it"
-        )
+TYPE = "dfaulo"
+"""What ``list_brain_runs(type=...)`` calls these runs."""
 
 
 class DFauLoConfig(fob.BrainMethodConfig):
@@ -105,24 +39,18 @@ class DFauLoConfig(fob.BrainMethodConfig):
 
     Args:
         label_field: the field whose labels were scored.
-        settings: :meth:`fiftyone_dfaulo.config.Settings.to_dict`.
+        settings: :meth:`.Settings.to_dict`.
         embeddings: name of the field or key of the brain run that the embeddings
             came from, ``"array"`` where they were passed in, or None.
         versions: package name to version.
-        fields: paths of the fields that belong to the run: those of
-            :class:`RunFields`, and once the review needs one of them those of
-            :class:`ReviewFields`; while they are being renamed, the old names followed
-            by the new ones. If objects were scored, these are attributes of theirs,
-            and the sample's maximum is among them; if tags were, so are those of
-            :func:`.tags.tag_paths`.
+        fields: paths of the fields that belong to the run:
+            :meth:`.LabelTarget.run_fields`, and once the review needs one of them
+            :meth:`.LabelTarget.review_fields`; while they are being renamed, the old
+            names followed by the new ones.
         complete: whether all results are written.
         token: random string that tells apart two runs under one key.
-        list_path: where in a sample the list of the objects that were scored lies,
-            such as ``"ground_truth.detections"``; None if samples were scored.
-        frames: whether the samples that were scored are the frames of videos; all
-            fields above are then fields of the frames.
-        tags_path: where in a sample the list of the tags that were scored lies, such
-            as ``"ground_truth.classifications"``; None if an item has one class.
+        label_target: :meth:`.LabelTarget.to_dict` of the labels; None is one class a
+            sample.
         **kwargs: anything that a later version of this package stores.
     """
 
@@ -135,9 +63,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         fields: Sequence[str] = (),
         complete: bool = False,
         token: str | None = None,
-        list_path: str | None = None,
-        frames: bool = False,
-        tags_path: str | None = None,
+        label_target: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.label_field = label_field
@@ -147,15 +73,13 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self.fields = list(fields)
         self.complete = complete
         self.token = token
-        self.list_path = list_path
-        self.frames = frames
-        self.tags_path = tags_path
+        self.label_target = dict(label_target or SampleTarget(label_field).to_dict())
         super().__init__(**kwargs)
 
     @property
     def type(self) -> str:
         """The type of run, as ``list_brain_runs(type=...)`` takes it."""
-        return "dfaulo"
+        return TYPE
 
     @property
     def method(self) -> str:
@@ -168,9 +92,15 @@ class DFauLoConfig(fob.BrainMethodConfig):
         return int(self.settings["seed"])
 
     @property
+    def target(self) -> LabelTarget:
+        """The labels that were scored, and the run's values beside them."""
+        return target_from_dict(self.label_target).with_fields(self.fields)
+
+    @property
     def run_fields(self) -> RunFields:
-        """Names of what the run writes beside each label; see :attr:`place`."""
-        return RunFields(*(self._names()[part] for part in RunFields._fields))
+        """Names of what the run writes beside each label."""
+        names = self._names()
+        return RunFields(*(names[part] for part in RunFields._fields))
 
     @property
     def review_fields(self) -> ReviewFields | None:
@@ -182,39 +112,44 @@ class DFauLoConfig(fob.BrainMethodConfig):
 
     @property
     def missing_field(self) -> str | None:
-        """Name of the field with the tags that look missing; None without tags."""
+        """Name of the field with what looks missing; None if the run has none."""
         return self._names().get(MISSING)
-
-    @property
-    def place(self) -> Place:
-        """Where the items that were scored lie, and the run's values beside them."""
-        if self.list_path is None:
-            return Place(self.label_field, frames=self.frames, tags_path=self.tags_path)
-        top = next((name for name in self.fields if "." not in name), None)
-        score = self._names().get("suspiciousness")
-        return Place(self.label_field, self.list_path, top, score, self.frames)
 
     def _names(self) -> dict[str, str]:
         """Part to name of the items' values; the first that is listed."""
         names: dict[str, str] = {}
+        target = target_from_dict(self.label_target)
         for path in self.fields:
-            at, _, name = path.rpartition(".")
-            if at == (self.list_path or ""):
+            name = path.rpartition(".")[2]
+            if target.path(name) == path:
                 names.setdefault(part_of(name), name)
         return names
+
+    def own_fields(self, dataset: Dataset) -> list[str]:
+        """Those of the run's fields that exist and that the run itself made.
+
+        Every field carries its run's token, so that a field of the same name that
+        somebody has made since is not taken for the run's.
+        """
+        storage = self.target.storage(dataset)
+        return [path for path in self.fields if self._is_own(storage, path)]
+
+    def _is_own(self, storage: Storage, path: str) -> bool:
+        field = storage.get_field(path) if storage.has_field(path) else None
+        return field is not None and (field.info or {}).get(TOKEN) == self.token
 
 
 class DFauLo(fob.BrainMethod):
     """A run of :func:`fiftyone_dfaulo.compute_suspiciousness`."""
 
-    def get_fields(self, samples: Any, brain_key: str) -> list[str]:
+    def get_fields(self, samples: Samples, brain_key: str) -> list[str]:
         """The label field, and those of the run's own fields that exist."""
-        own = own_fields(samples._root_dataset, self.config)
-        names = [self.config.label_field, *own]
-        first, *rest = (path_in(samples, self.config.place, name) for name in names)
+        config = self.config
+        names = [config.label_field, *config.own_fields(samples._root_dataset)]
+        first, *rest = (path_in(samples, config.target, name) for name in names)
         return [first, *filter(samples.has_field, rest)]
 
-    def rename(self, samples: Any, brain_key: str, new_brain_key: str) -> None:
+    def rename(self, samples: Samples, brain_key: str, new_brain_key: str) -> None:
         """Gives the run's fields, and the index, the names for its new key.
 
         Fields that were deleted by hand are passed over. The config lists the old
@@ -226,16 +161,16 @@ class DFauLo(fob.BrainMethod):
                 turns this into a warning and changes the key all the same; the run
                 then keeps its fields under their old names.
         """
-        dataset = samples._root_dataset
-        storage = self.config.place.storage(dataset)
-        new = [*dict.fromkeys(rekeyed(n, new_brain_key) for n in self.config.fields)]
-        if self.config.fields == new:
+        dataset, config = samples._root_dataset, self.config
+        storage = config.target.storage(dataset)
+        new = [*dict.fromkeys(rekeyed(n, new_brain_key) for n in config.fields)]
+        if config.fields == new:
             return
-        own = own_fields(dataset, self.config)
+        own = config.own_fields(dataset)
         taken = [
-            name
-            for name in all_names(new_brain_key, self.config.place)
-            if storage.has_field(name) and name not in own
+            path
+            for path in config.target.all_paths(new_brain_key)
+            if storage.has_field(path) and path not in own
         ]
         if taken:
             raise RunError(
@@ -243,22 +178,25 @@ class DFauLo(fob.BrainMethod):
                 f"{', '.join(taken)} exist already; choose another key"
             )
         moves = {n: rekeyed(n, new_brain_key) for n in own if n not in new}
-        self.save_fields(dataset, brain_key, [*self.config.fields, *new])
-        self._move(storage, moves)
+        self.save_fields(dataset, brain_key, [*config.fields, *new])
+        self._move(storage, moves, new_brain_key)
         self.save_fields(dataset, brain_key, new)
-        show(samples, self.config.label_field)
+        show(samples, config.label_field)
 
-    def _move(self, storage: Storage, moves: Mapping[str, str]) -> None:
-        """Renames fields of the samples and attributes of the objects."""
+    def _move(self, storage: Storage, moves: Mapping[str, str], new_key: str) -> None:
+        """Renames fields of the samples and attributes of their labels."""
         fields = {old: new for old, new in moves.items() if "." not in old}
         if fields:
             storage.rename_fields(fields)
         attributes = {old: new for old, new in moves.items() if old not in fields}
         if not attributes:
             return
-        for old, new in attributes.items():
-            if not storage.has_field(new):  # a crash may have left both
-                add_field(storage, new, part_of(old), self.config.token)
+        target = self.config.target
+        made = target.run_fields(new_key) + target.review_fields(new_key)
+        for field in made:
+            missing = not storage.has_field(field.path)  # a crash may have left both
+            if missing and field.path in attributes.values():
+                add_field(storage, field, self.config.token)
         names = {
             o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in attributes.items()
         }
@@ -267,35 +205,35 @@ class DFauLo(fob.BrainMethod):
         storage.undeclare(list(attributes))
         storage.reload()
 
-    def cleanup(self, samples: Any, brain_key: str) -> None:
+    def cleanup(self, samples: Samples, brain_key: str) -> None:
         """Deletes those of the run's fields that exist, and with them the index."""
-        dataset = samples._root_dataset
-        own = own_fields(dataset, self.config)
+        dataset, config = samples._root_dataset, self.config
+        own = config.own_fields(dataset)
         if own:
-            storage = self.config.place.storage(dataset)
+            storage = config.target.storage(dataset)
             storage.delete_fields(own)
-            names = [name.rpartition(".")[2] for name in own if "." in name]
-            if names and self.config.tags_path:
-                for path in self._lists(dataset):
-                    drop_attributes(storage.collection, path, names)
-        show(samples, self.config.label_field)
+            names = [path.rpartition(".")[2] for path in own if "." in path]
+            for path in self._lists(dataset) if names else ():
+                drop_attributes(storage.collection, path, names)
+        show(samples, config.label_field)
 
-    def _lists(self, dataset: Any) -> list[str]:
-        """Where the objects, or the tags, with attributes of the run lie.
+    def _lists(self, dataset: Dataset) -> list[str]:
+        """The lists of labels that may have attributes of the run.
 
-        Tags that a correction of any run has removed are kept, with all that is on
+        Labels that a correction of any run has removed are kept, with all that is on
         them, until it is reverted.
         """
-        config = self.config
-        if config.list_path:
-            return [config.list_path]
-        runs = dataset.list_brain_runs(type=config.type)
-        others = [config, *(dataset.get_brain_info(key).config for key in runs)]
-        same = [one for one in others if one.tags_path == config.tags_path]
-        return kept_lists(config.tags_path, [n for one in same for n in one.fields])
+        runs = dataset.list_brain_runs(type=TYPE)
+        configs = [self.config, *(dataset.get_brain_info(key).config for key in runs)]
+        mine = self.config.label_target
+        same = [config for config in configs if config.label_target == mine]
+        fields = [path for config in same for path in config.fields]
+        return self.config.target.lists_with_attributes(fields)
 
-    def save_fields(self, dataset: Any, brain_key: str, names: Sequence[str]) -> None:
-        """Stores which sample fields belong to the run; see :class:`DFauLoConfig`."""
+    def save_fields(
+        self, dataset: Dataset, brain_key: str, names: Sequence[str]
+    ) -> None:
+        """Stores which fields belong to the run; see :class:`DFauLoConfig`."""
         self.config.fields = list(names)
         self.update_run_config(dataset, brain_key, self.config)
         if self.has_cached_run_results(dataset, brain_key):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, all_names, own_fields
-from fiftyone_dfaulo.adapter.targets.base import Place
-from fiftyone_dfaulo.adapter.targets.storage import Storage
+from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.storage.documents import Storage
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.errors import RunError
 
 
@@ -16,10 +18,10 @@ def unfinished_key(brain_key: str) -> str:
 
 
 def check_key(
-    dataset: Any,
+    dataset: Dataset,
     brain_key: Any,
     *,
-    place: Place | None = None,
+    target: LabelTarget | None = None,
     overwrite: bool = False,
 ) -> None:
     """Makes sure that a run can be written under this key.
@@ -27,7 +29,7 @@ def check_key(
     Args:
         dataset: the dataset, reloaded.
         brain_key: the key.
-        place: where the items that the run scores lie; None if these are samples.
+        target: the labels that the run scores; None is one class a sample.
         overwrite: whether a run that holds verdicts may be replaced.
 
     Raises:
@@ -50,13 +52,13 @@ def check_key(
             f"brain_key={brain_key!r} cannot be used: runs that are being replaced are "
             f"written under keys that end in {unfinished_key('')!r}; pass another one"
         )
-    place, spare = place or Place(""), unfinished_key(brain_key)
-    storage = place.storage(dataset)
+    target, spare = target or SampleTarget(""), unfinished_key(brain_key)
+    storage = target.storage(dataset)
     owned = _owned_fields(storage, brain_key) | _owned_fields(storage, spare)
     taken = [
         name
         for key in (brain_key, spare)
-        for name in all_names(key, place)
+        for name in target.all_paths(key)
         if name not in owned and _exists(storage, name)
     ]
     if taken:
@@ -95,12 +97,12 @@ def _owned_fields(storage: Storage, brain_key: str) -> set[str]:
             f"brain_key={brain_key!r} is taken by a brain run of type "
             f"{config.type!r}; pass another brain_key, or delete that run first"
         )
-    if config.frames != storage.frames:
+    if config.target.frames != storage.frames:
         return set()
-    return set(own_fields(dataset, config))
+    return set(config.own_fields(dataset))
 
 
-def check_no_review(dataset: Any, brain_key: str) -> None:
+def check_no_review(dataset: Dataset, brain_key: str) -> None:
     """Makes sure that nobody's work is lost with the run under this key, if any.
 
     Raises:
@@ -114,7 +116,7 @@ def check_no_review(dataset: Any, brain_key: str) -> None:
         )
 
 
-def _held(dataset: Any, brain_key: str) -> str:
+def _held(dataset: Dataset, brain_key: str) -> str:
     """What people have put into the run under this key, if there is one."""
     if not dataset.has_brain_run(brain_key):
         return ""
@@ -124,12 +126,11 @@ def _held(dataset: Any, brain_key: str) -> str:
         originals = _count(dataset, config, config.review_fields.original_label)
     counts = (
         (verdicts, "verdicts"),
-        (originals, f"original labels of corrected {config.place.noun}s"),
+        (originals, f"original labels of corrected {config.target.noun}s"),
     )
     return " and ".join(f"{count} {what}" for count, what in counts if count)
 
 
-def _count(dataset: Any, config: DFauLoConfig, name: str) -> int:
+def _count(dataset: Dataset, config: DFauLoConfig, name: str) -> int:
     """Items with a value, counted in all slices of a grouped dataset."""
-    collection = config.place.storage(dataset).collection
-    return config.place.count(collection, {name: {"$ne": None}})
+    return config.target.items(dataset).count({name: {"$ne": None}})

@@ -19,28 +19,26 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.runs.brain_run import (
-    DFauLoConfig,
-    DFauLoResults,
-    field_names,
-)
+from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.keys import (
     check_key,
     check_no_review,
     unfinished_key,
 )
-from fiftyone_dfaulo.adapter.runs.multilabel_results import TagResults
-from fiftyone_dfaulo.adapter.runs.tag_writing import add_tag_fields, write_tags
-from fiftyone_dfaulo.adapter.targets.base import Item, Place
-from fiftyone_dfaulo.adapter.targets.frames import show
-from fiftyone_dfaulo.adapter.targets.multilabel import tag_paths
-from fiftyone_dfaulo.adapter.targets.schema import add_field, add_maximum, label_maker
-from fiftyone_dfaulo.adapter.targets.storage import Storage
+from fiftyone_dfaulo.adapter.storage.frames import show
+from fiftyone_dfaulo.adapter.storage.items import Item
+from fiftyone_dfaulo.adapter.storage.schema import (
+    add_field,
+    field_names,
+    label_maker,
+)
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
 
@@ -75,7 +73,7 @@ def write_run(
     """
     dataset, key = results.samples._root_dataset, results.key
     dataset.reload()  # other processes may have worked on it meanwhile
-    check_key(dataset, key, place=results.config.place, overwrite=overwrite)
+    check_key(dataset, key, target=results.config.target, overwrite=overwrite)
     spare = unfinished_key(key)
     _remove_run(dataset, spare)
     target = spare if dataset.has_brain_run(key) else key
@@ -98,110 +96,84 @@ def write_run(
 def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
     start = time.perf_counter()
     samples, config, backend = results.samples, results.config, results.backend
-    dataset, names = samples._root_dataset, field_names(key)
-    place = _own(config, key)
-    storage = place.storage(dataset)
+    dataset, target = samples._root_dataset, config.target
+    config.fields = [field.path for field in target.run_fields(key)]
     config.token, config.complete = uuid.uuid4().hex, False
     backend.register_run(samples, key, overwrite=False)
-    _add_fields(storage, place, key, config.token)
-    items = _existing(storage, place, results.ids)
-    results.drop_vanished(items.keys())
+    _add_fields(dataset, target, key, config.token)
+    items = config.target.items(dataset)
+    found = items.by_id(results.ids)
+    results.drop_vanished(found.keys())
     for begin in range(0, len(results.ids), _BATCH):
         report(begin / len(results.ids))
         _check_ours(dataset, key, config)
-        _write_batch(storage, items, results, slice(begin, begin + _BATCH))
-    results.drop_vanished(_existing(storage, place, results.ids).keys())
+        _write_batch(dataset, found, results, slice(begin, begin + _BATCH))
+    results.drop_vanished(items.by_id(results.ids).keys())
     if not results.ids:
         raise RunError(
-            f"all {len(results.vanished)} {place.noun}s were deleted while the run "
+            f"all {len(results.vanished)} {target.noun}s were deleted while the run "
             "computed; nothing was written"
         )
-    storage.create_index(place.top or names.suspiciousness)
+    storage = target.storage(dataset)
+    storage.create_index(field_names(key).suspiciousness)
     results.seconds[STAGE] = time.perf_counter() - start
     _check_ours(dataset, key, config)
     backend.save_run_results(samples, key, results)
     config.complete = True
     backend.update_run_config(samples, key, config)
-    if place.list_path or place.tags_path:
-        # saving one that is in memory would write its old list back
+    if target.attributes_path:
+        # saving a sample that is in memory would write its old labels back
         storage.reload()
 
 
-def _own(config: DFauLoConfig, key: str) -> Place:
-    """Lists in the config what the run is going to make."""
-    names = field_names(key)
-    config.fields = [*map(config.place.path, names)]
-    if config.list_path:
-        config.fields.append(names.suspiciousness)
-    config.fields += tag_paths(key, config.place)
-    return config.place
-
-
-def _add_fields(storage: Storage, place: Place, key: str, token: str | None) -> None:
-    names = field_names(key)
-    for part, name in zip(names._fields, names):
-        add_field(storage, place.path(name), part, token, tags=bool(place.tags_path))
-    if place.top:
-        add_maximum(storage, place.top, token)
-    add_tag_fields(storage, key, place, token)
+def _add_fields(
+    dataset: Dataset, target: LabelTarget, key: str, token: str | None
+) -> None:
+    storage, fields = target.storage(dataset), target.run_fields(key)
+    for field in fields:
+        add_field(storage, field, token)
     # A process that died while FiftyOne renamed fields can leave values in the
     # database that no schema names; they would show up again with these fields.
-    # Attributes are never left so, see adapter.runs, and check_key has looked.
-    missing = [path for path in tag_paths(key, place) if "." not in path]
-    storage.clear_fields([place.top] if place.top else [*names, *missing])
+    # Attributes are never left so, see DFauLo.rename, and check_key has looked.
+    storage.clear_fields([field.path for field in fields if "." not in field.path])
 
 
 def _write_batch(
-    storage: Storage, items: dict[str, Item], results: DFauLoResults, rows: slice
+    dataset: Dataset, items: Mapping[str, Item], results: DFauLoResults, rows: slice
 ) -> None:
     """Writes a batch with one update a sample.
 
     ``set_values()`` would take one for each field, and three times as long.
     """
-    names, place = results.config.run_fields, results.config.place
-    # Of a sample FiftyOne knows what is missing to be None, of an object it does not.
-    empty = {names.verdict: None} if place.list_path else {}
+    names, target = results.config.run_fields, results.config.target
+    empty = {getattr(names, part): None for part in target.empty_parts}
+    make = label_maker()
     columns = zip(
         results.ids[rows],
         results.suspiciousness[rows].tolist(),
-        _suggestions(results, place, rows),
+        results.suggestion_texts(rows),
+        results.confidence[rows].tolist(),
         results.reasons[rows],
     )
-    updates = place.fill(
+    updates = target.items(dataset).fill(
         (
             items[one],
             {
                 names.suspiciousness: score,
-                names.suggestion: suggestion,
+                names.suggestion: target.stored_suggestion(text, confidence, make),
                 names.reasons: [
                     results.reason_names[n] for n in np.flatnonzero(reasons)
                 ],
                 **empty,
             },
         )
-        for one, score, suggestion, reasons in columns
+        for one, score, text, confidence, reasons in columns
     )
-    storage.collection.bulk_write(updates, ordered=False)
-    if isinstance(results, TagResults):
-        write_tags(storage, items, results, rows)
+    target.storage(dataset).collection.bulk_write(updates, ordered=False)
+    target.write_more(dataset, items, results, rows)
 
 
-def _suggestions(results: DFauLoResults, place: Place, rows: slice) -> Iterator[Any]:
-    """Suggestions as FiftyOne stores them."""
-    make = label_maker()
-    pairs = zip(results.suggestion_texts(rows), results.confidence[rows].tolist())
-    for label, confidence in pairs:
-        whole = place.list_path is None and label is not None
-        yield make(label, confidence) if whole else label
-
-
-def _existing(storage: Storage, place: Place, ids: Sequence[str]) -> dict[str, Item]:
-    """Those of the items that the dataset still holds, in whatever group slice."""
-    found = place.find(storage.collection, ids, {})
-    return {str(item["_id"]): item for item in found}
-
-
-def _is_ours(dataset: Any, key: str, config: DFauLoConfig) -> bool:
+def _is_ours(dataset: Dataset, key: str, config: DFauLoConfig) -> bool:
     dataset.reload()
     if not dataset.has_brain_run(key):
         return False
@@ -209,7 +181,7 @@ def _is_ours(dataset: Any, key: str, config: DFauLoConfig) -> bool:
     return getattr(stored, "token", None) == config.token
 
 
-def _check_ours(dataset: Any, key: str, config: DFauLoConfig) -> None:
+def _check_ours(dataset: Dataset, key: str, config: DFauLoConfig) -> None:
     if not _is_ours(dataset, key, config):
         raise RunError(
             f"brain run {key!r} was replaced or deleted while it was written; nothing "
@@ -217,14 +189,14 @@ def _check_ours(dataset: Any, key: str, config: DFauLoConfig) -> None:
         )
 
 
-def _remove_run(dataset: Any, key: str) -> None:
+def _remove_run(dataset: Dataset, key: str) -> None:
     if dataset.has_brain_run(key):
         # FiftyOne only warns where this fails, and would leave the fields behind.
         dataset.get_brain_info(key).config.build().cleanup(dataset, key)
         dataset.delete_brain_run(key)
 
 
-def _discard(dataset: Any, key: str, config: DFauLoConfig) -> None:
+def _discard(dataset: Dataset, key: str, config: DFauLoConfig) -> None:
     """Deletes an unfinished run; never hides the error that made it necessary."""
     try:
         if _is_ours(dataset, key, config):
@@ -239,7 +211,7 @@ def _discard(dataset: Any, key: str, config: DFauLoConfig) -> None:
         )
 
 
-def _replace(dataset: Any, key: str, finished: str) -> None:
+def _replace(dataset: Dataset, key: str, finished: str) -> None:
     """Puts a finished run in the place of the one under ``key``; can be repeated."""
     if not dataset.has_brain_run(finished):
         return

@@ -2,59 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 import fiftyone.core.utils as fou
+from numpy.typing import ArrayLike
+from typing_extensions import Unpack
 
-from fiftyone_dfaulo._version import __version__
-from fiftyone_dfaulo.adapter.reading.label_fields import find_place
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.runs.writer import STAGE as WRITING
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.checks import check
-from fiftyone_dfaulo.adapter.scoring.models import describe, read_preprocessing
-from fiftyone_dfaulo.adapter.scoring.scoring import pick_route
-from fiftyone_dfaulo.adapter.scoring.tag_scoring import make_tag_results, pick_tag_route
-from fiftyone_dfaulo.adapter.scoring.tasks import Task, Usable
-from fiftyone_dfaulo.config import GIB, Settings
-from fiftyone_dfaulo.engine.method.reasons import REASONS
+from fiftyone_dfaulo.adapter.scoring.features import ScoringContext
+from fiftyone_dfaulo.adapter.scoring.methods import pick_method
+from fiftyone_dfaulo.adapter.scoring.models import Model, describe
+from fiftyone_dfaulo.adapter.scoring.request import (
+    Request,
+    ScoringOptions,
+    make_settings,
+)
+from fiftyone_dfaulo.adapter.scoring.results import make_results
+from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import Cancelled
-
-if TYPE_CHECKING:
-    from fiftyone_dfaulo.engine.scores import Scores
 
 READING = "Reading labels"
 
 
 def compute_suspiciousness(
-    samples: Any,
+    samples: Samples,
     label_field: str = "ground_truth",
     *,
     brain_key: str = "dfaulo",
-    embeddings: Any = None,
-    model: Any = None,
+    embeddings: ArrayLike | None = None,
+    model: Model | None = None,
     predictions: str | None = None,
     method: str = "dfaulo",
     seed: int = 51,
-    progress: bool | Callable[[Any], None] | None = None,
-    layer: str | None = None,
-    classes: Sequence[str] | None = None,
-    preprocessing: Any = None,
-    factory: str | None = None,
-    allow_pickle: bool = False,
-    out_of_sample: bool = False,
-    depth: str = "head",
-    image_size: int | None = None,
-    epochs: int = 10,
-    batch_size: int = 256,
-    num_workers: int | None = None,
-    memory_budget: int = 2 * GIB,
-    device: str | None = None,
+    progress: bool | Callable[[fou.ProgressBar], object] | None = None,
     overwrite: bool = False,
+    **settings: Unpack[ScoringOptions],
 ) -> DFauLoResults:
     """Scores how likely each label, or its image, is wrong: of samples, or objects.
 
@@ -114,6 +102,7 @@ def compute_suspiciousness(
             and machine give the same scores to the bit.
         progress: whether to show a progress bar (True/False), FiftyOne's default
             (None), or a function to call with the progress bar instead.
+        overwrite: whether a run that holds verdicts may be replaced.
         layer: dotted path of the model's layer whose output is the embedding, or
             whose input with ``"<"`` before it, as FiftyOne's ``embeddings_layer``;
             ``""`` is the model's own output. None finds the input of the last linear
@@ -142,55 +131,41 @@ def compute_suspiciousness(
         memory_budget: bytes of decoded images to keep in memory; beyond that they are
             streamed from a temporary file.
         device: torch device, such as ``"cuda:0"``; None picks one.
-        overwrite: whether a run that holds verdicts may be replaced.
 
     Returns:
-        :class:`.brain_run.DFauLoResults`; print it for a summary.
+        :class:`.DFauLoResults`; print it for a summary.
 
     Raises:
         InputError: if the samples, the field, the embeddings, the model or a setting
-            cannot be used, or fewer than two classes are left once unreadable images
-            are.
+            cannot be used, there is no such setting, or fewer than two classes are left
+            without what cannot be read.
         RunError: if the key or a field of the run is taken, or if the run to be
             replaced holds verdicts and ``overwrite`` is False.
         WeightsError: if pretrained weights are neither cached nor downloadable.
     """
-    settings = Settings(
-        method=method,
-        seed=seed,
-        model=describe(model),
-        factory=factory,
-        layer=layer,
-        classes=classes,  # type: ignore[arg-type]  # a list becomes a tuple
-        preprocessing=read_preprocessing(preprocessing),
-        allow_pickle=allow_pickle,
-        depth=depth,
-        predictions=predictions,
-        out_of_sample=out_of_sample,
-        image_size=image_size,
-        epochs=epochs,
-        batch_size=batch_size,
-        num_workers=num_workers,
-        memory_budget=memory_budget,
-        device=device,
+    made = make_settings(
+        compute_suspiciousness,
+        {
+            "method": method,
+            "seed": seed,
+            "model": describe(model),
+            "predictions": predictions,
+            **settings,
+        },
     )
-    arguments = {
-        "brain_key": brain_key,
-        "embeddings": embeddings,
-        "model": model,
-        "settings": settings,
-        "overwrite": overwrite,
-    }
-    check(samples, label_field, **arguments)  # before a bar is drawn
+    request = Request(
+        samples, label_field, made, brain_key, embeddings, model, overwrite
+    )
+    check(request)  # before a bar is drawn
     with fou.ProgressBar(total=100, progress=progress, **BAR) as bar:
-        return _run(samples, label_field, report=report_to(bar), **arguments)
+        return _run(request, report_to(bar))
 
 
 BAR = {"iters_str": "%", "show_iteration": False, "show_iter_rate": False}
 """How a run's progress bar looks; its total is 100."""
 
 
-def report_to(bar: Any) -> Report:
+def report_to(bar: fou.ProgressBar) -> Report:
     """Moves a progress bar, once for each per cent and each stage."""
     last: list[tuple[str, int]] = [("", -1)]
 
@@ -203,113 +178,37 @@ def report_to(bar: Any) -> Report:
     return report
 
 
-def run(
-    samples: Any,
-    label_field: str,
-    *,
-    brain_key: str = "dfaulo",
-    embeddings: Any = None,
-    model: Any = None,
-    settings: Settings,
-    overwrite: bool = False,
-    report: Report = silent,
-) -> DFauLoResults:
+def run(request: Request, report: Report = silent) -> DFauLoResults:
     """:func:`compute_suspiciousness` with settings made and progress reported.
 
     Args:
-        samples, label_field, brain_key, embeddings, overwrite: as there.
-        model: a model itself; None takes the one that the settings name.
-        settings: how to score.
-        report: told the stage and the fraction of the whole; what it raises stops the
+        request: what is asked for.
+        report: gets the stage and the fraction of the whole; what it raises stops the
             run, and the dataset is as it was.
 
     Raises:
         InputError, RunError, WeightsError: as there.
     """
-    arguments = {
-        "brain_key": brain_key,
-        "embeddings": embeddings,
-        "model": settings.model if model is None else model,
-        "settings": settings,
-        "overwrite": overwrite,
-    }
-    check(samples, label_field, **arguments)
-    return _run(samples, label_field, report=report, **arguments)
+    check(request)
+    return _run(request, report)
 
 
-def _run(
-    samples: Any,
-    label_field: str,
-    *,
-    brain_key: str,
-    embeddings: Any,
-    model: Any,
-    settings: Settings,
-    overwrite: bool,
-    report: Report,
-) -> DFauLoResults:
-    place = find_place(samples, label_field)
-    pick: Any = pick_tag_route if place.tags_path else pick_route
-    score, weights = pick(embeddings, settings)
-    stages = Stages({READING: 1, **weights, WRITING: 10}, report)
+def _run(request: Request, report: Report) -> DFauLoResults:
+    samples, label_field = request.samples, request.label_field
+    target = find_target(samples, label_field)
+    method = pick_method(request, target)
+    stages = Stages({READING: 1, **method.stages, WRITING: 10}, report)
     with stages.stage(READING):
         labelled = read_labels(samples, label_field)
-    task = Task(samples, place, labelled, embeddings, settings, stages, model)
-    usable, scores = score(task)
-    config = DFauLoConfig(
-        label_field,
-        settings.to_dict(),
-        embeddings=_describe(embeddings),
-        versions=_versions(),
-        list_path=place.list_path,
-        frames=place.frames,
-        tags_path=place.tags_path,
-    )
-    make: Any = make_tag_results if place.tags_path else _results
-    results = make(samples, config, brain_key, usable, scores)
-    results.seconds = dict(stages.seconds)
+    context = ScoringContext(samples, target, labelled, request.settings, stages)
+    items, scores = method.score(context)
+    results = make_results(request, target, items, scores, stages.seconds)
     written = False
     try:
-        with stages.stage(WRITING) as told:
-            write_run(results, overwrite=overwrite, report=told)
+        with stages.stage(WRITING) as stage_report:
+            write_run(results, overwrite=request.overwrite, report=stage_report)
             written = True
     except Cancelled:
         if not written:  # else it came too late: the run is there, and whole
             raise
     return results
-
-
-def _results(
-    samples: Any, config: DFauLoConfig, key: str, usable: Usable, scores: Scores
-) -> DFauLoResults:
-    return DFauLoResults(
-        samples,
-        config,
-        key,
-        confidence=scores.confidence,
-        reason_names=REASONS,
-        signals=scores.signals,
-        signal_names=scores.signal_names,
-        near_duplicates={
-            usable.ids[n]: usable.ids[scores.near_duplicate_of[n]]
-            for n in (scores.near_duplicate_of >= 0).nonzero()[0]
-        },
-        **usable.scored(scores),
-    )
-
-
-def _describe(embeddings: Any) -> str | None:
-    if embeddings is None or isinstance(embeddings, str):
-        return embeddings
-    return "array"
-
-
-def _versions() -> dict[str, str | None]:
-    """Versions of what the scores depend on."""
-    found: dict[str, str | None] = {"fiftyone_dfaulo": __version__}
-    for name in ("fiftyone", "torch", "torchvision", "scikit-learn", "numpy"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found

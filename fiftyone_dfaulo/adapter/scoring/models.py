@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fiftyone_dfaulo.config import Preprocessing, Settings
 from fiftyone_dfaulo.engine.models import file_format
 from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
+    import fiftyone.core.models as fom
+    from torch import nn
+
     from fiftyone_dfaulo.engine.models.original import OriginalModel
+
+Model: TypeAlias = "str | Path | nn.Module | fom.Model"
+"""What ``model=`` may be."""
 
 FILE, ZOO, TORCHVISION, MODULE, FIFTYONE = (
     "file",
@@ -29,7 +35,7 @@ FILE, ZOO, TORCHVISION, MODULE, FIFTYONE = (
 _SUFFIXES = (".pt", ".pth", ".pt2", ".ts", ".safetensors", ".ckpt", ".bin", ".pkl")
 
 
-def kind_of(model: Any) -> str:
+def kind_of(model: object) -> str:
     """What a ``model=`` is; a name may turn out to be no network's.
 
     Raises:
@@ -66,7 +72,7 @@ def zoo_names() -> list[str]:
     return sorted(tagged)
 
 
-def describe(model: Any) -> str | None:
+def describe(model: object) -> str | None:
     """What the settings of a run say of its model: a name, a path or a class."""
     if model is None:
         return None
@@ -75,7 +81,7 @@ def describe(model: Any) -> str | None:
     return f"{type(model).__module__}.{type(model).__qualname__}"
 
 
-def check_model(model: Any, settings: Settings) -> None:
+def check_model(model: Model | None, settings: Settings) -> None:
     """Makes sure, without loading it, that a model can be used with the settings.
 
     Args:
@@ -130,7 +136,7 @@ def _check_architecture(name: str) -> None:
     )
 
 
-def load_original(model: Any, settings: Settings) -> OriginalModel:
+def load_original(model: Model, settings: Settings) -> OriginalModel:
     """Loads a model that is neither a zoo's nor a FiftyOne model.
 
     Raises:
@@ -147,6 +153,7 @@ def load_original(model: Any, settings: Settings) -> OriginalModel:
         )
     if kind == TORCHVISION:
         return pretrained.load_pretrained(str(model))
+    assert not isinstance(model, (str, Path))
     return OriginalModel(
         model,
         type(model).__name__,
@@ -155,10 +162,10 @@ def load_original(model: Any, settings: Settings) -> OriginalModel:
     )
 
 
-def read_preprocessing(value: Any) -> Any:
+def read_preprocessing(value: Any) -> object:
     """A torchvision transform or its weights as a :class:`Preprocessing`.
 
-    Anything else is returned as it is, for :class:`Settings` to judge.
+    Anything else is returned as it is, for :class:`Settings` to check.
     """
     if callable(getattr(value, "transforms", None)):  # the weights
         value = value.transforms()

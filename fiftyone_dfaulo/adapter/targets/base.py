@@ -1,282 +1,308 @@
-"""Where the items that a run scores lie in the database; reading and writing them.
+"""Where the labels of a run lie, and what kind they are: a class for each kind.
 
-An *item* is what has one label: a sample, or an object in a sample's list of objects.
-Where it is frames of videos that a run scores, read "frame" for "sample" below.
-A run writes its values beside the label: to fields of the sample, or to attributes of
-the object. Everything that reads or writes items does so by the names of these values,
-as if an item were a document of its own (a sample's tags, together, are its label):
+A run scores *items*: samples, frames of videos, or objects in samples. It writes its
+values beside the label: to fields of the sample, or to attributes of the object. Where
+the labels are those of video frames, "sample" means the frame: see :mod:`.storage`.
 
-- ``_id``: the item's id; ``_sample``: the id of its sample, the same for samples;
-- the run's values, such as ``dfaulo_verdict``, and the sample's ``filepath``;
-- the label, under the name of the label field.
-
-Every write is one atomic update of a sample's document, and touches nothing in it but
-what it is told to.
+A new kind of label is one subclass of :class:`LabelTarget`, listed in :mod:`.kinds`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from bson import ObjectId
+from fiftyone import ViewExpression, ViewField
 from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.targets.storage import Storage
+from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.storage.documents import Storage
+from fiftyone_dfaulo.adapter.storage.items import Item, Items, Query
+from fiftyone_dfaulo.adapter.storage.schema import (
+    SCHEMA,
+    FieldSpec,
+    MakeLabel,
+    ReviewFields,
+    RunField,
+    RunFields,
+)
+from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
+from fiftyone_dfaulo.adapter.targets.labels import Labels
+from fiftyone_dfaulo.adapter.targets.rows import Rows, Values
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.errors import InputError
 
-LABEL_PARTS = ("_id", "label", "tags", "confidence")
-"""What of an object is its label, when it is read; box, mask and so on are not."""
-
-_IN_ONE_QUERY = 100_000
-_ITEM = "item"
-
-Item = Mapping[str, Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a run's items lie.
+class LabelTarget(ABC):
+    """The labels in a field, and how a run reads and writes them.
 
     Args:
-        label_field: the label field of the samples.
-        list_path: where in a sample the list of its objects lies, such as
-            ``"ground_truth.detections"``; None if each sample is an item.
-        top: the sample's field that holds the maximum of its objects' suspiciousness;
-            None if each sample is an item, or the field was deleted.
-        score: name of the items' suspiciousness, of which ``top`` is the maximum.
-        frames: whether the samples are the frames of a dataset's videos.
-        tags_path: where in a sample the list of its tags lies, such as
-            ``"ground_truth.classifications"``; None if an item has one class.
+        label_field: the field, with dots if it lies in an embedded document.
+        frames: whether it is a field of the frames of videos.
     """
 
     label_field: str
-    list_path: str | None = None
-    top: str | None = None
-    score: str | None = None
     frames: bool = False
-    tags_path: str | None = None
+
+    kind: ClassVar[str]
+    """What a run's config calls this class."""
+
+    labels_type: ClassVar[type[Labels]]
+    """The class of such labels, once they are read."""
+
+    results_type: ClassVar[type[DFauLoResults]]
+    """The class of the results of a run on them."""
+
+    unsupported: ClassVar[tuple[str, ...]] = ()
+    """Settings that cannot be used with such labels: they have to be the usual ones."""
+
+    one_class_a_sample: ClassVar[bool] = False
+    """Whether a sample has one class: only there can faults be planted."""
+
+    @classmethod
+    @abstractmethod
+    def of_field(cls, name: str, label_type: type, frames: bool) -> Self | None:
+        """The target of a field that holds such labels; None if it holds others.
+
+        Args:
+            name: the field.
+            label_type: the type of its values, such as ``fo.Detections``.
+            frames: whether it is a field of frames.
+        """
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a run's config stores; :func:`.kinds.target_from_dict` reads it."""
+        where = {"label_field": self.label_field, "frames": self.frames}
+        return {"kind": self.kind, **where}
 
     @property
     def noun(self) -> str:
         """What an item is, in one word."""
-        if self.list_path:
-            return "object"
         return "frame" if self.frames else "sample"
 
-    def storage(self, dataset: Any) -> Storage:
+    def storage(self, dataset: Dataset) -> Storage:
         """The documents of a dataset that the items lie in."""
         return Storage(dataset, self.frames)
 
+    @abstractmethod
+    def items(self, dataset: Dataset) -> Items:
+        """The items in the database."""
+
+    # ---- checks ----
+
+    def check_settings(self, settings: Settings) -> None:
+        """Makes sure that such labels can be scored with these settings.
+
+        Raises:
+            InputError: if a setting is for labels of another kind.
+        """
+        usual = Settings()
+        for name in self.unsupported:
+            value = getattr(settings, name)
+            if value != getattr(usual, name):
+                raise InputError(
+                    f"{name}={value!r} {self._for_others(name)}; leave {name} out"
+                )
+
+    def _for_others(self, setting: str) -> str:
+        """What labels an unsupported setting is for, and what these are."""
+        raise NotImplementedError
+
+    def check_writable(self, dataset: Dataset) -> None:
+        """Makes sure that a run can write beside the labels.
+
+        Raises:
+            InputError: if the list that they lie in is read-only.
+        """
+        at = self.attributes_path
+        if at and self.storage(dataset).is_read_only(at):
+            raise InputError(
+                f"label_field={self.label_field!r} is read-only, and what is found is "
+                "written to its labels, one by one; set its read_only to False and "
+                "save it first"
+            )
+
+    # ---- where values lie ----
+
     @property
-    def tags(self) -> str:
-        """Name of the items' tags; those of a frame's labels, as frames have none."""
-        whole_frame = self.frames and self.list_path is None
-        return f"{self.tags_path or self.label_field}.tags" if whole_frame else "tags"
+    @abstractmethod
+    def class_path(self) -> str:
+        """Where FiftyOne finds the class, or classes, of the items in a dataset."""
+
+    @property
+    def attributes_path(self) -> str | None:
+        """The list of labels that a run gives attributes to; None if it gives none."""
+        return None
 
     def path(self, name: str) -> str:
         """Where FiftyOne finds a value of the items in a dataset."""
-        return f"{self.list_path}.{name}" if self.list_path else name
+        return name
 
-    @property
-    def label_path(self) -> str:
-        """Name of the item's value that holds its class; of tags, their classes."""
-        return f"{self.tags_path or self.label_field}.label"
+    def run_fields(self, key: str) -> list[RunField]:
+        """All that a run under this key writes, the four values of an item first."""
+        return self._fields(key, RunFields._fields)
 
-    def ref(self, name: str) -> str:
-        """How an expression of :meth:`change` names a value of the item."""
-        return f"$${_ITEM}.{name}" if self.list_path else f"${name}"
+    def review_fields(self, key: str) -> list[RunField]:
+        """What the review of such a run adds."""
+        return self._fields(key, ReviewFields._fields)
+
+    def _fields(self, key: str, parts: Iterable[str]) -> list[RunField]:
+        return [RunField(self.path(f"{key}_{p}"), self._spec(p)) for p in parts]
+
+    def _spec(self, part: str) -> FieldSpec:
+        """What a value of the items is in the schema."""
+        return SCHEMA[part]
+
+    def all_paths(self, key: str) -> list[str]:
+        """Paths of all fields that a run under this key, and its review, may make."""
+        return [field.path for field in self.run_fields(key) + self.review_fields(key)]
+
+    def with_fields(self, paths: Sequence[str]) -> LabelTarget:
+        """The same labels, beside which a run has these fields."""
+        return self
+
+    def lists_with_attributes(self, paths: Iterable[str]) -> list[str]:
+        """The lists of labels that may have attributes of a run.
+
+        Args:
+            paths: fields of all runs on these labels: a correction may keep labels.
+        """
+        return []
 
     # ---- reading ----
 
-    def find(
-        self,
-        collection: Any,
-        ids: Sequence[Any] | None,
-        query: Mapping[str, Any],
-        *names: str,
-    ) -> Iterator[dict[str, Any]]:
-        """The items that match, in whatever group slice.
+    @abstractmethod
+    def read(self, samples: Samples) -> Rows:
+        """Reads the items of a dataset or view, each once.
 
-        Args:
-            collection: the samples in the database.
-            ids: among these items; None for all.
-            query: a MongoDB query on items.
-            *names: what to read of an item, besides ``_id`` and ``_sample``.
+        Raises:
+            InputError: if two items have the same id.
         """
-        parts: Iterable[Any] = [None]
-        if ids is not None:
-            starts = range(0, len(ids), _IN_ONE_QUERY)
-            parts = ([ObjectId(i) for i in ids[n : n + _IN_ONE_QUERY]] for n in starts)
-        for part in parts:
-            stages = self.stages(part, query, *names)
-            yield from collection.aggregate(stages, allowDiskUse=True)
 
-    def locate(self, collection: Any, ids: Sequence[str]) -> dict[str, Item]:
-        """By its id, which item lies in which sample; objects that are gone do not."""
-        if self.list_path is None:
-            return {i: dict.fromkeys(("_id", "_sample"), ObjectId(i)) for i in ids}
-        return {str(item["_id"]): item for item in self.find(collection, ids, {})}
+    @abstractmethod
+    def label_text(self, label: Item | None) -> str | None:
+        """The class of a stored label, or its classes as one text; None for none."""
 
-    def count(self, collection: Any, query: Mapping[str, Any]) -> int:
-        """The number of items that match."""
-        stages = [*self.stages(None, query, *query), {"$count": "items"}]
-        return sum(found["items"] for found in collection.aggregate(stages))
+    def class_text(self, value: Any) -> str | None:
+        """The same of what :data:`.items.CLASS` names."""
+        return None if value is None else str(value)
 
-    def stages(
-        self, ids: list[ObjectId] | None, query: Mapping[str, Any], *names: str
-    ) -> list[dict[str, Any]]:
-        """The aggregation that yields what :meth:`find` does."""
-        # What the query asks for has to be there when the query is applied.
-        names = tuple(dict.fromkeys((*names, *query)))
-        if self.list_path is None:
-            some = {} if ids is None else {"_id": {"$in": ids}}
-            shown = {"_sample": "$_id", **dict.fromkeys(names, 1)}
-            return [{"$match": {**some, **query}}, {"$project": shown}]
-        return self._stages_of_list(self.list_path, ids, query, names)
+    @abstractmethod
+    def item_ids(self, samples: Samples) -> list[str]:
+        """Ids of all items of a dataset or view, labelled or not, in its order."""
 
-    def _stages_of_list(
-        self,
-        at: str,
-        ids: list[ObjectId] | None,
-        query: Mapping[str, Any],
-        names: Sequence[str],
-    ) -> list[dict[str, Any]]:
-        some = {f"{at}._id": {"$exists": True} if ids is None else {"$in": ids}}
-        item: dict[str, Any] = {"_id": f"${at}._id", "_sample": "$_id"}
-        for name in names:
-            field, _, part = name.partition(".")
-            if field == self.label_field:
-                label = [part] if part else LABEL_PARTS
-                item[field] = {one: f"${at}.{one}" for one in label}
-            else:
-                item[name] = "$filepath" if name == "filepath" else f"${at}.{name}"
-        return [
-            {"$match": some},
-            {"$project": {at: 1, "filepath": 1}},
-            {"$unwind": f"${at}"},
-            {"$match": some},
-            {"$replaceRoot": {"newRoot": item}},
-            {"$match": dict(query)},
-        ]
+    @property
+    def patches_field(self) -> str | None:
+        """The field whose patches a brain run must be on; None for whole images."""
+        return None
+
+    @abstractmethod
+    def vector_fields(self, samples: Samples) -> dict[str, Field]:
+        """Fields, or attributes, that may hold a vector an item, by name."""
+
+    def has_attribute(self, samples: Samples, name: str) -> bool:
+        """Whether items have an attribute, declared in the schema or not."""
+        return False
+
+    @abstractmethod
+    def read_field(self, samples: Samples, name: str, ids: Sequence[str]) -> Values:
+        """The values of a field of :meth:`vector_fields`."""
+
+    @abstractmethod
+    def read_index(self, index: Any, ids: Sequence[str]) -> dict[str, Any]:
+        """The embeddings of a similarity index, by id."""
 
     # ---- writing ----
 
-    def change(
-        self,
-        item: Item,
-        condition: Mapping[str, Any],
-        values: Mapping[str, Any],
-        remove: Sequence[str] = (),
-    ) -> UpdateOne:
-        """The update of one item, if it is still as the condition says.
+    @abstractmethod
+    def stored_suggestion(
+        self, text: str | None, confidence: float, make: MakeLabel
+    ) -> Any:
+        """A suggestion, a class or a change or None, as FiftyOne stores it."""
+
+    empty_parts: ClassVar[tuple[str, ...]] = ()
+    """Parts of a run that are written as None: else FiftyOne does not know them."""
+
+    def write_more(
+        self, dataset: Dataset, items: Mapping[str, Item], results: Any, rows: slice
+    ) -> None:
+        """Writes what else a run says of a batch of items; most kinds have nothing."""
+        return
+
+    @abstractmethod
+    def label_edit(
+        self, items: Items, original: str, load: Callable[[], DFauLoResults]
+    ) -> LabelEdit:
+        """How labels are corrected, and brought back.
 
         Args:
-            item: the item's ``_id`` and ``_sample``.
-            condition: a MongoDB query on the item.
-            values: name to an aggregation expression, which names other values of the
-                item as :meth:`ref` does.
-            remove: names of values to take out.
+            items: the items of the dataset.
+            original: name of the value that keeps an item's original label.
+            load: loads the run's results, which some corrections need.
         """
-        now = {"last_modified_at": datetime.now(timezone.utc)}
-        if self.list_path is None:
-            stages: list[dict[str, Any]] = [{"$set": {**values, **now}}]
-            if remove:
-                stages.append({"$unset": list(remove)})
-            return UpdateOne({"_id": item["_id"], **condition}, stages)
-        changed: dict[str, Any] = {"$mergeObjects": [f"$${_ITEM}", dict(values)]}
-        for name in remove:
-            changed = {"$unsetField": {"field": name, "input": changed}}
-        ours = {"$eq": [f"$${_ITEM}._id", item["_id"]]}
-        each = {"$cond": [ours, changed, f"$${_ITEM}"]}
-        wanted = {"$elemMatch": {"_id": item["_id"], **condition}}
-        query = {"_id": item["_sample"], self.list_path: wanted}
-        return UpdateOne(query, self._map(each, now))
 
-    def fill(self, rows: Iterable[tuple[Item, Mapping[str, Any]]]) -> list[UpdateOne]:
-        """The updates that give items these values, whatever they have; one a sample.
+    # ---- tags: of a sample or an object, or of the labels of a frame, which has none
+
+    @property
+    @abstractmethod
+    def tags_path(self) -> str:
+        """Where FiftyOne finds the tags."""
+
+    def taggable(self) -> Query:
+        """A query on items that can have a tag."""
+        return {}
+
+    @abstractmethod
+    def tag_change(self, items: Items, item: Item, tag: str) -> UpdateOne:
+        """The update that gives an item a tag, if it has not got it."""
+
+    def tagged_view(self, dataset: Dataset, tag: str) -> Samples:
+        """A view of all that has the tag."""
+        field = self.storage(dataset).path(self.label_field)
+        return dataset.select_labels(tags=tag, fields=field)
+
+    # ---- views: of samples, or of objects as patches ----
+
+    @abstractmethod
+    def shows_patches(self, samples: Samples) -> bool:
+        """Whether a view shows the items as patches, one each.
+
+        Raises:
+            InputError: if it shows other patches.
+        """
+
+    @abstractmethod
+    def view_field(self, part: str, fields: RunFields) -> ViewField:
+        """How :meth:`narrow` names a value of the items.
 
         Args:
-            rows: items, each ``_id`` and ``_sample``, those of a sample together; and
-                their values as they are to be stored.
+            part: ``"label"`` or one of the fields; label and suggestion mean the class.
+            fields: names of the run's values.
         """
-        now = {"last_modified_at": datetime.now(timezone.utc)}
-        if self.list_path is None:
-            return [
-                UpdateOne({"_id": item["_id"]}, {"$set": {**values, **now}})
-                for item, values in rows
-            ]
-        updates = []
-        for sample, group in groupby(rows, key=lambda row: row[0]["_sample"]):
-            part = list(group)
-            ids = [item["_id"] for item, _ in part]
-            values = {"$literal": [dict(values) for _, values in part]}
-            row = {"$arrayElemAt": [values, "$$row"]}
-            merged = {"$mergeObjects": [f"$${_ITEM}", row]}
-            within = {"$indexOfArray": [{"$literal": ids}, f"$${_ITEM}._id"]}
-            each = {
-                "$let": {
-                    "vars": {"row": within},
-                    "in": {"$cond": [{"$gte": ["$$row", 0]}, merged, f"$${_ITEM}"]},
-                }
-            }
-            query = {"_id": sample, f"{self.list_path}._id": {"$in": ids}}
-            updates.append(UpdateOne(query, self._map(each, now)))
-        return updates
 
-    def _map(self, each: Any, also: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Replaces each object by an expression of it, and sets the maximum anew."""
-        at = self.list_path
-        mapped = {"$map": {"input": f"${at}", "as": _ITEM, "in": each}}
-        stages: list[dict[str, Any]] = [{"$set": {at: mapped, **also}}]
-        if self.top and self.score:
-            stages.append({"$set": {self.top: {"$max": f"${at}.{self.score}"}}})
-        return stages
+    @abstractmethod
+    def narrow(self, samples: Samples, expression: ViewExpression | None) -> Samples:
+        """The items of samples for which an expression holds; all if it is None."""
 
+    @abstractmethod
+    def select(self, samples: Samples, ids: Sequence[str]) -> Samples:
+        """A view of these items, in this order."""
 
-def drop_attributes(collection: Any, list_path: str, names: Sequence[str]) -> None:
-    """Takes attributes out of all objects, or tags: one atomic update a sample.
+    @abstractmethod
+    def unreviewed(self, view: Samples, fields: RunFields, floor: float) -> Samples:
+        """Of a view of samples, those with an unchecked item that scores so much."""
 
-    Args:
-        collection: the samples in the database.
-        list_path: where in a sample the list of these lies.
-        names: the attributes.
-    """
-    there = [{f"{list_path}.{name}": {"$exists": True}} for name in names]
-    gone = {f"{list_path}.$[].{name}": "" for name in names}
-    collection.update_many({"$or": there}, {"$unset": gone})
+    def tile_path(self, name: str) -> str:
+        """Where the App finds a value of the item that a tile of the grid shows."""
+        return name
 
-
-def move_attributes(collection: Any, list_path: str, moves: Mapping[str, str]) -> None:
-    """Renames attributes of all objects: one atomic update a sample, order kept.
-
-    FiftyOne's own renaming reads all labels and writes them back, which would undo
-    what another process has written meanwhile.
-
-    Args:
-        collection: the samples in the database.
-        list_path: where in a sample the list of its objects lies.
-        moves: old to new name.
-    """
-    pair = {
-        "k": {
-            "$switch": {
-                "branches": [
-                    {"case": {"$eq": ["$$pair.k", old]}, "then": new}
-                    for old, new in moves.items()
-                ],
-                "default": "$$pair.k",
-            }
-        },
-        "v": "$$pair.v",
-    }
-    pairs = {"$objectToArray": f"$${_ITEM}"}
-    each = {"$arrayToObject": {"$map": {"input": pairs, "as": "pair", "in": pair}}}
-    mapped = {"$map": {"input": f"${list_path}", "as": _ITEM, "in": each}}
-    now = datetime.now(timezone.utc)
-    named = [{f"{list_path}.{old}": {"$exists": True}} for old in moves]
-    collection.update_many(
-        {"$or": named}, [{"$set": {list_path: mapped, "last_modified_at": now}}]
-    )
+    def shown(self, samples: Samples) -> Samples:
+        """What was scored, as a view that shows what was written."""
+        return samples

@@ -1,73 +1,193 @@
-"""Tags, the labels of a ``Classifications`` field: as text, as a matrix, and where.
+"""Several labels a sample: a Classifications field.
 
-A sample with an empty list of tags has none, which is a statement about each of them;
-a sample without a list is not labelled.
+A sample with an empty list has no label, which is a statement about each class. A
+sample without a list is not labelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import fiftyone as fo
 import numpy as np
+from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.multi_label import MultiLabelResults, join_classes
+from fiftyone_dfaulo.adapter.storage.items import Item, Items, Query, now
+from fiftyone_dfaulo.adapter.storage.schema import (
+    MISSING,
+    SCHEMA,
+    FieldSpec,
+    RunField,
+    label_maker,
+)
+from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
+from fiftyone_dfaulo.adapter.targets.labels import MultiLabels
+from fiftyone_dfaulo.adapter.targets.multilabel_edits import MultiLabelEdit
+from fiftyone_dfaulo.adapter.targets.sample import WholeImageTarget, with_tag
 
-MISSING = "missing"
-"""What the name of the field with the tags that look missing ends in."""
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
+_SCHEMA: dict[str, FieldSpec] = {
+    "suggestion": {
+        **SCHEMA["suggestion"],
+        "description": "Which labels to remove or to add, and how likely the likeliest "
+        "of these changes is right (DFauLo)",
+    },
+    "original_label": {
+        **SCHEMA["original_label"],
+        "embedded_doc_type": fo.Classifications,
+        "description": "The labels before they were corrected (DFauLo)",
+    },
+}
+"""Where a field is not what it is for one class a sample."""
 
-def tag_paths(brain_key: str, place: Place) -> list[str]:
-    """Paths of what a run has where tags are scored, and nowhere else.
-
-    These are the suspiciousness and the reasons of each given tag, attributes of it,
-    and the samples' field with the missing ones. None where no tags are scored.
-    """
-    if place.tags_path is None:
-        return []
-    names = (f"{brain_key}_{part}" for part in ("suspiciousness", "reasons"))
-    attributes = (f"{place.tags_path}.{name}" for name in names)
-    return [*attributes, f"{brain_key}_{MISSING}"]
-
-
-def kept_lists(tags_path: str, fields: Iterable[str]) -> list[str]:
-    """Paths of the tags, and of those in the original labels among the fields."""
-    originals = (name for name in fields if name.endswith("_original_label"))
-    kept = (f"{name}.classifications" for name in originals)
-    return [*dict.fromkeys((tags_path, *kept))]
-
-
-def tag_text(tags: Iterable[str | None]) -> str:
-    """The classes of a sample's tags as one string, in their order by name."""
-    return ", ".join(sorted({tag for tag in tags if tag is not None}))
-
-
-def label_text(label: Mapping[str, Any] | None) -> str | None:
-    """The class of a stored label, or those of stored tags; None without a label."""
-    if not label:
-        return None
-    if "classifications" not in label:
-        return label.get("label")
-    tags = label["classifications"]
-    return None if tags is None else tag_text(tag.get("label") for tag in tags)
-
-
-def tag_matrix(tags: Sequence[Iterable[str | None]]) -> tuple[np.ndarray, list[str]]:
-    """Which samples have which tags: bool (N, K), and the K classes, sorted."""
-    sets = [{tag for tag in some if tag is not None} for some in tags]
-    classes = sorted(set().union(*sets))
-    number = {name: n for n, name in enumerate(classes)}
-    given = np.zeros((len(sets), len(classes)), bool)
-    for row, some in enumerate(sets):
-        given[row, [number[tag] for tag in some]] = True
-    return given, classes
+_MISSING: FieldSpec = {
+    "ftype": fo.EmbeddedDocumentField,
+    "embedded_doc_type": fo.Classifications,
+    "description": "The labels that look missing; their confidence is how likely they "
+    "are (DFauLo)",
+}
 
 
-def number_sets(given: np.ndarray) -> np.ndarray:
-    """Int64 (N,), from 0 on: equal for samples with equal rows, bool (N, K)."""
-    return np.unique(given, axis=0, return_inverse=True)[1].reshape(-1)
+@dataclass(frozen=True)
+class MultiLabelTarget(WholeImageTarget):
+    """Several classes a sample: a Classifications field."""
+
+    kind = "multilabel"
+    labels_type = MultiLabels
+    results_type = MultiLabelResults
+    unsupported = ("method", "depth", "predictions", "classes", "out_of_sample")
+
+    @classmethod
+    def of_field(cls, name: str, label_type: type, frames: bool) -> Self | None:
+        """The target of a Classifications field."""
+        return cls(name, frames) if issubclass(label_type, fo.Classifications) else None
+
+    def _for_others(self, setting: str) -> str:
+        return (
+            f"is for samples of one class each, and {self.label_field!r} holds several "
+            "labels a sample"
+        )
+
+    # ---- where values lie ----
+
+    @property
+    def attributes_path(self) -> str:
+        """The list of the labels, as ``"ground_truth.classifications"``."""
+        return f"{self.label_field}.classifications"
+
+    @property
+    def class_path(self) -> str:
+        """As ``"ground_truth.classifications.label"``."""
+        return f"{self.attributes_path}.label"
+
+    def run_fields(self, key: str) -> list[RunField]:
+        """Also attributes of each given label, and the labels that look missing."""
+        attributes = [
+            RunField(f"{self.attributes_path}.{key}_{part}", SCHEMA[part])
+            for part in ("suspiciousness", "reasons")
+        ]
+        missing = RunField(f"{key}_{MISSING}", _MISSING)
+        return [*super().run_fields(key), *attributes, missing]
+
+    def _spec(self, part: str) -> FieldSpec:
+        return _SCHEMA.get(part, SCHEMA[part])
+
+    def lists_with_attributes(self, paths: Iterable[str]) -> list[str]:
+        """The labels, and those in the original labels that corrections keep."""
+        originals = (name for name in paths if name.endswith("_original_label"))
+        kept = (f"{name}.classifications" for name in originals)
+        return [*dict.fromkeys((self.attributes_path, *kept))]
+
+    # ---- reading ----
+
+    def label_text(self, label: Item | None) -> str | None:
+        """The classes, joined."""
+        labels = label.get("classifications") if label else None
+        return None if labels is None else join_classes(x.get("label") for x in labels)
+
+    def class_text(self, value: Any) -> str | None:
+        """The classes, joined."""
+        return join_classes(value) if isinstance(value, list) else None
+
+    # ---- writing ----
+
+    def write_more(
+        self,
+        dataset: Dataset,
+        items: Mapping[str, Item],
+        results: DFauLoResults,
+        rows: slice,
+    ) -> None:
+        """Writes what a run says of each given label, and which are missing."""
+        assert isinstance(results, MultiLabelResults)
+        updates = list(self._updates(items, results, rows))
+        self.storage(dataset).collection.bulk_write(updates, ordered=False)
+
+    def _updates(
+        self, items: Mapping[str, Item], results: MultiLabelResults, rows: slice
+    ) -> Iterator[UpdateOne]:
+        """One a sample. Labels that were taken away meanwhile are passed over."""
+        at, names = self.attributes_path, results.config.run_fields
+        make, empty = label_maker(), fo.Classifications().to_dict()
+        when = now()
+        for row in range(*rows.indices(len(results.ids))):
+            given = np.flatnonzero(results.given[row]).tolist()
+            classes = [results.classes[k] for k in given]
+            values = [
+                {
+                    names.suspiciousness: float(results.signals[row, k]),
+                    names.reasons: results.label_reasons(row, k),
+                }
+                for k in given
+            ]
+            found = [make(*one) for one in results.missing(row).items()]
+            missing = {**empty, "classifications": found} if found else None
+            changes = {
+                at: _merged(at, classes, values),
+                results.config.missing_field: {"$literal": missing},
+                **when,
+            }
+            one = {"_id": items[results.ids[row]]["_id"], at: {"$type": "array"}}
+            yield UpdateOne(one, [{"$set": changes}])
+
+    def label_edit(
+        self, items: Items, original: str, load: Callable[[], DFauLoResults]
+    ) -> LabelEdit:
+        """Removes and adds the labels that the results say."""
+        results = load()
+        assert isinstance(results, MultiLabelResults)
+        return MultiLabelEdit(items, original, results)
+
+    # ---- tags ----
+
+    @property
+    def _label_tags(self) -> str:
+        return f"{self.attributes_path}.tags"
+
+    def taggable(self) -> Query:
+        """A frame needs a label to be tagged."""
+        return {self.class_path: {"$exists": True}} if self.frames else {}
+
+    def _tag_labels(self, items: Items, item: Item, tag: str) -> UpdateOne:
+        at = self.attributes_path
+        tagged = {"$mergeObjects": ["$$one", {"tags": with_tag(tag, "$$one.tags")}]}
+        values = {at: {"$map": {"input": items.ref(at), "as": "one", "in": tagged}}}
+        untagged = {at: {"$elemMatch": {"tags": {"$ne": tag}}}}
+        return items.change(item, untagged, values)
 
 
-def tell_apart(given: np.ndarray) -> bool:
-    """Whether some tag is one that some samples have and others do not."""
-    return bool((given.any(0) & ~given.all(0)).any())
+def _merged(at: str, classes: list[str], values: list[dict[str, Any]]) -> Any:
+    """The labels, each with the values of its class, if there are any."""
+    place = {"$indexOfArray": [{"$literal": classes}, "$$one.label"]}
+    known = {"$arrayElemAt": [{"$literal": values}, "$$place"]}
+    merged = {"$mergeObjects": ["$$one", known]}
+    either = {"$cond": [{"$gte": ["$$place", 0]}, merged, "$$one"]}
+    each = {"$let": {"vars": {"place": place}, "in": either}}
+    return {"$map": {"input": f"${at}", "as": "one", "in": each}}

@@ -1,113 +1,298 @@
-"""Reads the objects in samples: their ids, labels and boxes."""
+"""Labels of objects: the lists of Detections and Polylines fields."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import fiftyone as fo
+from fiftyone import ViewExpression, ViewField
+from pymongo import UpdateOne
 
-from fiftyone_dfaulo.adapter.targets.base import Place
-from fiftyone_dfaulo.engine.images.decoding import Crop
+from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+from fiftyone_dfaulo.adapter.storage.documents import unpacked
+from fiftyone_dfaulo.adapter.storage.items import Item, Items, ListedItems
+from fiftyone_dfaulo.adapter.storage.schema import (
+    SCHEMA,
+    FieldSpec,
+    MakeLabel,
+    RunField,
+    RunFields,
+    field_names,
+)
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.boxes import Found, read_boxes
+from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
+from fiftyone_dfaulo.adapter.targets.object_edits import ObjectLabelEdit
+from fiftyone_dfaulo.adapter.targets.rows import Rows, Values
+from fiftyone_dfaulo.adapter.targets.sample import other_patches, with_tag
 from fiftyone_dfaulo.errors import InputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 LISTS = {fo.Detections: "detections", fo.Polylines: "polylines"}
 """Type of a label field to the attribute of it that lists the objects."""
 
 _SHAPES = {"detections": "bounding_box", "polylines": "points"}
+_NO_VECTORS = ("bounding_box", "mask", "points")
+_BATCH = 10_000
 
-Box = tuple[float, float, float, float]
+_SCHEMA: dict[str, FieldSpec] = {
+    # The App's sidebar filters by an object's plain attributes only.
+    "suggestion": {
+        "ftype": fo.StringField,
+        "description": "The class that models trained without the suspicious objects "
+        "see (DFauLo)",
+    },
+}
+"""Where an attribute of an object is not what the field of a sample is."""
+
+_MAXIMUM: FieldSpec = {
+    **SCHEMA["suspiciousness"],
+    "description": "The highest suspiciousness of the sample's objects (DFauLo)",
+}
 
 
-class Objects(NamedTuple):
-    """The objects of a dataset or view, in the order of samples' ids, then their own.
+@dataclass(frozen=True)
+class ObjectTarget(LabelTarget):
+    """One class an object: a Detections or Polylines field.
 
-    Attributes:
-        rows: id of each object with a sound box, its crop, and its label or None.
-        unreadable: id of each of the others to the reason.
+    Args:
+        list_name: the attribute of the label that lists the objects.
+        maximum: the sample's field that holds the maximum of its objects'
+            suspiciousness; None if it was deleted, or no run is meant.
+        score: name of the objects' suspiciousness.
     """
 
-    rows: list[tuple[str, Crop, str | None]]
-    unreadable: dict[str, str]
+    list_name: str = "detections"
+    maximum: str | None = None
+    score: str | None = None
 
+    kind = "object"
+    labels_type = ClassLabels
+    results_type = SingleLabelResults
+    unsupported = ("predictions",)
+    empty_parts = ("verdict",)
 
-def read_objects(samples: Any, place: Place) -> Objects:
-    """Reads the objects of a dataset, of a view of it, or of a view of patches of it.
+    @classmethod
+    def of_field(cls, name: str, label_type: type, frames: bool) -> Self | None:
+        """The target of a Detections or Polylines field."""
+        names = [part for kind, part in LISTS.items() if issubclass(label_type, kind)]
+        return cls(name, frames, names[0]) if names else None
 
-    An object that a view holds twice is read once.
+    def to_dict(self) -> dict[str, Any]:
+        """As of any target, and which list it is."""
+        return {**super().to_dict(), "list_name": self.list_name}
 
-    Raises:
-        InputError: if two objects have the same id.
-    """
-    rows: list[tuple[str, Crop, str | None]] = []
-    unreadable: dict[str, str] = {}
-    seen: dict[str, str] = {}
-    found = _patches(samples, place) if samples._is_patches else _lists(samples, place)
-    for sample, one, path, label, shape in sorted(found, key=lambda row: row[:2]):
-        if one in seen:
-            if seen[one] != sample:
-                raise InputError(_same_id(place, one, seen[one], sample))
-            continue
-        seen[one] = sample
-        box = _bounds(shape) if _shape(place) == "points" else shape
-        problem = _box_problem(box)
-        if problem:
-            unreadable[one] = problem
-        else:
-            rows.append((one, Crop(path, tuple(box)), label))
-    return Objects(rows, unreadable)
+    @property
+    def noun(self) -> str:
+        """An object."""
+        return "object"
 
+    def items(self, dataset: Dataset) -> Items:
+        """The objects in the lists."""
+        return ListedItems(
+            self.storage(dataset).collection,
+            self.label_field,
+            self.class_path,
+            self.attributes_path,
+            self.maximum,
+            self.score,
+        )
 
-def _same_id(place: Place, one: str, first: str, second: str) -> str:
-    return (
-        f"samples {first} and {second} hold objects with the same id {one} in "
-        f"{place.label_field!r}, so that scores cannot tell them apart; give copies "
-        "ids of their own, as label.copy() does, and save them"
-    )
+    def _for_others(self, setting: str) -> str:
+        return f"are of whole images, and {self.label_field!r} holds objects"
 
+    # ---- where values lie ----
 
-def _shape(place: Place) -> str:
-    assert place.list_path is not None
-    return _SHAPES[place.list_path.rpartition(".")[2]]
+    @property
+    def attributes_path(self) -> str:
+        """The list of the objects, as ``"ground_truth.detections"``."""
+        return f"{self.label_field}.{self.list_name}"
 
+    def path(self, name: str) -> str:
+        """An attribute of the objects."""
+        return f"{self.attributes_path}.{name}"
 
-def _lists(samples: Any, place: Place) -> Iterator[tuple[str, str, str, Any, Any]]:
-    parts = [place.path(name) for name in ("id", "label", _shape(place))]
-    columns = samples.values(["id", "filepath", *parts])
-    for sample, path, ids, labels, shapes in zip(*columns):
-        for one, label, shape in zip(ids or (), labels or (), shapes or ()):
-            yield sample, one, path, label, shape
+    @property
+    def class_path(self) -> str:
+        """As ``"ground_truth.detections.label"``."""
+        return self.path("label")
 
+    def run_fields(self, key: str) -> list[RunField]:
+        """The attributes of the objects, and the samples' maximum."""
+        maximum = RunField(field_names(key).suspiciousness, _MAXIMUM)
+        return [*super().run_fields(key), maximum]
 
-def _patches(samples: Any, place: Place) -> Iterator[tuple[str, str, str, Any, Any]]:
-    parts = [f"{place.label_field}.{name}" for name in ("label", _shape(place))]
-    owner = "frame_id" if samples._is_frames else "sample_id"
-    yield from zip(*samples.values([owner, "id", "filepath", *parts]))
+    def _spec(self, part: str) -> FieldSpec:
+        return _SCHEMA.get(part, SCHEMA[part])
 
+    def with_fields(self, paths: Sequence[str]) -> LabelTarget:
+        """The same objects, of whose scores the samples keep the maximum."""
+        maximum = next((path for path in paths if "." not in path), None)
+        ours = (p.rpartition(".") for p in paths)
+        names = [name for at, _, name in ours if at == self.attributes_path]
+        scores = (name for name in names if name.endswith("_suspiciousness"))
+        return replace(self, maximum=maximum, score=next(scores, None))
 
-def _bounds(points: Any) -> Any:
-    """The box around all points of a polyline; None if it has none."""
-    flat = [point for shape in points or () for point in shape]
-    if not flat:
-        return None
-    xs, ys = zip(*(point[:2] for point in flat))
-    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+    def lists_with_attributes(self, paths: Iterable[str]) -> list[str]:
+        """The list of the objects."""
+        return [self.attributes_path]
 
+    # ---- reading ----
 
-def _box_problem(box: Any) -> str | None:
-    """Why a box holds no part of its image; None if it does."""
-    if box is None or not len(box):
-        return "it has no box"
-    if len(box) != 4 or not all(_is_finite(value) for value in box):
-        return f"its box {list(box)} is not four finite numbers"
-    x, y, width, height = box
-    if width <= 0 or height <= 0:
-        return "its box has no area"
-    if x >= 1 or y >= 1 or x + width <= 0 or y + height <= 0:
-        return "its box lies outside the image"
-    return None
+    def read(self, samples: Samples) -> Rows:
+        """Reads ids, crops and classes, in the order of the samples' ids first."""
+        return read_boxes(self._found(samples), self.label_field, self._shape)
 
+    @property
+    def _shape(self) -> str:
+        return _SHAPES[self.list_name]
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    def _found(self, samples: Samples) -> Iterator[Found]:
+        """The objects of samples, or those that patches show."""
+        names = ("label", self._shape)
+        if samples._is_patches:
+            owner = "frame_id" if samples._is_frames else "sample_id"
+            parts = map(self.tile_path, names)
+            yield from zip(*samples.values([owner, "id", "filepath", *parts]))
+            return
+        parts = map(self.path, ("id", *names))
+        columns = samples.values(["id", "filepath", *parts])
+        for sample, path, ids, labels, shapes in zip(*columns):
+            for one, label, shape in zip(ids or (), labels or (), shapes or ()):
+                yield sample, one, path, label, shape
+
+    def label_text(self, label: Item | None) -> str | None:
+        """The class."""
+        return label.get("label") if label else None
+
+    def item_ids(self, samples: Samples) -> list[str]:
+        """Ids of the objects, also of a view of patches."""
+        if samples._is_patches:
+            return list(samples.values("id"))
+        return list(samples.values(self.path("id"), unwind=True))
+
+    @property
+    def patches_field(self) -> str:
+        """The label field."""
+        return self.label_field
+
+    def vector_fields(self, samples: Samples) -> dict[str, Field]:
+        """The attributes of the objects, but their box and shape."""
+        storage = self.storage(samples._root_dataset)
+        one: Any = storage.get_field(self.attributes_path, leaf=True)
+        schema = one.get_field_schema()
+        return {name: f for name, f in schema.items() if name not in _NO_VECTORS}
+
+    def has_attribute(self, samples: Samples, name: str) -> bool:
+        """Whether objects have an attribute, declared in the schema or not."""
+        storage = self.storage(samples._root_dataset)
+        if storage.has_field(self.path(name)):
+            return True
+        query = {self.path(name): {"$exists": True}}
+        return storage.collection.find_one(query, {"_id": True}) is not None
+
+    def read_field(self, samples: Samples, name: str, ids: Sequence[str]) -> Values:
+        """The values of an attribute."""
+        number = {one: n for n, one in enumerate(ids)}
+        patches = samples._is_patches
+        paths = [self.path("id"), self.path(name)]
+        if patches:
+            paths = ["id", self.tile_path(name)]
+        everyone = samples.values("id")
+        for start in range(0, len(everyone), _BATCH):
+            some = samples.select(everyone[start : start + _BATCH])
+            found, values = some.values(paths, unwind=False)
+            lists = [(found, values)] if patches else zip(found, values)
+            pairs = [p for a, b in lists for p in zip(a or (), b or ())]
+            yield [(number[one], unpacked(row)) for one, row in pairs if one in number]
+
+    def read_index(self, index: Any, ids: Sequence[str]) -> dict[str, Any]:
+        """The embeddings of patches."""
+        known = set(map(str, index.label_ids))
+        there = [one for one in ids if one in known]
+        vectors = index.get_embeddings(label_ids=there)[0] if there else []
+        return dict(zip(there, vectors))
+
+    # ---- writing ----
+
+    def stored_suggestion(
+        self, text: str | None, confidence: float, make: MakeLabel
+    ) -> Any:
+        """The class alone."""
+        return text
+
+    def label_edit(
+        self, items: Items, original: str, load: Callable[[], DFauLoResults]
+    ) -> LabelEdit:
+        """Replaces the class, the tags and the confidence."""
+        return ObjectLabelEdit(items, original)
+
+    @property
+    def tags_path(self) -> str:
+        """The tags of the objects."""
+        return self.path("tags")
+
+    def tag_change(self, items: Items, item: Item, tag: str) -> UpdateOne:
+        """The update that gives an object a tag, if it has not got it."""
+        values = {"tags": with_tag(tag, items.ref("tags"))}
+        return items.change(item, {"tags": {"$ne": tag}}, values)
+
+    # ---- views ----
+
+    def shows_patches(self, samples: Samples) -> bool:
+        """Whether a view shows the objects as patches."""
+        if not samples._is_patches:
+            return False
+        stage = samples._patches_stage
+        kind = getattr(samples.get_field(self.label_field), "document_type", None)
+        single = kind is not None and issubclass(kind, (fo.Detection, fo.Polyline))
+        ours = isinstance(stage, fo.ToPatches) and stage.field == self.label_field
+        if not (ours and single):
+            raise InputError(other_patches(self))
+        return True
+
+    def view_field(self, part: str, fields: RunFields) -> ViewField:
+        """An attribute of the objects."""
+        return ViewField("label" if part == "label" else getattr(fields, part))
+
+    def narrow(self, samples: Samples, expression: ViewExpression | None) -> Samples:
+        """The patches of the objects that match."""
+        if expression is not None:
+            samples = samples.filter_labels(self.label_field, expression)
+        return self._as_patches(samples)
+
+    def _as_patches(self, samples: Samples) -> Samples:
+        """The objects as patches; of a grouped dataset, the active slice's."""
+        if samples.media_type == "group":
+            samples = samples.select_group_slices(samples.group_slice)
+        return samples.to_patches(self.label_field)
+
+    def select(self, samples: Samples, ids: Sequence[str]) -> Samples:
+        """The patches of these objects."""
+        some = samples.select_labels(ids=list(ids), fields=self.label_field)
+        return self._as_patches(some).select(ids, ordered=True)
+
+    def unreviewed(self, view: Samples, fields: RunFields, floor: float) -> Samples:
+        """Samples that have an object without a verdict."""
+        scored = ViewField(fields.suspiciousness) >= floor
+        unchecked = scored & ~ViewField(fields.verdict).exists()
+        objects = ViewField(self.attributes_path)
+        return view.match(objects.filter(unchecked).length() > 0)
+
+    def tile_path(self, name: str) -> str:
+        """An attribute of the object that a patch shows."""
+        return f"{self.label_field}.{name}"
+
+    def shown(self, samples: Samples) -> Samples:
+        """The objects as patches; FiftyOne made those that are given before the run."""
+        if not samples._is_patches:
+            return self._as_patches(samples)
+        samples.reload()
+        return samples

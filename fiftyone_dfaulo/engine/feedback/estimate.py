@@ -1,13 +1,13 @@
 """How many faults are there, found and left?
 
-1. A sample of log-odds x, those of :func:`.learning.adjust`, is a
-   fault with probability c + (1 - c) sigmoid(a + b x): the score is a probability, but
-   not exactly so in every dataset, and some faults (a share c) it does not see at all.
+1. Let x be the log-odds of a sample's score, as of :func:`.learning.adjust`. The sample
+   is a fault with probability c + (1 - c) expit(a + b x): the score is no exact
+   probability in every dataset, and some faults (a share c) it does not see at all.
 2. A verdict is wrong with a small probability.
 3. a, b, c and that probability have broad priors on a grid. The verdicts weigh the
-   points of the grid; without verdicts the priors stand alone.
-4. Every point gives the number of faults among the unchecked a mean and a variance;
-   together, a mixture of normal distributions, whose 90 % interval is reported.
+   points of the grid; without verdicts the priors alone do.
+4. Each point gives a mean and a variance of the number of faults among the unchecked,
+   hence a normal distribution. The 90 % interval of their mixture is reported.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.optimize import brentq
+from scipy.special import expit, ndtr
 
-from fiftyone_dfaulo.engine.feedback.learning import adjust, log_odds, sigmoid
+from fiftyone_dfaulo.engine.feedback.learning import adjust, log_odds
 
 INTERVAL = 0.90
 SHIFT, SHIFT_SPREAD = 0.0, 1.5  # of a: mean and deviation, in log-odds
@@ -25,7 +26,7 @@ SLOPE, SLOPE_SPREAD = -0.1, 0.5  # of log b
 UNSEEN = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # c: shares, equally likely beforehand
 WRONG_VERDICTS = (0.02, 0.05, 0.10)  # probabilities, equally likely beforehand
 CREDIT = 0.25
-"""What a verdict counts: less than 1, since three parameters describe no dataset fully.
+"""Weight of a verdict: less than 1, as three parameters describe no dataset fully.
 
 These numbers were set by hand on the cases of ``docs/review.md``."""
 
@@ -67,16 +68,16 @@ def estimate_faults(
 ) -> FaultEstimate:
     """Estimates the number of faults from the initial score and the verdicts.
 
-    A faulty verdict is counted as a fault found. Only the top of the ranking is seen,
-    so what lies below is extrapolated: ``docs/review.md`` says how often the interval
-    held the truth.
+    Each faulty verdict counts as a fault found. Reviewers see only the top of the
+    ranking, so the estimate for the rest is extrapolated: ``docs/review.md`` says how
+    often the interval held the truth.
 
     Args:
         initial: float64 (N,), in [0, 1], the suspiciousness before any verdict.
         verdicts: int8 (N,); 1 faulty, 0 correct, -1 unchecked.
-        suggestions: int64 (N,), at least 0, and
-        labels: int64 (N,), at least 0: what was given to
-            :func:`.learning.learn`, whose order batches follow.
+        suggestions: int64 (N,), at least 0, as given to :func:`.learning.learn`, whose
+            order batches follow.
+        labels: int64 (N,), at least 0, likewise.
     """
     score = adjust(initial, verdicts, suggestions, labels)
     odds = np.clip(log_odds(score), -FURTHEST, FURTHEST)
@@ -114,13 +115,13 @@ def _posterior(
     grid = np.meshgrid(normal, normal, UNSEEN)
     shift, log_slope, unseen = (each.ravel() for each in grid)
     slope = np.exp(SLOPE + SLOPE_SPREAD * log_slope)
-    seen = sigmoid((SHIFT + SHIFT_SPREAD * shift)[:, None] + slope[:, None] * centres)
+    seen = expit((SHIFT + SHIFT_SPREAD * shift)[:, None] + slope[:, None] * centres)
     chances = unseen[:, None] + (1 - unseen[:, None]) * seen
     prior = -(shift**2 + log_slope**2) / 2
     logs = []
     for wrong in WRONG_VERDICTS:
-        said = np.clip(wrong + (1 - 2 * wrong) * chances, 1e-12, 1 - 1e-12)
-        logs.append(np.log(said) @ faulty + np.log1p(-said) @ correct)
+        reported = np.clip(wrong + (1 - 2 * wrong) * chances, 1e-12, 1 - 1e-12)
+        logs.append(np.log(reported) @ faulty + np.log1p(-reported) @ correct)
     together = prior + CREDIT * np.logaddexp.reduce(logs)
     weights = np.exp(together - together.max())
     return chances, weights / weights.sum()
@@ -129,10 +130,14 @@ def _posterior(
 def _quantile(
     means: np.ndarray, spreads: np.ndarray, weights: np.ndarray, share: float, most: int
 ) -> float:
-    """Where the mixture of normal distributions reaches ``share``, by bisection."""
-    low, high = 0.0, float(most)
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = weights @ ndtr((middle - means) / np.maximum(spreads, 1e-9))
-        low, high = (middle, high) if below < share else (low, middle)
-    return low
+    """Where the mixture of normal distributions reaches ``share``, in 0..most."""
+    widths = np.maximum(spreads, 1e-9)
+
+    def lacking(number: float) -> float:
+        return float(weights @ ndtr((number - means) / widths)) - share
+
+    if lacking(0.0) >= 0:
+        return 0.0
+    if lacking(most) <= 0:
+        return float(most)
+    return float(brentq(lacking, 0.0, most, maxiter=1000))

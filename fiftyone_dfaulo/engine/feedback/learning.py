@@ -2,22 +2,24 @@
 
 1. The prior is the initial suspiciousness: its log-odds are a fixed offset.
 2. Faults that have one cause look alike: the mutants suggest the same class for them,
-   or it is one label for which they do. So two logistic models of the verdicts get an
-   effect for each group of samples, drawn from a normal distribution, and an intercept:
-   in one a group is a suggested class, in the other a label and a suggested class.
-3. A model counts by how much likelier (Laplace's marginal likelihood) it makes the
-   verdicts than no effects do, against odds of :data:`PRIOR_ODDS`. The unchecked get
-   the mean of the effects over the models, no effects included.
-4. What was learned fades with the distance in log-odds to the group's least suspicious
-   verdict: nobody has checked what lies far below.
+   perhaps only where they have the same label. So there are two logistic models of the
+   verdicts, with an intercept and an effect for each group of samples, drawn from a
+   normal distribution. In one a group is a suggested class, in the other a label and a
+   suggested class.
+3. A model is weighted by how much likelier it makes the verdicts than no effects do
+   (Laplace's marginal likelihood), against odds of :data:`PRIOR_ODDS`. The unchecked
+   get the weighted mean of the effects over the models, no effects included.
+4. An effect fades with the distance in log-odds below the least suspicious sample of
+   the group that was checked: nobody has seen what lies far below.
 
-Of the verdicts, some are taken to be wrong (:data:`WRONG`). ``docs/review.md`` has the
-numbers that this was chosen by.
+Some of the verdicts are taken to be wrong (:data:`WRONG`). All this was chosen by the
+numbers in ``docs/review.md``.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit, logit
 
 PRIOR_ODDS = 7.0
 """In nats, against each model with effects: about 1,100 to 1."""
@@ -34,7 +36,7 @@ NO_EFFECT = 1e-6
 INTERCEPT_SCALE = 3.0  # in log-odds; the initial score may be off as a whole
 STEPS = 50
 LOWEST, HIGHEST = np.finfo(float).tiny, np.nextafter(1.0, 0.0)
-"""The unchecked stay between these: strictly between those checked."""
+"""The unchecked stay between these, so strictly between the checked at 0 and 1."""
 
 
 def learn(
@@ -85,7 +87,7 @@ def adjust(
     suggestions: np.ndarray | None = None,
     labels: np.ndarray | None = None,
 ) -> np.ndarray:
-    """As :func:`learn`, but checked samples too get what their score suggests."""
+    """As :func:`learn`, but the checked get a score as if they were unchecked."""
     adjusted = np.array(initial, np.float64)
     if suggestions is None or not (verdicts >= 0).any():
         return adjusted
@@ -102,19 +104,13 @@ def adjust(
         if weight >= LEAST_WEIGHT:
             shift += weight * effects
     moved = np.flatnonzero(shift)
-    adjusted[moved] = sigmoid(odds[moved] + shift[moved])
+    adjusted[moved] = expit(odds[moved] + shift[moved])
     return adjusted
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Log-odds of float64 probabilities, those of 0 and 1 finite."""
-    inner = np.clip(probabilities, LOWEST, HIGHEST)
-    return np.log(inner) - np.log1p(-inner)
-
-
-def sigmoid(values: np.ndarray) -> np.ndarray:
-    """The inverse of :func:`log_odds`."""
-    return np.exp(-np.logaddexp(0.0, -values))
+    return np.asarray(logit(np.clip(probabilities, LOWEST, HIGHEST)))
 
 
 def _fit_groups(
@@ -129,9 +125,9 @@ def _fit_groups(
     lowest = np.full(len(present), np.inf)
     np.minimum.at(lowest, position, odds[checked])
 
-    place = np.minimum(np.searchsorted(present, groups), len(present) - 1)
-    below = np.maximum(lowest[place] - odds, 0.0)
-    effects = np.where(present[place] == groups, found[place], 0.0)
+    group = np.minimum(np.searchsorted(present, groups), len(present) - 1)
+    below = np.maximum(lowest[group] - odds, 0.0)
+    effects = np.where(present[group] == groups, found[group], 0.0)
     return effects * np.exp(-below / FADING), with_effects - without
 
 
@@ -140,8 +136,8 @@ def _fit(
 ) -> tuple[np.ndarray, float]:
     """The effects (G,) likeliest after the verdicts, and the log marginal likelihood.
 
-    A verdict says faulty with probability ``WRONG + (1 - 2 WRONG) sigmoid(odds)``.
-    Fisher scoring; the information is diagonal but for the intercept, so that a step
+    A verdict is faulty with probability ``WRONG + (1 - 2 WRONG) expit(odds)``. Fitted
+    by Fisher scoring. But for the intercept the information is diagonal, so that a step
     takes time in proportion to the verdicts.
     """
     size = int(groups.max()) + 1
@@ -149,28 +145,20 @@ def _fit(
     intercept, effects = 0.0, np.zeros(size)
 
     def chance(intercept: float, effects: np.ndarray) -> np.ndarray:
-        return sigmoid(offset + intercept + effects[groups])
+        return np.asarray(expit(offset + intercept + effects[groups]))
 
     def fitness(intercept: float, effects: np.ndarray) -> float:
-        said = WRONG + (1 - 2 * WRONG) * chance(intercept, effects)
+        reported = WRONG + (1 - 2 * WRONG) * chance(intercept, effects)
         squares = np.array([intercept**2, effects @ effects])
-        likelihood = np.log(np.where(faulty, said, 1 - said)).sum()
+        likelihood = np.log(np.where(faulty, reported, 1 - reported)).sum()
         return float(likelihood - tightness @ squares / 2)
 
     best = fitness(intercept, effects)
     for _ in range(STEPS):
         true = chance(intercept, effects)
-        said = WRONG + (1 - 2 * WRONG) * true
-        slopes = (1 - 2 * WRONG) * true * (1 - true)  # of ``said``, by the odds
-        rest = slopes * (faulty - said) / (said * (1 - said))
-        weight = slopes**2 / (said * (1 - said))
-        shared = np.bincount(groups, weight, size)
-        diagonal = shared + tightness[1]
-        corner = weight.sum() + tightness[0] - np.sum(shared**2 / diagonal)
-        slope = np.bincount(groups, rest, size) - tightness[1] * effects
-        first = rest.sum() - tightness[0] * intercept
-        move = (first - np.sum(shared * slope / diagonal)) / corner
-        moves = (slope - shared * move) / diagonal
+        move, moves, curvature = _scoring_step(
+            true, faulty, groups, tightness, intercept, effects
+        )
         step = 1.0
         while step > 1e-6 and not (
             (now := fitness(intercept + step * move, effects + step * moves)) >= best
@@ -182,6 +170,32 @@ def _fit(
         if now - best < 1e-9:
             break
         best = now
-    curvature = np.log(corner) + np.log(diagonal).sum()
     prior = np.log(tightness[0]) + size * np.log(tightness[1])
     return effects, float(best + (prior - curvature) / 2)
+
+
+def _scoring_step(
+    true: np.ndarray,
+    faulty: np.ndarray,
+    groups: np.ndarray,
+    tightness: np.ndarray,
+    intercept: float,
+    effects: np.ndarray,
+) -> tuple[float, np.ndarray, float]:
+    """One step of Fisher scoring: the moves of the intercept and of the effects (G,).
+
+    The third result is the logarithm of the determinant of the information.
+    """
+    size = len(effects)
+    reported = WRONG + (1 - 2 * WRONG) * true
+    slopes = (1 - 2 * WRONG) * true * (1 - true)  # of ``reported`` by the odds
+    rest = slopes * (faulty - reported) / (reported * (1 - reported))
+    weight = slopes**2 / (reported * (1 - reported))
+    shared = np.bincount(groups, weight, size)
+    diagonal = shared + tightness[1]
+    corner = weight.sum() + tightness[0] - np.sum(shared**2 / diagonal)
+    slope = np.bincount(groups, rest, size) - tightness[1] * effects
+    first = rest.sum() - tightness[0] * intercept
+    move = (first - np.sum(shared * slope / diagonal)) / corner
+    moves = (slope - shared * move) / diagonal
+    return move, moves, float(np.log(corner) + np.log(diagonal).sum())

@@ -1,7 +1,7 @@
-"""How good a ranking is: n samples, m of them faults, the i-th at rank 0 first.
+"""How good a ranking of n samples is, m of them faults; ranks count from 0.
 
-All shares are 1 at best but APFD, whose best is 1 - (m - 2) / 2n, and the precision at
-more than m, whose best is m by that.
+All shares are 1 at best, except two: the best APFD is 1 - (m - 2) / 2n, and the best
+precision at k, where k is more than m, is m / k.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 CUTS = (10, 50, 100, 500)
-"""Numbers of samples reviewed whose precision is told, where there are as many."""
+"""Numbers of samples reviewed to report the precision at, where there are as many."""
 
 SHARES = (0.5, 0.9)
-"""Shares of the faults for which it is told how many samples must be reviewed."""
+"""Shares of the faults. How many samples must be reviewed to find them is reported."""
 
 AT_FAULTS = "precision at faults"
-"""Name of the precision at m: of the share of faults found by reviewing m samples."""
+"""Name of the precision at m, the share of the faults found by reviewing m samples."""
 
 
 def evaluate(scores: np.ndarray, faults: np.ndarray) -> dict[str, float]:
@@ -68,7 +68,7 @@ def pobl(found: np.ndarray, share: float) -> float:
 
 
 def rauc(found: np.ndarray) -> float:
-    """Area under POBL at 0, 1, ..., 100 %, by that of the ideal order."""
+    """Area under POBL at 0, 1, ..., 100 %, divided by that of the ideal order."""
     ideal = np.sort(found)[::-1]
     areas = []
     for each in (found, ideal):
@@ -83,7 +83,7 @@ def precision(found: np.ndarray, count: int) -> float:
 
 
 def reviewed_for(found: np.ndarray, share: float) -> int:
-    """How many, from the top, hold at least that share of the faults."""
+    """How many samples from the top hold at least that share of the faults."""
     needed = int(np.ceil(share * found.sum() - 1e-9))
     return int(np.flatnonzero(found)[needed - 1]) + 1
 
@@ -93,7 +93,7 @@ def curves(found: np.ndarray, points: int = 200) -> dict[str, list[float]]:
 
     Args:
         found: bool (N,), whether the sample at each rank is a fault; some are.
-        points: the most numbers to tell them for.
+        points: the most points of a curve.
 
     Returns:
         ``reviewed`` (ascending, from 1 to N), ``precision`` and ``recall``, of equal

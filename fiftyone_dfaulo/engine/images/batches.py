@@ -30,11 +30,11 @@ _JOB = 8  # images per task: small, so that stopping never waits long
 
 @dataclass(frozen=True)
 class Images:
-    """The readable ones, M, of some image files, decoded.
+    """Those of some image files that can be read, M, decoded.
 
     Attributes:
-        pixels: uint8 (M, size, size, 3), RGB; from :func:`decode_images` beyond its
-            memory budget a ``np.memmap`` whose file is gone when the array is.
+        pixels: uint8 (M, size, size, 3), RGB. Beyond the memory budget of
+            :func:`decode_images` it is a ``np.memmap``, whose file goes with the array.
         index: int64 (M,), ascending positions of these images in ``paths``.
         unreadable: position in ``paths`` to a one-line reason.
     """
@@ -54,8 +54,8 @@ def iter_batches(
     white; 16-bit values are divided by 256.
 
     Args:
-        paths: N image files, or crops of some; one may occur more than once. Crops
-            of one image belong in a row, or it is decoded again.
+        paths: N image files, or crops of some; one may occur more than once. Crops of
+            one image should follow each other, or it is decoded again.
         size: side of the square in pixels.
         batch_size: files per batch; a batch holds fewer images where some of its
             files are unreadable, possibly none.
@@ -90,11 +90,12 @@ def decode_images(
     """Decodes image files, each once, as :func:`iter_batches` does, and keeps them.
 
     Args:
-        paths: as there.
-        size: side of the square in pixels; None takes :func:`choose_size`'s.
+        paths: as of :func:`iter_batches`.
+        size: side of the square in pixels; None picks it by :func:`choose_size`.
         workers: number of threads.
         memory_budget: bytes; if N images take more, they go to a temporary file.
-        report: told the fraction done, once per batch. If it raises, decoding stops.
+        report: called with the fraction done, once per batch; decoding stops if it
+            raises.
 
     Raises:
         InputError: if the temporary file does not fit on the disk.
@@ -117,7 +118,7 @@ def decode_images(
 
 
 def choose_size(paths: Sequence[Source]) -> int:
-    """The side of 8, 16, 32 and 64 pixels nearest to the median source's longer side.
+    """The side, of 8, 16, 32 and 64 pixels, nearest to the median longer side.
 
     32 if no image can be read; see :func:`median_side`.
     """
@@ -135,7 +136,7 @@ def median_side(paths: Sequence[Source]) -> float | None:
     step = max(1, -(-len(paths) // _HEADERS))
     sides = []
     for path in paths[::step]:
-        # Decoding will tell why a file cannot be read.
+        # Decoding reports why a file cannot be read.
         with suppress(Exception):
             sides.append(max(size_of(path)))
     return float(np.median(sides)) if sides else None

@@ -61,8 +61,8 @@ def draw_sheet(title: str, tiles: Sequence[Tile]) -> Image.Image:
         left, upper = _GAP + column * width, top + row * height
         _paste(sheet, draw, tile.path, left, upper)
         for n, text in enumerate(tile.lines):
-            place = (left, upper + SIDE + 2 + n * _LINE)
-            _write(draw, place, text, SIDE, _RED if n == 1 else _INK, _FONT)
+            corner = (left, upper + SIDE + 2 + n * _LINE)
+            _write(draw, corner, text, SIDE, _RED if n == 1 else _INK, _FONT)
     return sheet
 
 
@@ -74,9 +74,9 @@ def _paste(
     try:
         image = _fit(decode_whole(path))
     except Exception as error:  # noqa: BLE001 - damaged files raise anything
-        place = (left + 4, upper + SIDE // 2 - _LINE)
-        _write(draw, place, "cannot be read:", SIDE - 8, _INK, _FONT)
-        below = (place[0], place[1] + _LINE)
+        corner = (left + 4, upper + SIDE // 2 - _LINE)
+        _write(draw, corner, "cannot be read:", SIDE - 8, _INK, _FONT)
+        below = (corner[0], corner[1] + _LINE)
         _write(draw, below, reason(error), SIDE - 8, _INK, _FONT)
         return
     x, y = ((SIDE - side) // 2 for side in image.size)
@@ -105,7 +105,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def _write(
     draw: ImageDraw.ImageDraw,
-    place: tuple[int, int],
+    corner: tuple[int, int],
     text: str,
     width: int,
     colour: str,
@@ -118,4 +118,4 @@ def _write(
         while shown and draw.textlength(f"{shown}…", font) > width:
             shown = shown[:-1]
         shown = f"{shown}…"
-    draw.text(place, shown, fill=colour, font=font)
+    draw.text(corner, shown, fill=colour, font=font)

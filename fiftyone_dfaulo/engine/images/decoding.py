@@ -21,7 +21,7 @@ _UPRIGHT = {
 """EXIF orientation to what undoes it."""
 
 _SIDEWAYS = [_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)]
-"""Those of them that swap width and height."""
+"""The ones that swap width and height."""
 
 
 MARGIN = 0.1
@@ -98,7 +98,7 @@ def _pixels(
 
 
 def size_of(source: Source) -> tuple[float, float]:
-    """Width and height of a source in pixels, by its header; upright if it is a crop.
+    """Width and height of a source in pixels, by its header; of a crop, as upright.
 
     Raises:
         Exception: of any kind, if it cannot be read.

@@ -1,16 +1,14 @@
-"""Plants faults in a classification dataset: which samples, and what becomes of them.
+"""Plans faults in a classification dataset: in which samples, and of what kind.
 
-A plan is made from the labels alone; it says which samples get another label, and
-which another image. :func:`paint` makes such an image. Both take their randomness from
-a generator that the caller holds, so that a seed gives the same faults again.
+A plan is made from the labels alone. It says which samples get another label, and
+which get another image; :mod:`.painting` makes these images. Both draw from a generator
+that the caller holds, so that a seed gives the same faults again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 
@@ -20,13 +18,12 @@ FOREIGN = "foreign image"
 BLACK, GREY, WHITE = "black image", "grey image", "white image"
 NOISE = "noise"
 COPY = "copy of another image"
-_TONES = {BLACK: 0, GREY: 128, WHITE: 255}
 
 LEAK = 3.0
-"""Times the rate is what a class leaks in the kind ``pair``: a third of them do."""
+"""In the kind ``pair``, a third of the classes leak this many times the rate."""
 
 IMBALANCE = 10.0
-"""Size of the largest class by that of the smallest, in the kind ``imbalanced``."""
+"""In the kind ``imbalanced``, the largest class is this many times the smallest."""
 
 Pairs = Sequence[tuple[int, int]]
 """A class and the one it is taken for, the most confused first."""
@@ -34,7 +31,7 @@ Pairs = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to become of N samples.
+    """What should happen to N samples.
 
     Attributes:
         labels: int64 (N,), the labels with the faults in them; -1 where the label is
@@ -42,7 +39,7 @@ class Plan:
         faults: bool (N,).
         images: position of a sample to what its new image is: :data:`FOREIGN`,
             :data:`BLACK`, :data:`GREY`, :data:`WHITE`, :data:`NOISE` or :data:`COPY`.
-            To be painted in this order.
+            They are painted in this order.
         sources: position of a sample to that of the sample whose image it gets a
             :data:`COPY` of.
     """
@@ -188,7 +185,7 @@ def random_data(
 def specific_data(
     labels: np.ndarray, rate: float, rng: np.random.Generator, pairs: Pairs
 ) -> Plan:
-    """The same in one class only."""
+    """In one class, some get the image of another dataset, the label kept."""
     chosen = _of_every_class(labels, rate, rng, [pairs[0][0]])
     return _repainted(_untouched(labels), chosen, [FOREIGN] * len(chosen))
 
@@ -237,109 +234,7 @@ KINDS: dict[str, Callable[[np.ndarray, float, np.random.Generator, Pairs], Plan]
 """The paper's four kinds (random and specific, label and data), and five more."""
 
 PAINTED = ("random_data", "specific_data", "mixture", "corrupt", "duplicates")
-"""Those of them that replace images."""
+"""The kinds that replace images."""
 
 PAIRED = ("specific_label", "pair", "specific_data")
-"""Those of them that name classes."""
-
-
-def rank_pairs(
-    labels: np.ndarray, seen: np.ndarray, count: int
-) -> list[tuple[int, int]]:
-    """Each class with the one it is most often taken for, the most confused first.
-
-    Args:
-        labels: int64 (N,), in 0..K-1.
-        seen: int64 (N,), what each sample is taken for; its label counts for nothing.
-        count: K, two or more.
-
-    Returns:
-        K pairs, each class first in one. A class that is taken for no other comes
-        after those that are, in the order of the classes, with the next class.
-    """
-    wrong = labels != seen
-    votes = Counter(zip(labels[wrong].tolist(), seen[wrong].tolist()))
-    sizes = np.bincount(labels, minlength=count)
-    best: dict[int, tuple[float, int]] = {}
-    for (source, target), number in votes.items():
-        share = number / sizes[source]
-        best[source] = max(best.get(source, (0.0, 0)), (share, target))
-    order = sorted(best, key=lambda k: (-best[k][0], k))
-    rest = [k for k in range(count) if k not in best]
-    return [(k, best[k][1]) for k in order] + [(k, (k + 1) % count) for k in rest]
-
-
-def nearest_pairs(embeddings: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
-    """Each class with the one whose mean is nearest to most of its samples.
-
-    Args:
-        embeddings: float (N, D), finite.
-        labels: int64 (N,), in 0..K-1, two classes or more; each occurs.
-
-    Returns:
-        K pairs, each class first in one; first come the classes whose samples lie
-        nearest to another class's mean by comparison with their own.
-    """
-    rows, count = np.arange(len(labels)), int(labels.max()) + 1
-    means = np.stack([embeddings[labels == k].mean(0) for k in range(count)])
-    # squared distances, less each sample's own square, which changes no difference
-    distances = (means**2).sum(1) - 2 * embeddings @ means.T
-    own = distances[rows, labels]
-    distances[rows, labels] = np.inf
-    other, gap = distances.argmin(1), distances.min(1) - own
-    found = [
-        (gap[labels == k].mean(), k, int(np.bincount(other[labels == k]).argmax()))
-        for k in range(count)
-    ]
-    return [(k, target) for _, k, target in sorted(found)]
-
-
-def paint(
-    what: str,
-    shape: tuple[int, ...],
-    rng: np.random.Generator,
-    source: np.ndarray | None = None,
-) -> np.ndarray:
-    """A new image for a sample.
-
-    Args:
-        what: one of the values of :attr:`Plan.images`.
-        shape: (H, W) or (H, W, 3).
-        rng: what is drawn from.
-        source: uint8 of that shape, the image to copy; for :data:`COPY`.
-
-    Returns:
-        uint8 of that shape.
-    """
-    if what == FOREIGN:
-        return _photo_crop(shape, rng)
-    if what == NOISE:
-        return rng.integers(0, 256, shape, dtype=np.uint8)
-    if what == COPY:
-        if source is None:
-            raise ValueError("a copy needs a source")
-        noisy = source + rng.normal(scale=8, size=shape)
-        return np.asarray(np.clip(noisy, 0, 255), np.uint8)
-    return np.full(shape, _TONES[what], np.uint8)
-
-
-@cache
-def _photos() -> list[np.ndarray]:
-    from sklearn.datasets import load_sample_images
-
-    return list(load_sample_images().images)
-
-
-def _photo_crop(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """A crop out of scikit-learn's two photographs, at half their size.
-
-    An image too large for that gets a crop that is enlarged.
-    """
-    photo = _photos()[rng.integers(len(_photos()))]
-    index = []
-    for side, whole in zip(shape, photo.shape[:2]):
-        span = min(2 * side, whole - 1)
-        start = rng.integers(whole - span)
-        index.append(start + np.arange(side) * span // side)
-    crop = photo[np.ix_(*index)]
-    return np.asarray(crop if len(shape) == 3 else crop.mean(2), np.uint8)
+"""The kinds that name classes."""

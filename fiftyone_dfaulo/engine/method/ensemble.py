@@ -1,13 +1,12 @@
-"""What models that were not taught a sample's label say of it: a *poll* of them.
+"""The ensemble around one network: models that score samples they never learned from.
 
-1. Linear heads are cross-fitted on the penultimate embeddings: the log-probabilities
-   of a sample always come from a head that never saw it.
-2. Mutants are such heads fitted without a suspicious subset: without the highest
-   losses, then without the highest losses under that mutant. Faults can no longer vouch
-   for each other.
-3. Images that look like none of the others have foreign content
-   (:mod:`.outliers`), unless they are near duplicates of one that
-   does (:mod:`.near_duplicates`).
+1. Linear heads are cross-fitted on the penultimate embeddings: the log-probabilities of
+   a sample always come from a head that was not fitted on it.
+2. Mutants are such heads, fitted without a suspicious subset: the first without the
+   highest losses, the second without the highest losses under the first. So faults can
+   no longer confirm each other.
+3. Images that look like none of the others have foreign content (:mod:`.outliers`),
+   unless a near duplicate of theirs does look like others (:mod:`.near_duplicates`).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ HIGH_LOSS = 0.10  # share of the samples left out for a high loss
 HIGH_MUTANT_LOSS = 0.05  # share left out for a high loss under the first mutant
 HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
 
-FOREIGN = 0.5  # a probability from which on no model should learn from a sample
+FOREIGN = 0.5  # from this probability on, no model should learn from a sample
 
 
 class Ensemble(NamedTuple):
@@ -55,15 +54,15 @@ class Ensemble(NamedTuple):
 
     @property
     def mutants(self) -> list[np.ndarray]:
-        """The heads fitted without a subset, the last one without the best known."""
+        """The mutants' log-probabilities; the last lacks the best-known subset."""
         return [self.heads[name] for name in HEADS[1:]]
 
     @property
     def voters(self) -> list[np.ndarray]:
-        """The log-probabilities that the vote is the mean of.
+        """The log-probabilities whose mean is the vote.
 
-        Those of the last mutant and of a model of all samples: the network or, where it
-        does not vote, the heads.
+        They are those of the last mutant, and of a model of all samples: the network
+        or, where it does not vote, the heads.
         """
         network = self.original if self.original_votes else None
         return [self.mutants[-1], self.heads[HEADS[0]] if network is None else network]
@@ -81,13 +80,13 @@ def fit_ensemble(
     settings: Settings,
     report: StageReport = silent_stage,
 ) -> Ensemble:
-    """Asks the models around one network.
+    """Fits the models around one network.
 
     Args:
         embeddings, labels, logits, logits_vote, appearance, points, settings, report:
             as of :func:`.single_label.score`.
-        foreign: float64 (N,), probabilities of foreign content where they are known
-            already; not with an appearance.
+        foreign: float64 (N,), probabilities of foreign content where they are already
+            known; not together with an appearance.
     """
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
@@ -101,7 +100,7 @@ def fit_ensemble(
     if points is not None:
         loss = signals.loss(full_head_log_probs, labels)
         near_duplicate_of = near_duplicates.conflicting(points, labels, loss)
-        # known content, though a copy has noise that the others do not have
+        # a copy may be noisier than all other images, but its content is known
         foreign = np.where(
             near_duplicate_of < 0,
             foreign,
@@ -133,14 +132,14 @@ def fit_mutants(
         folds: int64 (N,), from :func:`.heads.assign_folds`.
         full_head_log_probs: float32 (N, K), those of the heads on all samples.
         foreign: float64 (N,), probabilities of foreign content.
-        report: told the fraction of all heads fitted.
+        report: called with the fraction of all heads fitted.
     """
     mutants, last = [], full_head_log_probs
     for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):
         loss = signals.loss(last, labels)
         subset = leave_out(loss, labels, int(share * len(labels)))
         subset |= foreign >= FOREIGN
-        # of a class where that is more than may be left out, the foreign ones first
+        # where a class has more than may be left out, the foreign ones go first
         order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
         subset = leave_out(order, labels, int(subset.sum()))
         part = _part(report, position)

@@ -1,4 +1,4 @@
-"""Cross-fitted linear heads: every sample is judged by heads that never saw it."""
+"""Cross-fitted linear heads: every sample is scored by a head not fitted on it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from fiftyone_dfaulo.engine.paper.subsets import rank_in_class
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.signals import rank_in_class
 
 FOLDS = 5
 INVERSE_REGULARIZATION = 30.0
-"""Divided by the number of training samples: scikit-learn's C of each head. Strong on
-purpose: a head that is free to follow single samples follows faulty labels too."""
+"""Divided by the number of training samples, it is scikit-learn's C of each head. The
+regularisation is strong on purpose: a head that is free to follow single samples
+follows faulty labels too."""
 LEAST_PROBABILITY = 1e-12
 LEAST_SPREAD = 1e-6
-"""Share of its largest value that a feature has to spread by, or it is rounding."""
+"""A feature that spreads by a smaller share of its largest value is constant but for
+rounding."""
 
 _BLOCK = 10_000
 
@@ -47,8 +49,8 @@ def assign_folds(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rng: shuffles within classes, and picks the fold that each class starts at.
 
     Returns:
-        int64 (N,), in 0..FOLDS-1. Samples of one class differ by at most one in
-        number between folds.
+        int64 (N,), in 0..FOLDS-1. The folds differ by at most one in the number of
+        samples of any class.
     """
     shuffled = rng.permutation(len(labels))
     order = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -97,7 +99,7 @@ def out_of_sample(
         labels: int64 (N,), all of 0..K-1 present, K at least 2.
         folds: int64 (N,), from :func:`assign_folds`.
         left_out: bool (N,), samples that no head is fitted on; None is none of them.
-        report: told the fraction of heads fitted.
+        report: called with the fraction of heads fitted.
 
     Returns:
         float32 (N, K), from log(1e-12) to 0.
@@ -116,14 +118,14 @@ def out_of_sample(
             head.fit(features[training], labels[training])
             result[held_out] = head.predict_proba(features[held_out])
 
-    # A fold a thread: the threads of one fold would wait for one another at each of
-    # many small products, for long where the machine does anything else.
+    # One thread a fold. Several threads in one fold would wait for one another at
+    # each of many small products, and long where the machine is busy.
     with (
         warnings.catch_warnings(),
         threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool,
     ):
-        # labels are classes, however many: they are never a regression target
+        # labels are classes, however many there are, and no regression target
         warnings.filterwarnings("ignore", "The number of unique classes")
         heads = [pool.submit(fit, fold) for fold in range(FOLDS)]
         for done, head in enumerate(as_completed(heads), 1):

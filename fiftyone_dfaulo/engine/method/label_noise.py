@@ -1,15 +1,16 @@
 """Which class is mistaken for which: the label noise of a dataset, from its labels.
 
-1. A sample's true class j has the probability p_j that models which never saw its label
-   give it; its label is then i with probability T[j, i], the *transition matrix*.
-2. T maximises the likelihood of all labels, together with a prior that holds all
-   mistakes for equally likely (expectation-maximisation). How common they are is
-   estimated with it, or known. The prior counts as a fixed number of mistakes: classes
-   that look alike contradict some labels in any dataset, which is noticeable where real
-   mistakes are rare, and little where they are common.
+1. Models that never saw the label of a sample give class j the probability p_j of being
+   its true class. Given j, the label is i with the probability T[j, i] of the
+   *transition matrix*.
+2. T maximises the likelihood of all labels under a prior (expectation-maximisation). By
+   the prior all mistakes are equally likely. How common they are is known, or estimated
+   with T. The prior weighs as much as a fixed number of mistakes: in any dataset,
+   models contradict some correct labels of classes that look alike. That matters where
+   real mistakes are rare, and little where they are common.
 3. By Bayes' rule, the true class of a sample with label i is j with a probability
-   proportional to p_j T[j, i]. If a near duplicate has another label i', the two have
-   one true class: p_j T[j, i] T[j, i'].
+   proportional to p_j T[j, i]. If a near duplicate has another label i', the two share
+   one true class: then it is proportional to p_j T[j, i] T[j, i'].
 
 Where one class leaks into another, T shows it, and a sample of the second that looks
 like the first becomes more suspicious than one that looks like any third class.
@@ -35,17 +36,17 @@ def transition_matrix(
     mistakes: float | None = None,
     equal_counts_prior: bool = False,
 ) -> np.ndarray:
-    """Probabilities of the labels that samples of each class are given.
+    """How likely samples of each class are to be given each label.
 
     Args:
         probabilities: float (N, K) of the classes, each above 0, out-of-sample.
         labels: int64 (N,), in 0..K-1, K at least 2.
-        prior: what the prior counts, above 0: as much as mistakes in this share of an
-            average class's samples.
+        prior: weight of the prior, above 0: as much as mistakes in this share of the
+            samples of an average class.
         mistakes: the share of labels that are wrong; None estimates it as well.
-        equal_counts_prior: whether the prior holds all mistakes for equally many,
-            rather than for equally likely. Where one class is far larger, equally
-            likely ones would all be among its samples.
+        equal_counts_prior: whether, by the prior, every kind of mistake is made equally
+            often, rather than equally likely for each sample. Where one class is far
+            larger, equally likely mistakes would all be among its samples.
 
     Returns:
         float64 (K, K), true class by given label; above 0, rows add up to 1.
@@ -62,10 +63,10 @@ def transition_matrix(
             expected[:, given] = joint.sum(0, dtype=np.float64)
         if mistakes is None:
             share = _bounded(1 - np.trace(expected) / total)
-        believed = total / count * _uniform(count, share)
+        prior_counts = total / count * _uniform(count, share)
         if equal_counts_prior:
-            believed = _even(expected.sum(1), share)
-        transitions = expected + prior / share * believed
+            prior_counts = _equal_counts(expected.sum(1), share)
+        transitions = expected + prior / share * prior_counts
         transitions /= transitions.sum(1, keepdims=True)
     return transitions
 
@@ -81,8 +82,8 @@ def _uniform(count: int, mistakes: float) -> np.ndarray:
     return matrix
 
 
-def _even(sizes: np.ndarray, mistakes: float) -> np.ndarray:
-    """Numbers (K, K) of samples where all mistakes are equally many.
+def _equal_counts(sizes: np.ndarray, mistakes: float) -> np.ndarray:
+    """Numbers (K, K) of samples where every kind of mistake is made equally often.
 
     A class keeps at least as many samples as it loses to one other.
     """
@@ -99,14 +100,14 @@ def log_odds_of_mistake(
     transitions: np.ndarray,
     near_duplicate_labels: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Log-odds float64 (N,) that the true class is another than the label.
+    """Log-odds float64 (N,) that the true class is not the label.
 
     Args:
         probabilities: float (N, K), as of :func:`transition_matrix`.
         labels: int64 (N,).
         transitions: float64 (K, K), from :func:`transition_matrix`.
-        near_duplicate_labels: int64 (N,), another label that was given to the same
-            thing; -1 where there is none.
+        near_duplicate_labels: int64 (N,), the other label, of a near duplicate; -1
+            where there is none.
     """
     rows = np.arange(len(labels))
     of_label = transitions.T.astype(probabilities.dtype)

@@ -1,15 +1,16 @@
-"""Near duplicates with different labels: one of the two labels is wrong at least.
+"""Near duplicates with different labels: at least one of the two labels is wrong.
 
 1. Two samples are near duplicates if they are far closer to each other than either is
-   to its tenth neighbour, and than samples are to theirs in general (in a class of few
-   samples the tenth neighbour lies in another class). How close is close enough depends
-   on the dataset: the distances to the ten neighbours tell its dimension (Levina and
-   Bickel, "Maximum Likelihood Estimation of Intrinsic Dimension", NIPS 2004), and that
-   how close the nearest of ten comes by chance.
-2. Two that models tell apart are two things, however alike: a scene with and without
-   an animal. Their labels are likelier than not, each, to models that saw neither.
-3. Only samples with a high loss look for a near duplicate: of two with different
-   labels, models contradict one.
+   to its tenth neighbour, and far closer than samples in general are to theirs (in a
+   class of few samples the tenth neighbour lies in another class). The limit depends on
+   the dataset. The distances to the ten neighbours give its dimension (Levina and
+   Bickel, "Maximum Likelihood Estimation of Intrinsic Dimension", NIPS 2004). The
+   dimension gives how close the nearest of ten comes by chance.
+2. Two samples may show two things, however alike they look: a scene with and without an
+   animal. They are no near duplicates if models that saw neither label find both labels
+   likelier than not.
+3. Only for samples with a high loss is a near duplicate searched: of two that have
+   different labels, models contradict at least one.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 NEIGHBOURS = 10
-COPIES = 3  # near duplicates of one sample that are reckoned with
+COPIES = 3  # near duplicates that a sample may have
 CHANCE = 1e-4  # share of samples that may have a near duplicate by chance
 CLOSEST = 0.3
-"""Share of the distance to the tenth neighbour that near duplicates are apart at most.
-Letters, digits, clothes and CIFAR-10 have no two natural images with different labels
-that are as close."""
+"""Near duplicates are at most this share of the distance to the tenth neighbour apart.
+In letters, digits, clothes and CIFAR-10 no two natural images with different labels are
+as close."""
 
 EVEN_LOSS = np.log(2)  # a loss below it: the label is likelier than not
-SEARCHED = 10_000  # samples that look for a near duplicate, at most
+SEARCHED = 10_000  # samples for which a near duplicate is searched, at most
 SIDE = 8  # of thumbnails, in pixels
 
 
@@ -51,13 +52,13 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
 
 
 def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.ndarray:
-    """Of each sample, its nearest near duplicate that has another label.
+    """For each sample, its nearest near duplicate that has another label.
 
     Args:
         points: float (N, P), finite; :func:`thumbnails`, or embeddings.
         labels: int64 (N,).
-        loss: (N,), of models that did not see the labels; the :data:`SEARCHED` samples
-            with the highest look for one.
+        loss: (N,), of models that did not see the labels; a near duplicate is searched
+            for the :data:`SEARCHED` samples with the highest loss.
 
     Returns:
         int64 (N,), positions; -1 where there is none.
@@ -76,8 +77,8 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
         return near_duplicate_of
     ones, others = searched[rows], neighbours[rows, columns]
     apart = distances[rows, columns]
-    unique, place = np.unique(others, return_inverse=True)
-    far_from_other = _neighbours(search, points, unique)[0][:, -1][place]
+    unique, inverse = np.unique(others, return_inverse=True)
+    far_from_other = _neighbours(search, points, unique)[0][:, -1][inverse]
     told_apart = np.maximum(loss[ones], loss[others]) < EVEN_LOSS
     pairs = np.flatnonzero((apart < share * far_from_other) & ~told_apart)
     pairs = pairs[np.argsort(-apart[pairs], kind="stable")]  # the last one stays
@@ -100,13 +101,13 @@ def _neighbours(
 
 
 def _closest(distances: np.ndarray) -> float:
-    """Share of the distance to the last neighbour that is too small for chance.
+    """The share of the distance to the last neighbour that chance hardly goes below.
 
-    Samples that lie evenly in D dimensions have one of k - 1 nearer neighbours within
-    a share r of the distance to the k-th with a probability of about (k - 1) r ** D.
-    The m nearest do not tell D: they may be copies. Of the other k - 1 - m, the
-    logarithms of 1 / r add up to the sum of 1 - m / i, for i from m + 1 to k - 1, over
-    D in the mean.
+    Let samples lie evenly in D dimensions. With a probability of about (k - 1) r ** D,
+    one of the k - 1 nearer neighbours is then within a share r of the distance to the
+    k-th. The m nearest are not used to find D, since they may be copies. Of the other k
+    - 1 - m, the logarithms of 1 / r add up, in the mean, to 1 / D times the sum of 1 -
+    m / i for i from m + 1 to k - 1.
 
     Args:
         distances: float (n, k) to the k nearest, ascending.

@@ -1,17 +1,18 @@
 """Images that are unlike all others: photographs among letters, blank or broken files.
 
 1. A normal distribution is fitted to the appearance of the images, without those that
-   lie farthest from it (a *mutant* of it, so to say): faults cannot pull it to them.
-   It is cross-fitted, as the heads are.
-2. The logarithm of the squared Mahalanobis distance, less its median, over its spread
-   below the median, is the *remoteness*. A class that is remote as a whole is a class
-   of its own, not a fault: its median is taken off.
-3. A remoteness above :data:`REMOTE` is beyond what images of one kind reach: foreign
-   content, unless the heads know such images' labels better than by always saying one
-   class. Then they are a kind of their own, such as the pictures taken at night.
-4. Below, it depends on the dataset. If remote samples get another label from the heads
-   much more often than the others do, their content is wrong that often: that excess,
-   rising with the remoteness, is the probability.
+   lie farthest from it, so that faults cannot pull it towards them. Like the heads, it
+   is cross-fitted.
+2. The *outlier score* is the logarithm of the squared Mahalanobis distance, less its
+   median, divided by its spread below the median. A class whose scores are high as a
+   whole is a class of its own, not a fault: its median is subtracted.
+3. A score above :data:`OUTLIER_LIMIT` is more than images of one kind reach. It means
+   foreign content, unless the heads know the labels of such images better than by
+   always saying one class. Then these images are a kind of their own, such as pictures
+   taken at night.
+4. Below the limit, it depends on the dataset. If the heads contradict the labels of
+   outliers much more often than those of other samples, their content is wrong that
+   often. This excess, which rises with the outlier score, is the probability.
 
 The trimmed fit is Rousseeuw's minimum covariance determinant (Technometrics 41, 1999).
 """
@@ -19,6 +20,7 @@ The trimmed fit is Rousseeuw's minimum covariance determinant (Technometrics 41,
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from fiftyone_dfaulo.engine.method.heads import FOLDS
@@ -26,15 +28,15 @@ from fiftyone_dfaulo.engine.method.heads import FOLDS
 KEPT = 0.75  # share of the samples that the distribution is fitted to
 ROUNDS = 3  # of leaving out the farthest
 SHRINKAGE = 0.1  # of the covariance, towards a multiple of the identity
-REMOTE = 9.0
+OUTLIER_LIMIT = 9.0
 """Natural images reached 8 on letters and on CIFAR-10, foreign ones began at 10."""
 
-BLOCK = 50  # samples of like remoteness that are counted together
+BLOCK = 50  # samples with like outlier scores that are counted together
 PSEUDO = 20  # samples of the usual disagreement that each block is filled up with
 LEAST_EXCESS = 0.3  # a smaller excess is no evidence
 MOST = 0.999  # of the probability by the excess
 LEAST_KNOWN = 0.2
-"""By this share, remote labels have to be confirmed more often than by chance."""
+"""By this share the heads must confirm more labels of outliers than by chance."""
 
 LEAST_SAMPLES = 200
 """With fewer samples, distances are too noisy to tell anything."""
@@ -59,14 +61,15 @@ def foreign_content(
     """
     if len(labels) < LEAST_SAMPLES:
         return np.zeros(len(labels))
-    remote = remoteness(appearance, labels, folds)
-    beyond = 1 / (1 + np.exp(-2 * (remote - REMOTE)))
-    if _are_known(labels[remote > REMOTE], contradicted[remote > REMOTE]):
+    scores = outlier_score(appearance, labels, folds)
+    above = scores > OUTLIER_LIMIT
+    beyond = expit(2 * (scores - OUTLIER_LIMIT))
+    if _are_known(labels[above], contradicted[above]):
         beyond = np.zeros(len(labels))
-    return np.maximum(beyond, _excess(remote, contradicted))
+    return np.maximum(beyond, _excess(scores, contradicted))
 
 
-def remoteness(
+def outlier_score(
     appearance: np.ndarray, labels: np.ndarray, folds: np.ndarray
 ) -> np.ndarray:
     """How far images lie from the bulk: float64 (N,), 0 in the middle; see the top.
@@ -83,10 +86,10 @@ def remoteness(
         distances[held_out] = _distances(scaled[held_out], mean, precision)
     logs = np.log(np.maximum(distances, 1e-12))
     middle, below = np.quantile(logs, [0.5, 0.16])
-    remote = (logs - middle) / max(middle - below, 1e-6)
+    scores = (logs - middle) / max(middle - below, 1e-6)
     classes = range(int(labels.max()) + 1)
-    medians = np.array([np.median(remote[labels == k]) for k in classes])
-    return remote - np.maximum(medians, 0.0)[labels]
+    medians = np.array([np.median(scores[labels == k]) for k in classes])
+    return scores - np.maximum(medians, 0.0)[labels]
 
 
 def _trimmed_normal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,9 +125,9 @@ def _are_known(labels: np.ndarray, contradicted: np.ndarray) -> bool:
     return bool(1 - contradicted.mean() > commonest + LEAST_KNOWN)
 
 
-def _excess(remote: np.ndarray, contradicted: np.ndarray) -> np.ndarray:
-    """By how much more often samples as remote as these are contradicted, (N,)."""
-    order = np.argsort(remote, kind="stable")
+def _excess(scores: np.ndarray, contradicted: np.ndarray) -> np.ndarray:
+    """By how much more often samples with scores like these are contradicted, (N,)."""
+    order = np.argsort(scores, kind="stable")
     usual = contradicted[order[: len(order) // 2]].mean()
     blocks = np.array_split(order, max(len(order) // BLOCK, 1))
     shares = [
@@ -134,7 +137,7 @@ def _excess(remote: np.ndarray, contradicted: np.ndarray) -> np.ndarray:
     rising = IsotonicRegression().fit_transform(np.arange(len(blocks)), shares)
     excess = np.clip((rising - usual) / max(1 - usual, 1e-6), 0.0, MOST)
     excess[excess < LEAST_EXCESS] = 0.0
-    result = np.empty(len(remote))
+    result = np.empty(len(scores))
     for block, value in zip(blocks, excess):
         result[block] = value
     return result

@@ -10,20 +10,20 @@ NEAR_DUPLICATE = "near duplicate has another label"
 REASONS = ("looks like another class", "fits no class", "hard to learn", NEAR_DUPLICATE)
 """In the order of the columns of ``Scores.reasons``:
 
-- *looks like another class*: the vote gives another class more than a half;
+- *looks like another class*: by the vote, another class has more than a half;
 - *fits no class*: the image looks like none of the others, or no class has a half;
 - *hard to learn*: the original model has seen the label and still finds it unlikely;
 - *near duplicate has another label*: almost the same image has another label.
 
-The paper's method knows the first three as: its mutants suggest another class; the
-image is an input outlier; the sample is one of high loss.
+In the paper's method the first three mean: its mutants suggest another class; the image
+is an input outlier; the sample has a high loss.
 """
 
 LEAST = 0.2
 """Samples that are less suspicious than this need no reason."""
 
 
-def find(
+def find_reasons(
     probabilities: np.ndarray,
     labels: np.ndarray,
     suspiciousness: np.ndarray,

@@ -1,23 +1,23 @@
-"""``method="dfaulo"``: how sure are models that were not taught a sample's label of it?
+"""``method="dfaulo"``: how likely is a label, by models that never learned from it?
 
-1. Heads and mutants, linear models on the penultimate embeddings, are asked about the
-   samples that they were not fitted on; images that look like none of the others, and
-   near duplicates, are found (:mod:`.ensemble`).
-2. The mean log-probabilities of the last mutant and of the original model (of one
-   trained here, while it learned) are the *vote*; where there is none that may vote,
-   the heads on all samples stand in for it. What the vote says of the true class, and
-   which classes the labels show to be mistaken for which
-   (:mod:`.label_noise`), give the probability that a label is wrong.
-   The mutants alone say how many are. Near duplicates share a vote and a true class.
+1. Heads and mutants, linear models on the penultimate embeddings, score the samples
+   that they were not fitted on. Images that look like none of the others are found, and
+   so are near duplicates (:mod:`.ensemble`).
+2. The *vote* is the mean of the log-probabilities of the last mutant and of the
+   original model (of a network trained here: those while it learned). Where no original
+   model may vote, the heads on all samples take its part. The vote on the true class,
+   and which classes are mistaken for which (:mod:`.label_noise`), give the probability
+   that a label is wrong. How many are wrong is estimated from the mutants alone. Near
+   duplicates share a vote and a true class.
 3. Suspiciousness is the probability that label or content is wrong. Its sum is the
    estimated number of faults; the likeliest class of the vote is the suggestion.
 
 A *full mutant*, the network trained without the most suspicious samples, doubles the
-vote: its heads and mutants are asked as well.
+vote: its heads and mutants vote as well.
 
 The idea, training without suspicious subsets, is that of Yin et al., "Dynamic Data
-Fault Localization for Deep Neural Networks", ESEC/FSE 2023; the paper's own procedure
-is :mod:`.method`. ``docs/benchmark.md`` has what was tried.
+Fault Localization for Deep Neural Networks", ESEC/FSE 2023. The procedure of the paper
+itself is :mod:`.paper.method`. ``docs/benchmark.md`` lists what else was tried.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.scores import Scores
 
 SHARPNESS = 1.65
-"""The heads are regularised, hence less sure than they are right: the log-probabilities
-of the mutants, which count, are multiplied by this. So are, for the order, the log-odds
-that come of the vote, rather than the vote: samples that look like no class come last
-otherwise."""
+"""Regularised heads are right more often than they are sure. So the log-probabilities
+of the mutants, which count the faults, are multiplied by this. For the order, not the
+vote is multiplied but the log-odds that come from it: otherwise samples that look like
+no class would come last."""
 
 PRIOR = 0.02
 """How much evidence it takes that one class is mistaken for another: see
@@ -65,19 +65,18 @@ def score(
     Args:
         embeddings: float (N, D), finite; penultimate activations of a network.
         labels: int64 (N,); each of 0..K-1 occurs, K at least 2.
-        logits: float (N, K) of the original model, if there is one; of one trained on
-            these labels, best ``learning`` of
-            :class:`.training.Network`.
-        logits_vote: whether they count; they should not where the model may have
-            learned the labels by heart. Else they only add a signal and a reason.
+        logits: float (N, K) of the original model, if there is one. Of a network
+            trained on these labels, ``learning`` of :class:`.training.Network` is best.
+        logits_vote: whether the logits vote. They should not where the model may have
+            learned the labels by heart; then they only add a signal and a reason.
         appearance: float (N, A), finite, what the images look like whatever they show,
-            as :meth:`.training.Network.appearance` gives it; None
-            does not look for foreign content.
+            as from :meth:`.training.Network.appearance`. With None, foreign content is
+            not looked for.
         points: float (N, P), finite, in which near duplicates lie close: thumbnails of
-            the images, or embeddings (a model that was taught the labels may have
-            moved near duplicates apart); None does not look for any.
+            the images, or embeddings (but a model that learned the labels may have
+            moved near duplicates apart). With None, none are looked for.
         settings: only the seed is used.
-        report: told the fraction of heads fitted.
+        report: called with the fraction of heads fitted.
     """
     return score_labels(
         labels,
@@ -97,7 +96,7 @@ def score(
 def score_labels(
     labels: np.ndarray, *ensembles: Ensemble, equal_counts_prior: bool = False
 ) -> Scores:
-    """Steps 2 and 3: the scores by the polls of one or more networks together.
+    """Steps 2 and 3: the scores from the ensembles of one or more networks.
 
     Args:
         labels: int64 (N,).
@@ -128,7 +127,7 @@ def score_labels(
         suspiciousness=suspiciousness,
         suggestion=vote.argmax(1),
         confidence=probabilities.max(1).astype(np.float32),
-        reasons=reasons.find(
+        reasons=reasons.find_reasons(
             probabilities,
             labels,
             suspiciousness,
@@ -151,7 +150,7 @@ def _mean(log_probabilities: list[np.ndarray]) -> np.ndarray:
 
 
 def _shared(log_probabilities: np.ndarray, near_duplicate_of: np.ndarray) -> np.ndarray:
-    """Log-probabilities (N, K); a sample and its twin have the mean of both."""
+    """Log-probabilities (N, K) where two near duplicates have the mean of both."""
     paired = np.flatnonzero(near_duplicate_of >= 0)
     if not len(paired):
         return log_probabilities
@@ -173,15 +172,16 @@ def wrong_label(
 ) -> np.ndarray:
     """Probabilities float64 (N,) that the labels are wrong.
 
-    The mutants alone say how many are. The order is that of the vote, given that many;
-    it is shifted, in log-odds, so that its sum is their number.
+    How many are wrong is estimated from the mutants alone. The order is that of the
+    vote, given that share of mistakes. Its log-odds are shifted so that the
+    probabilities add up to the estimated number.
 
     Args:
         vote: log-probabilities (N, K) of the classes.
         mutant_vote: those by the mutants alone.
         labels: int64 (N,).
-        trusted: bool (N,), samples whose content is not foreign; the others say nothing
-            about which class is mistaken for which.
+        trusted: bool (N,), samples whose content is not foreign. Which class is
+            mistaken for which is learned from these alone.
         near_duplicate_labels: as of :func:`.label_noise.log_odds_of_mistake`.
         equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
     """
@@ -205,10 +205,10 @@ def _log_odds(
     equal_counts_prior: bool,
     mistakes: float | None,
 ) -> np.ndarray:
-    """Log-odds (N,) of a wrong label, the noise learned from the trusted samples.
+    """Log-odds (N,) of a wrong label, with the noise of the trusted samples.
 
     Args:
-        logits: log-probabilities (N, K), but for a constant of each row.
+        logits: log-probabilities (N, K), up to a constant in each row.
         labels, trusted, near_duplicate_labels: as of :func:`wrong_label`.
         mistakes, equal_counts_prior: as of
             :func:`.label_noise.transition_matrix`.

@@ -17,7 +17,8 @@ class Match(NamedTuple):
 
     Attributes:
         columns: int64 (K,), the logit of each class; None if they cannot be used.
-        note: a sentence on what was assumed or why they cannot; None if all is said.
+        note: a sentence on what was assumed, or on why they cannot be used; None if
+            neither.
     """
 
     columns: np.ndarray | None
@@ -37,7 +38,7 @@ def match_classes(
         outputs: number of logits of the model; 0 if it gives none.
         names: the K classes of the dataset, sorted.
         given: the model's classes in the order of its logits, as the user lists them.
-        stated: the same as the model, or who made the predictions, states them.
+        stated: the same, as stated by the model or by who made the predictions.
 
     Raises:
         InputError: if ``given`` has another length than the logits, or lacks a class
@@ -56,8 +57,8 @@ def match_classes(
             f"The model states {len(order)} classes and gives {outputs} logits; "
             f"{EMBEDDINGS_ONLY}",
         )
-    place = {name: number for number, name in enumerate(order)}
-    missing = [name for name in names if name not in place]
+    column = {name: number for number, name in enumerate(order)}
+    missing = [name for name in names if name not in column]
     if missing:
         return Match(
             None,
@@ -65,7 +66,7 @@ def match_classes(
             f"{len(missing)} of the {len(names)} here, such as {missing[0]!r}; "
             f"{EMBEDDINGS_ONLY}",
         )
-    return Match(np.array([place[name] for name in names]), None)
+    return Match(np.array([column[name] for name in names]), None)
 
 
 def _check_given(outputs: int, names: Sequence[str], given: Sequence[str]) -> None:

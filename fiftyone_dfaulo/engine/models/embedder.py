@@ -1,216 +1,62 @@
-"""Runs a model over images: penultimate activations and logits in one pass."""
+"""Runs a model over images: embeddings and logits in one pass, batch by batch."""
 
 from __future__ import annotations
 
-import copy
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass
-from typing import Any
+from contextlib import AbstractContextManager, closing, nullcontext
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-from fiftyone_dfaulo.config import Preprocessing, Settings
-from fiftyone_dfaulo.engine.device import autocast, pick_device
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.images.batches import iter_batches
 from fiftyone_dfaulo.engine.images.decoding import Source
-from fiftyone_dfaulo.engine.models.model_output import check_finite, checked_output
-from fiftyone_dfaulo.engine.models.original import OriginalModel
-from fiftyone_dfaulo.engine.models.penultimate import (
-    find,
-    freeze_first,
-    named,
-    pool,
-    tap,
-)
+from fiftyone_dfaulo.engine.models.model_output import check_finite
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
-from fiftyone_dfaulo.errors import InputError, one_line
-
-_PIXELS = 2**22  # per forward pass, so that large images do not exhaust the memory
-_PROBES = 2  # images of noise that a model is tried on
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's "L"
 
 
-@dataclass(frozen=True)
-class Embedded:
-    """What a model says of the readable ones, M, of some image files.
+class Embedder(ABC):
+    """A frozen model that turns images into embeddings and, maybe, logits.
 
     Attributes:
-        embeddings: float32 (M, D), the network's penultimate activations.
-        index: int64 (M,), ascending positions of these images in ``paths``.
-        unreadable: position in ``paths`` to a one-line reason.
-        logits: float32 (M, K) of the columns asked for, or None.
-    """
-
-    embeddings: np.ndarray
-    index: np.ndarray
-    unreadable: dict[int, str]
-    logits: np.ndarray | None = None
-
-
-class Embedder:
-    """A copy of a model, frozen, on its device, with its penultimate layer found.
-
-    Args:
-        model: the model; its module is left as it is.
-        settings: ``layer``, ``preprocessing``, ``batch_size`` and ``device`` are used.
-
-    Attributes:
-        module: the copy.
-        place: where the embedding is taken.
-        preprocessing: how images are prepared.
-        width: D, the number of features.
-        outputs: K, the number of logits; 0 if the model gives none.
+        name: how a message calls it.
+        size: side S in pixels of the squares that it takes.
+        step: images in one call, so that large ones do not exhaust the memory.
+        width: D, the number of features; 0 as long as it is not known.
+        outputs: C, the number of logits; 0 if the model gives none.
+        classes: names of its classes in the order of the logits, if it states them.
         notes: plain sentences on what was assumed.
-
-    Raises:
-        InputError: if the model cannot be copied or run, returns something else than
-            logits, has no layer to take, or states a batch that it does not take.
     """
 
-    def __init__(self, model: OriginalModel, settings: Settings) -> None:
-        self.name = model.name
-        self.open, self._mixed, self._batch = model.open, model.mixed, model.batch
-        self.device = pick_device(settings.device)
-        self.module = _copy(model, self.device)
-        given, stated = settings.preprocessing, model.preprocessing
-        self.preprocessing = given or stated or _guess(self.module)
-        known = given or (stated and not model.assumed)
-        self.notes = () if known else (_assumed(self.preprocessing),)
-        self._mean, self._std = (
-            torch.tensor(values, dtype=torch.float32, device=self.device) * 255
-            for values in (
-                self.preprocessing.channel_mean,
-                self.preprocessing.channel_std,
-            )
-        )
-        self.step = max(
-            1, min(settings.batch_size, _PIXELS // self.preprocessing.size**2)
-        )
-        self._probe(settings.layer)
+    name: str
+    size: int
+    step: int
+    width: int = 0
+    outputs: int = 0
+    classes: Sequence[str] | None = None
+    notes: tuple[str, ...] = ()
 
-    def prepare(self, pixels: np.ndarray) -> Tensor:
-        """uint8 images (B, S, S, 3) as the network's input, float32 (B, C, S, S)."""
-        if self.preprocessing.mode == "L":
-            pixels = np.rint(pixels @ _GREY)[..., None]
-        elif self.preprocessing.mode == "BGR":
-            pixels = pixels[..., ::-1].copy()
-        images = torch.from_numpy(pixels).to(self.device).float()
-        # Permuted without a copy, the images are in channels-last order.
-        return ((images - self._mean) / self._std).permute(0, 3, 1, 2)
-
-    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Embeddings float32 (B, D) and logits (B, K) of images (B, S, S, 3)."""
-        batch = self._batch or len(pixels)
-        parts = [
-            self._run(pixels[start : start + batch], batch)
-            for start in range(0, len(pixels), batch)
-        ]
-        features, logits = zip(*parts)
-        if logits[0] is None:
-            return np.concatenate(features), None
-        return np.concatenate(features), np.concatenate(logits)
-
-    def _run(
-        self, pixels: np.ndarray, batch: int
+    @abstractmethod
+    def __call__(
+        self, pixels: np.ndarray, *, with_logits: bool = True
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        count = len(pixels)
-        if count < batch:  # an exported network may take so many and no fewer
-            pixels = np.concatenate([pixels, np.repeat(pixels[-1:], batch - count, 0)])
-        context = autocast(self.device) if self._mixed else nullcontext()
-        with torch.no_grad(), context:
-            features, output = self.forward(self.prepare(pixels))
-        values = np.asarray(features[:count].float().cpu())
-        if not self.outputs:
-            return values, None
-        return values, np.asarray(output[:count].float().cpu())
+        """What the model says of some images.
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, D) and the output of prepared images, gradients and all."""
-        if self.place.layer == "":
-            output = self.module(images)
-            values = [output]
-        else:
-            with tap(self.module, self.place, len(images)) as values:
-                output = self.module(images)
-        if not values or not isinstance(values[-1], Tensor):
-            raise InputError(
-                f"model={self.name} did not pass its penultimate layer "
-                f"{self.place.layer!r} with a tensor; name another by layer="
-            )
-        features = pool(values[-1], len(images), channels_first=not self._takes_rows())
-        return features, output
+        Args:
+            pixels: uint8 (B, S, S, 3), RGB.
+            with_logits: whether logits are needed; they may come all the same.
 
-    def _takes_rows(self) -> bool:
-        """Whether features are in the last dimension, as linear layers have them."""
-        layer = self.place.layer
-        if not layer:
-            return False
-        owner = self.module.get_submodule(layer.removeprefix("<"))
-        return isinstance(owner, nn.Linear)
+        Returns:
+            embeddings float32 (B, D), and logits float32 (B, C) or None.
 
-    def _probe(self, layer: str | None) -> None:
-        """Finds the layer on noise, and what the model gives."""
-        count = self._batch or _PROBES
-        size = self.preprocessing.size
-        noise = np.random.default_rng(0).integers(0, 256, (count, size, size, 3))
-        images = self.prepare(noise.astype(np.uint8))
-        output = self._try(images)
-        self.outputs = 0
-        if layer is None or layer:
-            logits = checked_output(self.name, output, count, strict=layer is None)
-            self.outputs = 0 if logits is None else int(logits.shape[1])
-            if logits is not None:
-                values = logits.float().cpu().numpy()
-                check_finite(self.name, {"logits": values}, ["noise"] * count)
-        if layer is None:
-            if count < 2:
-                raise InputError(
-                    f"model={self.name} was exported for one image at a time, which "
-                    "hides where its logits come from; export it with a dynamic batch "
-                    "(dynamic_shapes=({0: torch.export.Dim('batch')},)), or for two "
-                    "images or more"
-                )
-            self.place = find(self.module, images)
-        else:
-            self.place = named(self.module, layer)
-        with torch.no_grad():
-            self.width = int(self.forward(images)[0].shape[1])
-        if layer:
-            self._check_leads(images, output, layer)
+        Raises:
+            InputError: if the model fails on them.
+        """
 
-    def _try(self, images: Tensor) -> Any:
-        try:
-            with torch.no_grad():
-                return self.module(images)
-        except Exception as error:  # it is somebody's network
-            raise InputError(
-                f"model={self.name} cannot be run on images of shape "
-                f"{tuple(images.shape)} ({type(error).__name__}: {one_line(error)}); "
-                "pass preprocessing=Preprocessing(size=..., mode='RGB' or 'L') as the "
-                "model needs it"
-            ) from error
-
-    def _check_leads(self, images: Tensor, output: Any, layer: str) -> None:
-        """Makes sure that the output depends on what the named layer gives."""
-        module = self.module.get_submodule(layer.removeprefix("<"))
-        count = len(images)
-
-        def freeze_output(_: nn.Module, __: Any, out: Any) -> Any:
-            return freeze_first(out, count) if isinstance(out, Tensor) else None
-
-        handle = module.register_forward_hook(freeze_output)
-        try:
-            changed = self._try(images)
-        finally:
-            handle.remove()
-        if isinstance(output, Tensor) and torch.equal(changed, output):
-            raise InputError(
-                f"layer={layer!r} does not lead to the output of model={self.name} "
-                "(an auxiliary head?); name a layer that the logits come from"
-            )
+    def running(self) -> AbstractContextManager[object]:
+        """A context that all calls are made in, such as one that loads the weights."""
+        return nullcontext()
 
 
 def embed_images(
@@ -220,8 +66,8 @@ def embed_images(
     settings: Settings,
     columns: np.ndarray | None = None,
     report: StageReport = silent_stage,
-) -> Embedded:
-    """Penultimate activations of image files, decoded and embedded batch by batch.
+) -> Features:
+    """Embeddings of image files, decoded and embedded batch by batch.
 
     Images are squashed to the square that the model takes, not cropped; nothing but the
     embeddings and the logits grows with N.
@@ -230,74 +76,65 @@ def embed_images(
         paths: N image files; a path may occur more than once.
         embedder: the model.
         settings: its workers are used; they do not change the embeddings.
-        columns: which logits to keep; None keeps none.
-        report: told the fraction done, once per batch. If it raises, embedding stops.
+        columns: which logits to keep, in this order; None keeps none.
+        report: gets the fraction done, once a batch. If it raises, embedding stops.
 
     Raises:
-        InputError: if the model gives NaN or infinity.
+        InputError: if the model fails, or gives NaN or infinity.
     """
-    embeddings = np.empty((len(paths), embedder.width), np.float32)
-    kept = None if columns is None else np.empty((len(paths), len(columns)), np.float32)
-    index = np.empty(len(paths), np.int64)
+    rows = _Rows(len(paths), embedder.width)
     unreadable: dict[int, str] = {}
-    count, step = 0, embedder.step
+    step = embedder.step
     batches = iter_batches(
-        paths,
-        size=embedder.preprocessing.size,
-        batch_size=step,
-        workers=settings.workers,
+        paths, size=embedder.size, batch_size=step, workers=settings.workers
     )
-    with closing(batches):
+    with closing(batches), embedder.running():
         for number, batch in enumerate(batches, start=1):
-            rows = slice(count, count + len(batch.index))
             if len(batch.index):
-                embeddings[rows], logits = embedder(batch.pixels)
-                index[rows] = batch.index
-                if kept is not None and logits is not None:
-                    kept[rows] = logits[:, columns]
-                names = {"embeddings": embeddings[rows], "logits": kept}
-                if kept is not None:
-                    names["logits"] = kept[rows]
-                check_finite(embedder.name, names, [paths[n] for n in batch.index])
-            count = rows.stop
+                vectors, logits = embedder(
+                    batch.pixels, with_logits=columns is not None
+                )
+                picked = None
+                if columns is not None and logits is not None:
+                    picked = logits[:, columns]
+                found = {"embeddings": vectors, "logits": picked}
+                check_finite(embedder.name, found, [paths[n] for n in batch.index])
+                rows.add(batch.index, vectors, picked)
             unreadable.update(batch.unreadable)
             report(min(number * step / len(paths), 1.0))
-    return Embedded(
-        embeddings[:count],
-        index[:count],
-        unreadable,
-        None if kept is None else kept[:count],
-    )
+    return rows.features(unreadable, embedder.notes)
 
 
-def _copy(model: OriginalModel, device: torch.device) -> nn.Module:
-    module: nn.Module = getattr(model.module, "_orig_mod", model.module)
-    try:
-        with torch.no_grad():  # or what TorchScript copies is part of a graph
-            twin = copy.deepcopy(module)
-        with suppress(NotImplementedError):  # exported networks are what they are
-            twin.eval()
-        return twin.to(device)
-    except Exception as error:  # it is somebody's network
-        raise InputError(
-            f"model={model.name} cannot be copied to {device} "
-            f"({type(error).__name__}: {one_line(error)}); pass a "
-            "torch.nn.Module that copy.deepcopy can copy"
-        ) from error
+class _Rows:
+    """Collects what a model says in arrays for N images, made when the first comes."""
 
+    def __init__(self, most: int, width: int) -> None:
+        self._index = np.empty(most, np.int64)
+        self._embeddings = np.empty((0, width), np.float32)
+        self._logits: np.ndarray | None = None
+        self._count = 0
 
-def _guess(module: nn.Module) -> Preprocessing:
-    """ImageNet's, for as many channels as the first convolution takes."""
-    for parameter in module.parameters():
-        if parameter.ndim == 4:
-            return Preprocessing(mode="L" if parameter.shape[1] == 1 else "RGB")
-    return Preprocessing()
+    def add(
+        self, index: np.ndarray, embeddings: np.ndarray, logits: np.ndarray | None
+    ) -> None:
+        most = len(self._index)
+        if not self._count:
+            self._embeddings = np.empty((most, embeddings.shape[1]), np.float32)
+            if logits is not None:
+                self._logits = np.empty((most, logits.shape[1]), np.float32)
+        rows = slice(self._count, self._count + len(index))
+        self._index[rows] = index
+        self._embeddings[rows] = embeddings
+        if self._logits is not None:
+            self._logits[rows] = logits
+        self._count = rows.stop
 
-
-def _assumed(preprocessing: Preprocessing) -> str:
-    side = preprocessing.size
-    return (
-        "Nothing says fully how images are prepared for this model. They were resized "
-        f"to {side} x {side}, {preprocessing.mode}, with ImageNet's mean and standard "
-        "deviation; pass preprocessing= if it was trained otherwise."
-    )
+    def features(self, unreadable: dict[int, str], notes: tuple[str, ...]) -> Features:
+        count = self._count
+        return Features(
+            self._embeddings[:count],
+            self._index[:count],
+            unreadable,
+            logits=None if self._logits is None else self._logits[:count],
+            notes=notes,
+        )

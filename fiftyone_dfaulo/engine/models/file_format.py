@@ -1,6 +1,6 @@
-"""What a model's file holds, told from its bytes before anything is loaded.
+"""What a model's file holds, by its bytes, before anything is loaded.
 
-Nothing here imports torch or unpickles: a form may look at a file while it is typed.
+Nothing here imports torch or unpickles, so that a form may check a path as it is typed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ SAFE = (
 """What to do rather than unpickle."""
 
 _ROOM = 2**24  # bytes that an archive may unpack to, however small it is
-_RATIO = 20  # times its own size that a larger one may; torch does not compress weights
+_RATIO = (
+    20  # a larger one may unpack to so many times its size; weights are not compressed
+)
 _ENTRIES = 200_000
 _PICKLES = 4  # before the tensors in torch's older files
 _HEADER = 2**27  # bytes of JSON in front of safetensors
@@ -70,11 +72,11 @@ def identify(path: str) -> str:
 
 
 def check_file(path: str, factory: str | None) -> str:
-    """:func:`identify`, and what else can be told without loading.
+    """:func:`identify`, and all other checks that need no loading.
 
     Raises:
-        InputError: as there; or if the file holds a pickled object; or if the file
-            holds weights and there is no factory, or a network and there is one.
+        InputError: as of :func:`identify`; or if the file holds a pickled object; or if
+            it holds weights and there is no factory, or a network and there is one.
     """
     kind = identify(path)
     if kind == WEIGHTS:
@@ -109,10 +111,10 @@ def pickled(path: str, why: str) -> InputError:
 
 
 def pickled_globals(path: str) -> list[str]:
-    """What the file's pickle names beside tensors; read, never executed.
+    """What the file's pickle names beside tensors; it is read, never executed.
 
-    It serves to explain. Whether a file is unpickled is torch's restricted unpickler's
-    to decide.
+    This serves error messages alone. Torch's restricted unpickler decides whether a
+    file is unpickled.
     """
     file = Path(path).expanduser()
     try:
@@ -125,7 +127,7 @@ def pickled_globals(path: str) -> list[str]:
             with file.open("rb") as stream:
                 data = stream.read(2**20)
         return _globals(data)
-    except Exception:  # noqa: BLE001 - loading will tell what is wrong with it
+    except Exception:  # noqa: BLE001 - loading reports what is wrong with it
         return []
 
 
@@ -192,7 +194,7 @@ def _identify_zip(file: Path, path: str) -> str:
 
 
 def _check_bomb(path: str, size: int, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuses archives that unpack to far more than they are, or overlap."""
+    """Refuses archives that unpack to far more than their size, or overlap."""
     unpacked = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
     names = {entry.filename for entry in entries}

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +30,7 @@ def load_model(
     """A model from a TorchScript or torch.export archive, or from weights.
 
     Args:
-        path: the file; what it holds is told from its bytes, not from its name.
+        path: the file; what it holds is known by its bytes, not by its name.
         factory: ``"package.module:function"`` that builds the network; for safetensors
             and for state dicts of ``torch.save``. It is called without arguments.
         allow_pickle: whether a pickled network may be loaded, which runs any code in
@@ -97,7 +96,7 @@ def build(factory: str) -> nn.Module:
     return network
 
 
-def _import(factory: str) -> Callable[[], Any]:
+def _import(factory: str) -> Callable[[], object]:
     module, colon, name = factory.partition(":")
     if not (
         colon and name.isidentifier() and all(map(str.isidentifier, _parts(module)))
@@ -149,7 +148,7 @@ def _exported_model(path: str, name: str) -> OriginalModel:
         module,
         name,
         preprocessing=preprocessing,
-        assumed=True,  # an archive tells the shape alone
+        assumed=True,  # an archive states the shape alone
         batch=batch,
         open=False,
     )
@@ -167,7 +166,7 @@ def _load_safetensors(path: str) -> Mapping[str, Tensor]:
         ) from error
 
 
-def _load_weights(path: str, allow_pickle: bool) -> Any:
+def _load_weights(path: str, allow_pickle: bool) -> nn.Module | Mapping[str, Tensor]:
     file = Path(path).expanduser()
     try:
         with warnings.catch_warnings():
@@ -187,14 +186,15 @@ def _load_weights(path: str, allow_pickle: bool) -> Any:
     return _state_dict(loaded, path)
 
 
-def _state_dict(loaded: Any, path: str) -> Mapping[str, Tensor]:
+def _state_dict(loaded: object, path: str) -> Mapping[str, Tensor]:
     for key in _NESTED:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
-    tensors = isinstance(loaded, Mapping) and all(
-        isinstance(value, Tensor) for value in loaded.values()
-    )
-    if tensors and loaded:
+    if (
+        isinstance(loaded, Mapping)
+        and loaded
+        and all(isinstance(value, Tensor) for value in loaded.values())
+    ):
         return loaded
     raise InputError(
         f"model={path!r} holds a {type(loaded).__name__} that is no state dict; "

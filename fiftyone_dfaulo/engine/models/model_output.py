@@ -1,9 +1,8 @@
-"""What a model gives: checked, and described where it cannot be used."""
+"""Checks what a model returns, and describes what cannot be used."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -14,11 +13,11 @@ from fiftyone_dfaulo.errors import InputError
 def check_finite(
     name: str, arrays: Mapping[str, np.ndarray | None], sources: Sequence[str]
 ) -> None:
-    """Makes sure that what a model gave are numbers.
+    """Makes sure that a model returned finite numbers.
 
     Args:
         name: how a message calls the model.
-        arrays: what they are to (B, ...) values; None is passed over.
+        arrays: what the values are called to the values, (B, ...); None is skipped.
         sources: the B images.
 
     Raises:
@@ -36,7 +35,7 @@ def check_finite(
 
 
 def checked_output(
-    name: str, output: Any, count: int, *, strict: bool
+    name: str, output: object, count: int, *, strict: bool
 ) -> Tensor | None:
     """The output as logits (B, K); if not strict, None where it is something else."""
     if isinstance(output, Tensor):
@@ -56,7 +55,7 @@ def checked_output(
     )
 
 
-def _describe(output: Any) -> str:
+def _describe(output: object) -> str:
     if isinstance(output, Mapping):
         return f"a {type(output).__name__} with {', '.join(map(repr, output))}"
     if isinstance(output, (tuple, list)):

@@ -19,7 +19,8 @@ class OriginalModel:
         name: how a message calls it.
         preprocessing: what the model states on how images are prepared; None if
             nothing.
-        assumed: whether its mean and standard deviation are not stated, but ImageNet's.
+        assumed: whether mean and standard deviation are taken to be ImageNet's, as the
+            model does not state them.
         classes: names of its classes in the order of the logits, if it states them.
         batch: how many images at a time it takes; None is any number.
         open: whether its layers are Python modules, which can be named and trained.

@@ -1,30 +1,30 @@
 """Where in a network the penultimate activations are, and how to get at them.
 
-1. Every matrix product and 1x1 convolution that a forward pass makes is seen by a
-   dispatch mode, which works for Python modules, TorchScript and exported graphs alike.
-2. From the last one backwards, each is tried for being the head: if its output is
-   frozen to that of the first image, all logits have to become those of the first
-   image. A layer that the logits bypass, such as an auxiliary head's, fails.
-3. The head's input is the embedding. Where the head is a Python module it is taken by
-   a hook on that, otherwise by the dispatch mode again.
+1. A dispatch mode records every matrix product and 1x1 convolution of a forward pass.
+   It works for Python modules, TorchScript and exported graphs alike.
+2. From the last one backwards, each is tried as the head. Its output is frozen to that
+   of the first image: then all logits must become those of the first image. A layer
+   that the logits bypass, such as that of an auxiliary head, fails.
+3. The input of the head is the embedding. A hook captures it where the head is a Python
+   module; elsewhere the dispatch mode does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fiftyone_dfaulo.engine.models.original import is_closed
 from fiftyone_dfaulo.errors import InputError
 
 _aten = torch.ops.aten
-_PRODUCTS = {
+_MATMULS = {
     _aten.addmm.default: (1, 2),
     _aten.mm.default: (0, 1),
     _aten.linear.default: (0, 1),
@@ -34,7 +34,7 @@ _PRODUCTS = {
 }
 """Operation to the positions of its input and its weights among the arguments."""
 
-_TRIED = 24  # products from the end that may be the head
+_TRIED = 24  # matrix products from the end that may be the head
 _CLOSE = 1e-3  # share of the logits' spread that a frozen head may leave
 
 
@@ -45,17 +45,18 @@ class Penultimate:
     Attributes:
         layer: dotted path of a Python module, with ``"<"`` before it if its input is
             taken; None if there is no such module.
-        product: else the position of the product whose input is taken, of ``products``.
-        products: how many products one forward pass makes.
+        matmul: else the position, among the ``matmuls`` of a forward pass, of the
+            matrix product whose input is taken.
+        matmuls: how many matrix products one forward pass makes.
     """
 
     layer: str | None
-    product: int = -1
-    products: int = 0
+    matmul: int = -1
+    matmuls: int = 0
 
 
-class Products(TorchDispatchMode):
-    """Sees the matrix products of a forward pass.
+class MatmulRecorder(TorchDispatchMode):
+    """Records the matrix products of a forward pass.
 
     Args:
         batch: B, the number of images.
@@ -64,9 +65,9 @@ class Products(TorchDispatchMode):
         keep: position of a product whose input is kept.
 
     Attributes:
-        weights: for each product the address of its weights.
-        shapes: for each product the shape of its output.
-        kept: the input asked for.
+        weights: of each product, the address of its weights.
+        shapes: of each product, the shape of its output.
+        kept: the input of the product at ``keep``.
     """
 
     def __init__(self, batch: int, *, freeze: int = -1, keep: int = -1) -> None:
@@ -77,8 +78,12 @@ class Products(TorchDispatchMode):
         self.kept: Tensor | None = None
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+        self,
+        func: OpOverload,
+        types: Sequence[type],
+        args: Sequence[Tensor] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
         output = func(*args, **(kwargs or {}))
         operands = _operands(func, args)
         if operands is None:
@@ -93,11 +98,11 @@ class Products(TorchDispatchMode):
         return output
 
 
-def _operands(func: Any, args: Any) -> tuple[Tensor, Tensor] | None:
-    places = _PRODUCTS.get(func)
-    if places is None:
+def _operands(func: OpOverload, args: Sequence[Tensor]) -> tuple[Tensor, Tensor] | None:
+    positions = _MATMULS.get(func)
+    if positions is None:
         return None
-    values, weights = (args[place] for place in places)
+    values, weights = (args[position] for position in positions)
     if weights.ndim > 2 and any(side != 1 for side in weights.shape[2:]):
         return None
     return values, weights
@@ -111,10 +116,10 @@ def freeze_first(output: Tensor, batch: int) -> Tensor:
     return rows[:1].expand_as(rows).flatten(0, 1).clone()
 
 
-def find(module: nn.Module, images: Tensor) -> Penultimate:
+def find_penultimate(module: nn.Module, images: Tensor) -> Penultimate:
     """Finds the input of the last layer that all of the logits come from.
 
-    A head of zeros, as some networks start with, is told by its shape alone.
+    A head of zeros, as some networks start with, is recognised by its shape alone.
 
     Args:
         module: in evaluation mode.
@@ -124,18 +129,18 @@ def find(module: nn.Module, images: Tensor) -> Penultimate:
         InputError: if there is none.
     """
     with torch.no_grad():
-        seen = Products(len(images))
-        with seen:
+        recorder = MatmulRecorder(len(images))
+        with recorder:
             logits = module(images)
         spread = (logits - logits[:1]).abs().max()
-        count = len(seen.weights)
+        count = len(recorder.weights)
         for position in reversed(range(max(count - _TRIED, 0), count)):
-            if not spread > 0 and seen.shapes[position] != logits.shape:
+            if not spread > 0 and recorder.shapes[position] != logits.shape:
                 continue
-            with Products(len(images), freeze=position):
+            with MatmulRecorder(len(images), freeze=position):
                 frozen = module(images)
             if (frozen - logits[:1]).abs().max() <= _CLOSE * spread:
-                return _place(module, images, position, seen.weights)
+                return _hookable(module, images, position, recorder.weights)
     raise InputError(
         f"none of the {count} linear layers and 1x1 convolutions of the model "
         f"{type(module).__name__} makes the logits alone; name the penultimate layer, "
@@ -144,7 +149,7 @@ def find(module: nn.Module, images: Tensor) -> Penultimate:
     )
 
 
-def _place(
+def _hookable(
     module: nn.Module, images: Tensor, position: int, weights: list[int]
 ) -> Penultimate:
     """The Python module that makes a product, if there is one that can be hooked."""
@@ -158,34 +163,36 @@ def _place(
     ]
     if not owners or weights.count(weights[position]) > 1:
         return anywhere
-    place = Penultimate(f"<{owners[0]}")
-    with tap(module, place, len(images)) as tapped:
+    penultimate = Penultimate(f"<{owners[0]}")
+    with capture_activations(module, penultimate, len(images)) as captured:
         module(images)
     owner = module.get_submodule(owners[0])
     plain = isinstance(owner, (nn.Linear, nn.Conv2d))
-    return place if plain and tapped else anywhere
+    return penultimate if plain and captured else anywhere
 
 
 @contextmanager
-def tap(module: nn.Module, place: Penultimate, batch: int) -> Iterator[list[Tensor]]:
-    """Puts the activations at ``place`` into the list, at each forward pass inside.
+def capture_activations(
+    module: nn.Module, penultimate: Penultimate, batch: int
+) -> Iterator[list[Tensor]]:
+    """Puts the penultimate activations of each forward pass inside into the list.
 
     Args:
         module: the network.
-        place: from :func:`find` or :func:`named`.
+        penultimate: from :func:`find_penultimate` or :func:`named_layer`.
         batch: number of images of the pass.
     """
     values: list[Tensor] = []
-    if place.layer is None:
-        with Products(batch, keep=place.product) as products:
+    if penultimate.layer is None:
+        with MatmulRecorder(batch, keep=penultimate.matmul) as recorder:
             yield values
-        if products.kept is not None and len(products.weights) == place.products:
-            values.append(products.kept)
+        if recorder.kept is not None and len(recorder.weights) == penultimate.matmuls:
+            values.append(recorder.kept)
         return
-    layer = module.get_submodule(place.layer.removeprefix("<"))
-    if place.layer.startswith("<"):
+    layer = module.get_submodule(penultimate.layer.removeprefix("<"))
+    if penultimate.layer.startswith("<"):
         handle = layer.register_forward_pre_hook(
-            lambda _, args, kwargs: values.append(_first(args, kwargs)),
+            lambda _, args, kwargs: values.extend([*args, *kwargs.values()][:1]),
             with_kwargs=True,
         )
     else:
@@ -196,12 +203,8 @@ def tap(module: nn.Module, place: Penultimate, batch: int) -> Iterator[list[Tens
         handle.remove()
 
 
-def _first(args: Any, kwargs: Any) -> Any:
-    return args[0] if args else next(iter(kwargs.values()), None)
-
-
-def named(module: nn.Module, layer: str) -> Penultimate:
-    """The place that a dotted path names.
+def named_layer(module: nn.Module, layer: str) -> Penultimate:
+    """The layer that a dotted path names.
 
     Raises:
         InputError: if the network has no such layer.

@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
 import torch
 import torchvision
 from torch import nn
-from torchvision.models import get_model_builder, get_model_weights, list_models
+from torchvision.models import (
+    WeightsEnum,
+    get_model_builder,
+    get_model_weights,
+    list_models,
+)
 
 from fiftyone_dfaulo.config import Preprocessing
 from fiftyone_dfaulo.engine.models.original import OriginalModel
@@ -39,13 +43,13 @@ def check_architecture(architecture: str) -> None:
     near = get_close_matches(architecture.lower(), known) or ["resnet18"]
     raise InputError(
         f"model={architecture!r} is no torchvision classification architecture; "
-        f"choose one, such as {' or '.join(map(repr, near))} (engine.backbone."
-        "architectures() lists all)"
+        f"choose one, such as {' or '.join(map(repr, near))} (fiftyone_dfaulo.engine."
+        "models.pretrained.architectures() lists all)"
     )
 
 
 def weights_file(architecture: str) -> Path:
-    """Where torch keeps an architecture's weights, whether they are there or not."""
+    """Where torch keeps the weights of an architecture; the file may not exist yet."""
     name = Path(urlparse(_weights(architecture).url).path).name
     return Path(torch.hub.get_dir(), "checkpoints", name)
 
@@ -72,7 +76,7 @@ def load_pretrained(architecture: str) -> OriginalModel:
 
 
 def _distinct(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The names, each once: ImageNet has two cranes, which get their number."""
+    """The names made unique: ImageNet has two cranes, which get their numbers."""
     if names is None:
         return None
     counts = Counter(names)
@@ -82,8 +86,9 @@ def _distinct(names: Sequence[str] | None) -> tuple[str, ...] | None:
     )
 
 
-def _weights(architecture: str) -> Any:
-    return get_model_weights(architecture).DEFAULT
+def _weights(architecture: str) -> WeightsEnum:
+    weights: WeightsEnum = get_model_weights(architecture).DEFAULT
+    return weights
 
 
 def _load(architecture: str) -> nn.Module:
@@ -93,7 +98,7 @@ def _load(architecture: str) -> nn.Module:
     build: Callable[..., nn.Module] = get_model_builder(architecture)
     try:
         if not cached:
-            _knock(weights.url)
+            _check_reachable(weights.url)
         # Building draws random weights before the pretrained ones replace them.
         with torch.random.fork_rng(devices=[]):
             return build(weights=weights, progress=False)
@@ -101,7 +106,7 @@ def _load(architecture: str) -> nn.Module:
         raise _weights_error(architecture, file, cached, error) from error
 
 
-def _knock(url: str) -> None:
+def _check_reachable(url: str) -> None:
     """Raises OSError if the server does not answer; torch would wait for ever."""
     request = Request(url, headers={"User-Agent": "torch.hub"})
     urlopen(request, timeout=_PATIENCE).close()

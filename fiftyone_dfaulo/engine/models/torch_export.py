@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import torch
 from torch import nn
@@ -51,7 +50,7 @@ _switching = Lock()
 
 
 def load_exported(path: str) -> tuple[nn.Module, tuple[int, ...] | None]:
-    """A network from a torch.export archive that ``model_files.identify`` accepts.
+    """A network from a torch.export archive that :func:`.file_format.identify` accepts.
 
     Returns:
         the network, on the CPU, and the shape of the images it was exported with, where
@@ -117,7 +116,7 @@ def _checked_program(path: str, data: bytes) -> bytes:
     return json.dumps(program).encode()
 
 
-def _strings(program: Any) -> Iterator[tuple[re.Pattern[str], str]]:
+def _strings(program: object) -> Iterator[tuple[re.Pattern[str], str]]:
     """What each text that torch resolves, evaluates or prints into code has to be."""
     todo = [program]
     while todo:
@@ -140,7 +139,7 @@ def _strings(program: Any) -> Iterator[tuple[re.Pattern[str], str]]:
 
 @contextmanager
 def _weights_only() -> Iterator[None]:
-    """Has every ``torch.load`` refuse what is not a tensor."""
+    """Makes every ``torch.load`` refuse what is not a tensor."""
     with _switching:
         before = os.environ.get(_SWITCH)
         os.environ[_SWITCH] = "1"
@@ -155,7 +154,7 @@ def _weights_only() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leaves what torch logs about an archive to the error that it ends in."""
+    """Silences torch's log about an archive: the error says what is wrong."""
     logger = logging.getLogger("torch.export")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -165,7 +164,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _input_shape(program: Any) -> tuple[int, ...] | None:
+def _input_shape(program: torch.export.ExportedProgram) -> tuple[int, ...] | None:
     names = set(program.graph_signature.user_inputs)
     for node in program.graph.nodes:
         value = node.meta.get("val")

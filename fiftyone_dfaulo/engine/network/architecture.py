@@ -20,7 +20,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class _Residual(nn.Module):
-    """Two convolutions around which the input is carried."""
+    """Two convolutions; their input is added to their output."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class SmallResNet(nn.Module):
     def appearance(self, x: Tensor) -> Tensor:
         """What the first layers see in images, wherever it lies in them: (B, A).
 
-        The mean of each of their channels over the image, and the logarithm of its
+        Of each of their channels, the mean over the image and the logarithm of the
         standard deviation.
         """
         maps = [self.stem(x)]

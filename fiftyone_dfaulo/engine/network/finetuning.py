@@ -2,7 +2,7 @@
 
 As in the paper, a full mutant is trained without a suspicious subset: the samples that
 the heads on the frozen network find most suspicious. The built-in network is trained
-again from scratch; a given one is trained on, as a copy.
+again from scratch. A given network is copied, and the copy is trained further.
 """
 
 from __future__ import annotations
@@ -22,32 +22,33 @@ from fiftyone_dfaulo.engine.method.heads import (
     leave_out,
     standardise,
 )
-from fiftyone_dfaulo.engine.models.embedder import Embedder
+from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.engine.network.training import train_network
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError
 
 SUBSET = 0.10
-"""Share of the samples that a full mutant is trained without, or more: as many as are
-probably faults."""
+"""Share of the samples that a full mutant is trained without; if more are probably
+faults, it is as many as those."""
 
 EPOCHS, BATCH, RATE, MOMENTUM = 5, 64, 1e-3, 0.9
-"""How a given network is trained on: the paper's batch, rate and momentum."""
+"""How a given network is trained further: with the paper's batch, rate and momentum."""
 
-_STEEPEST = 1.0  # norm that gradients are cut to
+_STEEPEST = 1.0  # gradients are cut to this norm
 
 
-def check_depth(embedder: Embedder) -> None:
-    """Makes sure that a given network can be trained on.
+def check_depth(embedder: TorchEmbedder) -> None:
+    """Makes sure that a given network can be trained further.
 
     Raises:
-        InputError: if it is an archive, or its features cannot be told apart.
+        InputError: if it is an archive, or its penultimate layer is no module.
     """
-    if not embedder.open or embedder.place.layer is None or not embedder.place.layer:
+    if not embedder.open or not embedder.penultimate.layer:
         raise InputError(
-            f"depth='full' trains the network on, which model={embedder.name} does not "
-            "allow (it is an archive, or its penultimate layer is no module); pass a "
-            "torch.nn.Module or weights with a factory, or use depth='head'"
+            "depth='full' trains the network further, which model="
+            f"{embedder.name} does not allow (it is an archive, or its penultimate "
+            "layer is no module); pass a torch.nn.Module or weights with a factory, or "
+            "use depth='head'"
         )
 
 
@@ -66,7 +67,7 @@ def retrain_network(
         labels: int64 (N,), all of 0..K-1 present.
         suspiciousness: float (N,), by the network trained on all samples.
         settings: as of :func:`.training.train_network`.
-        report: told the fraction done.
+        report: called with the fraction done.
 
     Returns:
         embeddings float32 (N, D) and logits float32 (N, K) of all N samples.
@@ -83,7 +84,7 @@ def retrain_network(
 
 
 def retrain_model(
-    embedder: Embedder,
+    embedder: TorchEmbedder,
     pixels: np.ndarray,
     labels: np.ndarray,
     embeddings: np.ndarray,
@@ -92,7 +93,7 @@ def retrain_model(
     settings: Settings,
     report: StageReport = silent_stage,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A copy of a given network, trained on without the most suspicious samples.
+    """A copy of a given network, trained further without the most suspicious samples.
 
     It gets a new head for the K classes, which starts from a logistic regression on the
     frozen features. Batch norms keep their statistics.
@@ -104,7 +105,7 @@ def retrain_model(
         embeddings: float32 (N, D), the frozen network's.
         suspiciousness: (N,), from the heads on them.
         settings: its seed is used.
-        report: told the fraction done.
+        report: called with the fraction done.
 
     Returns:
         embeddings float32 (N, D) and logits float32 (N, K) of all N samples.
@@ -127,7 +128,7 @@ def retrain_model(
 
 
 def embed_pixels(
-    embedder: Embedder, pixels: np.ndarray, report: StageReport = silent_stage
+    embedder: TorchEmbedder, pixels: np.ndarray, report: StageReport = silent_stage
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Embeddings and logits of images that are decoded, uint8 (N, S, S, 3)."""
     parts = []
@@ -145,7 +146,7 @@ def _subset(suspiciousness: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _fitted_head(embeddings: np.ndarray, labels: np.ndarray) -> nn.Linear:
-    """A linear layer that says what a regression on the scaled features does."""
+    """A linear layer that does what a regression on the scaled features would."""
     mean, spread = embeddings.mean(0), embeddings.std(0)
     scale = np.where(spread > 0, spread, 1.0)
     model = LogisticRegression(C=INVERSE_REGULARIZATION / len(labels), max_iter=200)
@@ -160,7 +161,7 @@ def _fitted_head(embeddings: np.ndarray, labels: np.ndarray) -> nn.Linear:
 
 
 def _train(
-    mutant: Embedder,
+    mutant: TorchEmbedder,
     head: nn.Linear,
     pixels: np.ndarray,
     labels: np.ndarray,

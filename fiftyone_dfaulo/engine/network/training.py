@@ -31,11 +31,11 @@ class Network:
             ``module.features(x)`` penultimate activations.
         mean: float32 (3,), per channel, on the 0..255 scale.
         std: float32 (3,), per channel, on the 0..255 scale.
-        learning: float32 (N, K), mean logits of the samples that it was trained on, as
-            the steps of the second half of training saw them, each before it learned
-            from them; NaN of other samples. Less of it is learned by heart than of the
-            logits at the end. (Training dynamics, as of AUM, Pleiss et al., arXiv
-            2001.10528.)
+        learning: float32 (N, K), mean logits of the samples that it was trained on,
+            over the steps of the second half of training, each computed before the step
+            learned from the sample; NaN for other samples. They are learned by heart
+            less than the logits at the end. (Training dynamics, as of AUM, Pleiss et
+            al., arXiv 2001.10528.)
     """
 
     module: nn.Module
@@ -69,7 +69,7 @@ class Network:
                 of it, moved diagonally as far as in training: less noise, for five
                 times the passes. The logits are those of the average.
             batch_size: images per forward pass.
-            report: told the fraction of images done.
+            report: called with the fraction of images done.
 
         Returns:
             float32 (N, D) activations and float32 (N, K) logits.
@@ -119,8 +119,9 @@ def train_network(
     """Trains a small residual network on samples with their labels as they are.
 
     One cycle of the learning rate: it rises to its peak over the first epoch, stays,
-    and falls to zero over the last three (over a third each, of fewer than nine). Few
-    epochs on purpose: with more, a network learns its faulty labels by heart.
+    and falls to zero over the last three (of fewer than nine epochs, over a third
+    each). The epochs are few on purpose: with more, a network learns faulty labels by
+    heart.
 
     Args:
         pixels: uint8 (N, S, S, 3), S from 8 to 64; may be a memmap.
@@ -129,9 +130,9 @@ def train_network(
         num_classes: K.
         settings: seed, device and ``epochs``.
         left_out: bool (N,), samples that it is not trained on; None is none of them.
-        report: told the fraction of epochs done.
-        after_epoch: told, after each epoch, the logits float32 (N, K) that its steps
-            saw of the samples (moved, and in training mode); NaN of those left out.
+        report: called with the fraction of epochs done.
+        after_epoch: called after each epoch with the logits, float32 (N, K), that its
+            steps computed (of moved images, in training mode); NaN for those left out.
     """
     device = pick_device(settings.device)
     module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
@@ -186,7 +187,7 @@ class _Trainer:
         """One pass over the samples; ``epoch`` counts from 0.
 
         Returns:
-            float32 (N, K), the logits that the steps saw; NaN of other samples.
+            float32 (N, K), the logits that the steps computed; NaN for other samples.
         """
         network = self.network
         network.module.train()

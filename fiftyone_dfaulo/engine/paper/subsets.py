@@ -43,8 +43,8 @@ def input_outliers(errors: np.ndarray, labels: np.ndarray, ratio: float) -> np.n
 def high_loss(logits: np.ndarray, labels: np.ndarray, ratio: float) -> np.ndarray:
     """The third subset: of each class of n samples, the int(n * ratio) highest losses.
 
-    Takes the original's logits, float (N, K), and is otherwise as
-    :func:`input_outliers`, with :func:`double_softmax_loss` for the errors.
+    As :func:`input_outliers`, with the :func:`double_softmax_loss` of the original's
+    logits, float (N, K), for the errors.
     """
     return _highest_of_each_class(double_softmax_loss(logits, labels), labels, ratio)
 
@@ -82,14 +82,4 @@ def _highest_of_each_class(
     values: np.ndarray, labels: np.ndarray, ratio: float
 ) -> np.ndarray:
     allowed = (np.bincount(labels) * ratio).astype(np.int64)
-    return rank_in_class(values, labels) < allowed[labels]
-
-
-def rank_in_class(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many samples of its class come before each one, highest value first."""
-    order = np.lexsort((-values, labels))
-    counts = np.bincount(labels)
-    starts = np.cumsum(counts) - counts
-    rank = np.empty(len(labels), dtype=np.int64)
-    rank[order] = np.arange(len(labels)) - starts[labels[order]]
-    return rank
+    return signals.rank_in_class(values, labels) < allowed[labels]

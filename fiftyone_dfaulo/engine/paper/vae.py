@@ -32,14 +32,14 @@ def reconstruction_errors(
     device: torch.device,
     report: StageReport = silent_stage,
 ) -> np.ndarray:
-    """Trains one autoencoder for each class, and says how far off it is on its images.
+    """Trains one autoencoder for each class, and measures its error on its images.
 
     Args:
         pixels: uint8 (N, H, W, C), of any size; may be a memory map.
         labels: int64 (N,).
         generator: on the CPU; all randomness comes from it.
         device: where the autoencoders run.
-        report: told the fraction done, after each epoch of each class.
+        report: called with the fraction done, after each epoch of each class.
 
     Returns:
         float32 (N,), squared error summed over the pixels scaled to [0, 1], with the

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import fiftyone.core.media as fom
-
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, load_config
-from fiftyone_dfaulo.adapter.targets.frames import frames_view
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.storage.frames import frames_view
 from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.host import Context
 
 
-def reviewed(ctx: Any, brain_key: str) -> Any:
-    """The samples that a review is about: the dataset.
+def open_in_app(ctx: Context, brain_key: str, *needed: str) -> ReviewSession:
+    """The review of a run, on the dataset.
 
-    Of a run on frames, it is the frames that the grid's view was made of, if it is a
+    Of a run on frames, it is on the frames that the grid's view was made of, if it is a
     view of frames, which then shows what is written.
+
+    Args:
+        ctx: the context of the request.
+        brain_key: the key of the run.
+        *needed: as of :func:`.session.open_review`.
+
+    Raises:
+        DFauLoError: as there.
     """
-    view = _frames(ctx)
-    config = load_config(ctx.dataset, brain_key)
-    return view if config.frames and view is not None else ctx.dataset
+    review, view = open_review(ctx.dataset, brain_key, *needed), _frames(ctx)
+    return review.on(view) if review.target.frames and view is not None else review
 
 
-def showable(ctx: Any, brain_key: str) -> Any:
-    """What views of a run's items are made of: as :func:`reviewed`, or all frames.
+def showable(ctx: Context, review: ReviewSession) -> Samples:
+    """What views of a run's items are made of: what is reviewed, or all frames.
 
     All that have images, where the grid shows videos, or frames as they were before
     the run.
@@ -31,53 +36,44 @@ def showable(ctx: Any, brain_key: str) -> Any:
     Raises:
         InputError: if the active group slice is one that the run is not on.
     """
-    config = load_config(ctx.dataset, brain_key)
-    if not config.frames:
-        _check_slice(ctx.dataset, brain_key, config)
-        return ctx.dataset
+    if not review.target.frames:
+        _check_slice(review)
+        return review.dataset
     view = _frames(ctx)
-    if view is None or not view.has_field(config.run_fields.suspiciousness):
-        return ctx.dataset.to_frames()
+    if view is None or not view.has_field(review.fields.suspiciousness):
+        return review.dataset.to_frames()
     return view
 
 
-def _frames(ctx: Any) -> Any | None:
+def _frames(ctx: Context) -> Samples | None:
     """All frames of the view of frames in the grid, if it shows one, or its patches."""
     view = frames_view(ctx.view)
     return None if view is None else view._base_view
 
 
-def whole_target(ctx: Any, brain_key: str) -> str:
+def whole_target(ctx: Context, review: ReviewSession) -> str:
     """Which of a form's view targets is all that a run may score again.
 
     Raises:
         InputError: if the run is on frames, and the grid shows no view of all of them;
             or if the active group slice is one that the run is not on.
     """
-    config = load_config(ctx.dataset, brain_key)
-    if not config.frames:
-        _check_slice(ctx.dataset, brain_key, config)
+    if not review.target.frames:
+        _check_slice(review)
         return "DATASET"
     if frames_view(ctx.view) is not None and not ctx.view._is_patches:
         return "BASE_VIEW"
     raise InputError(
-        f"Run {brain_key!r} is on frames of these videos; show them first, by the "
+        f"Run {review.key!r} is on frames of these videos; show them first, by the "
         "stage ToFrames, and ask again"
     )
 
 
-def _check_slice(dataset: Any, brain_key: str, config: DFauLoConfig) -> None:
-    if dataset.media_type != fom.GROUP:
-        return
-    score = config.place.top or config.run_fields.suspiciousness
-    name, scored = f"{dataset.group_field}.name", {score: {"$ne": None}}
-    samples = dataset._sample_collection
-    if samples.find_one({**scored, name: dataset.group_slice}, {"_id": True}):
-        return
-    slices = samples.distinct(name, scored)
+def _check_slice(review: ReviewSession) -> None:
+    slices = review.other_slices()
     if slices:
         names = " and ".join(map(repr, slices))
         raise InputError(
-            f"Run {brain_key!r} is on the group slice {names}, and the active one is "
-            f"{dataset.group_slice!r}; switch the slice first"
+            f"Run {review.key!r} is on the group slice {names}, and the active one is "
+            f"{review.dataset.group_slice!r}; switch the slice first"
         )

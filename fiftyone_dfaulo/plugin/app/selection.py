@@ -1,4 +1,4 @@
-"""What a selection in the grid says: which samples are faulty, which correct.
+"""What a selection in the grid says: which items are faulty, which correct.
 
 In a view of patches the App's samples are patches, and their ids those of the objects.
 """
@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 
 import fiftyone as fo
 
-from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts, write_verdicts
+from fiftyone_dfaulo.adapter.review.views import view_ids
+from fiftyone_dfaulo.plugin.host import Context
 
-Verdicts = dict[str, str | None]
-"""Id of a sample, or of an object, to its verdict; None if it is not checked."""
+VerdictChange = tuple[str, "str | None", str]
+"""Id of an item, its verdict before, and the one after."""
 
 
 class Selected(NamedTuple):
-    """Ids of the samples selected in the grid, by the type of their selection."""
+    """Ids of the items selected in the grid, by the type of their selection."""
 
     faulty: list[str]
     correct: list[str]
@@ -27,38 +30,36 @@ class Selected(NamedTuple):
         return bool(self.faulty or self.correct)
 
 
-def read_selection(ctx: Any, brain_key: str) -> Selected:
+def read_selection(ctx: Context, review: ReviewSession) -> Selected:
     """Reads a normal selection as faulty, an alternative one (Alt+click) as correct."""
     faulty: list[str] = []
     correct: list[str] = []
-    for one, kind in _selection(ctx, brain_key):
+    for one, kind in _selection(ctx, review):
         (correct if kind == "alt" else faulty).append(one)
     return Selected(faulty, correct)
 
 
-def selected_ids(ctx: Any, brain_key: str) -> list[str]:
+def selected_ids(ctx: Context, review: ReviewSession) -> list[str]:
     """Ids of what is selected in the App: samples, patches, or labels of the run."""
-    return [one for one, _ in _selection(ctx, brain_key)]
+    return [one for one, _ in _selection(ctx, review)]
 
 
-def _selection(ctx: Any, brain_key: str) -> list[tuple[str, str | None]]:
+def _selection(ctx: Context, review: ReviewSession) -> list[tuple[str, str | None]]:
     """Ids with the types of their selection; labels come before samples.
 
     But not before patches: a label that was selected in one of them stays so, unseen,
     once it is closed.
     """
-    labels = ctx.selected_labels or []
+    labels, field = ctx.selected_labels or [], review.target.patches_field
     patches = ctx.selected and ctx.view is not None and ctx.view._is_patches
-    if labels and not patches:
-        config = load_config(ctx.dataset, brain_key)
-        ours = [one for one in labels if one.get("field") == config.label_field]
-        if config.list_path and ours:
-            return [(one["label_id"], one.get("type")) for one in ours]
+    ours = [one for one in labels if field and one.get("field") == field]
+    if ours and not patches:
+        return [(one["label_id"], one.get("type")) for one in ours]
     known = {s["id"]: s.get("type") for s in ctx.selected_samples}
     return [(sample, known.get(sample)) for sample in ctx.selected]
 
 
-def batch_of(view: Any) -> list[str] | None:
+def batch_of(view: Samples) -> list[str] | None:
     """Ids of the samples in the grid, if it shows a batch; else None.
 
     A batch is an ordered selection; that the view itself says so, and no state, lets
@@ -68,37 +69,24 @@ def batch_of(view: Any) -> list[str] | None:
     stages = view._stages
     ordered = any(isinstance(one, fo.Select) and one.ordered for one in stages)
     limited = any(isinstance(one, fo.Limit) for one in stages)
-    return list(view.values("id")) if ordered and not limited else None
+    return view_ids(view) if ordered and not limited else None
 
 
-def no_batch(view: Any) -> Any:
+def no_batch(view: Samples) -> Samples:
     """The same samples in the same order, which :func:`batch_of` takes for no batch."""
     return view.limit(len(view))
 
 
-def read_verdicts(samples: Any, brain_key: str, ids: Sequence[str]) -> Verdicts:
-    """The verdicts of these samples, or objects, in their order."""
-    config = load_config(samples, brain_key)
-    name, place = config.run_fields.verdict, config.place
-    collection = place.storage(samples._root_dataset).collection
-    found = place.find(collection, list(ids), {}, name)
-    verdicts = {str(item["_id"]): item.get(name) for item in found}
-    return {i: verdicts[i] for i in ids if i in verdicts}
-
-
-def mark(
-    samples: Any, brain_key: str, selected: Selected, *, by: str | None = None
-) -> list[tuple[str, str | None, str]]:
+def mark_verdicts(
+    review: ReviewSession, selected: Selected, *, by: str | None = None
+) -> list[VerdictChange]:
     """Records verdicts.
 
     Returns:
-        for each sample whose verdict changed, its id, the verdict before and the one
-        after; see :func:`unmark`.
+        what changed, for :func:`unmark_verdicts`.
     """
-    before = read_verdicts(samples, brain_key, [*selected.faulty, *selected.correct])
-    record_verdicts(
-        samples, brain_key, faulty=selected.faulty, correct=selected.correct, by=by
-    )
+    before = read_verdicts(review, [*selected.faulty, *selected.correct])
+    write_verdicts(review, faulty=selected.faulty, correct=selected.correct, by=by)
     after = {
         **dict.fromkeys(selected.faulty, "faulty"),
         **dict.fromkeys(selected.correct, "correct"),
@@ -106,31 +94,26 @@ def mark(
     return [(i, before.get(i), v) for i, v in after.items() if before.get(i) != v]
 
 
-def unmark(
-    samples: Any,
-    brain_key: str,
-    changes: Sequence[Sequence[Any]],
-    *,
-    by: str | None = None,
+def unmark_verdicts(
+    review: ReviewSession, changes: Sequence[Sequence[Any]], *, by: str | None = None
 ) -> tuple[int, int]:
-    """Gives samples the verdicts they had before :func:`mark`.
+    """Gives items the verdicts they had before :func:`mark_verdicts`.
 
-    Samples that were deleted, or that somebody has marked otherwise since, are left
+    Items that were deleted, or that somebody has marked otherwise since, are left
     alone.
 
     Returns:
-        the number of samples given their verdict back, and of those left alone.
+        the number of items given their verdict back, and of those left alone.
     """
-    now = read_verdicts(samples, brain_key, [change[0] for change in changes])
+    now = read_verdicts(review, [change[0] for change in changes])
     back: Mapping[str | None, list[str]] = {"faulty": [], "correct": [], None: []}
     for one, before, after in changes:
         if now.get(one, "") == after:
             back[before].append(one)
     count = sum(map(len, back.values()))
     if count:
-        record_verdicts(
-            samples,
-            brain_key,
+        write_verdicts(
+            review,
             faulty=back["faulty"],
             correct=back["correct"],
             cleared=back[None],

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.items import file_names
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
 from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS, CUTS
 from fiftyone_dfaulo.plugin.host import JsonDict, Property
 
@@ -46,7 +46,7 @@ def summarize(results: DFauLoResults) -> JsonDict:
     """
     return {
         **results.summary(),
-        "noun": results.config.place.noun,
+        "noun": results.config.target.noun,
         "brain_key": results.key,
         "label_field": results.config.label_field,
         "seconds": {stage: round(s, 2) for stage, s in results.seconds.items()},

@@ -15,8 +15,8 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.label_check import labels_problem
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
-from fiftyone_dfaulo.adapter.runs.brain_run import field_names
 from fiftyone_dfaulo.adapter.runs.keys import check_key, check_no_review
+from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
@@ -79,9 +79,7 @@ def add_scoring(inputs: Inputs, ctx: Context, *, with_key: bool) -> None:
 
 
 def _add_no_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
-    problem = problem_message(
-        check_label_field, samples, params.label_field(ctx), objects=True
-    )
+    problem = problem_message(check_label_field, samples, params.label_field(ctx))
     todo = (
         "Load labels into a Classification, Classifications, Detections or Polylines "
         "field first"
@@ -100,7 +98,7 @@ def _add_label_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
         description="The labels to check. Samples without a label are left out",
     )
     field = params.label_field(ctx)
-    problem = problem_message(check_label_field, samples, field, objects=True)
+    problem = problem_message(check_label_field, samples, field)
     if not problem:
         key = ("labels", field)
         problem = cached(ctx, key, lambda: labels_problem(samples, field))
@@ -109,11 +107,11 @@ def _add_label_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
 
 def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
     key, dataset = params.brain_key(ctx), ctx.dataset
-    place = params.place(ctx)
+    target = params.target(ctx)
     problem = cached(
         ctx,
         ("key", repr(key), str(params.label_field(ctx))),
-        lambda: problem_message(check_key, dataset, key, place=place, overwrite=True),
+        lambda: problem_message(check_key, dataset, key, target=target, overwrite=True),
     )
     fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
     prop = inputs.str(
@@ -167,7 +165,7 @@ def _add_advanced(inputs: Inputs, ctx: Context) -> None:
     if not ctx.params.get("advanced") and not any(problems.values()):
         return
     methods = {"dfaulo": "dfaulo: cross-fitted head mutants (default)"}
-    if not params.place(ctx).tags_path:
+    if "method" not in params.target(ctx).unsupported:
         methods["paper"] = "paper: Yin et al. 2023, step by step"
     method = dropdown(inputs, "method", methods, default="dfaulo", label="Method")
     mark_invalid(method, problems["method"])

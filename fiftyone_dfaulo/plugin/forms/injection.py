@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fiftyone_dfaulo.adapter.injection.request import MOST, Injection, check_drawing
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAIRED
-from fiftyone_dfaulo.plugin.app.current_run import list_runs
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.problems import (
@@ -76,10 +76,12 @@ def read_injection(ctx: Context) -> Injection:
 def add_kind(inputs: Inputs, ctx: Context) -> None:
     """Asks for kind and rate; for some kinds, which classes to take for one another."""
     request = read_injection(ctx)
-    place = params.place(ctx)
-    if place.list_path or place.tags_path:  # else the field's own check has looked
+    if not params.target(ctx).one_class_a_sample:
         problem = problem_message(
-            check_label_field, ctx.target_view(), request.label_field
+            check_label_field,
+            ctx.target_view(),
+            request.label_field,
+            one_class_a_sample=True,
         )
         label = "Faults can be planted only in fields with one label a sample"
         add_problem(inputs, label, problem)

@@ -8,14 +8,16 @@ A value from Python may be of any type; the adapter's checks refuse what cannot 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
-from fiftyone_dfaulo.adapter.reading.label_fields import find_place, list_label_fields
+from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.scoring import models
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.scoring.request import Request
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.host import Context, JsonDict
@@ -59,17 +61,6 @@ _INPUT = ("size", "mode", "mean", "std")
 """Parts of a model's preprocessing; the form's parameters are ``input_<part>``."""
 
 
-class Request(NamedTuple):
-    """What is asked for: the arguments of :func:`.compute.run`."""
-
-    samples: Any
-    label_field: str
-    brain_key: str
-    embeddings: str | None
-    settings: Settings
-    overwrite: bool
-
-
 def read_request(ctx: Context) -> Request:
     """The run that the form asks for; what is not filled in has its default.
 
@@ -88,10 +79,10 @@ def read_request(ctx: Context) -> Request:
     return Request(
         ctx.target_view(),
         label_field(ctx),
+        Settings(**settings),
         brain_key(ctx),
         embeddings(ctx) if chosen == EMBEDDINGS else None,
-        Settings(**settings),
-        bool(ctx.params.get("overwrite")),
+        overwrite=bool(ctx.params.get("overwrite")),
     )
 
 
@@ -142,17 +133,17 @@ def embedding_sources(ctx: Context) -> list[EmbeddingSource]:
     field = label_field(ctx)
 
     def read() -> list[EmbeddingSource]:
-        return list_embeddings(ctx.target_view(), place(ctx))
+        return list_embeddings(ctx.target_view(), target(ctx))
 
     return cached(ctx, ("embeddings", field), read)
 
 
-def place(ctx: Context) -> Place:
+def target(ctx: Context) -> LabelTarget:
     """Where the items with the labels lie; samples, if the field cannot be scored."""
     field = label_field(ctx)
     if field in label_fields(ctx):
-        return find_place(ctx.target_view(), field)
-    return Place(str(field))
+        return find_target(ctx.target_view(), field)
+    return SampleTarget(str(field))
 
 
 def embeddings(ctx: Context) -> str | None:
@@ -164,7 +155,7 @@ def embeddings(ctx: Context) -> str | None:
 def prediction_fields(ctx: Context) -> dict[str, str]:
     """The fields of predictions that can be used, each with what it holds."""
     field = label_field(ctx)
-    if place(ctx).tags_path:
+    if "predictions" in target(ctx).unsupported:
         return {}
     return cached(
         ctx,

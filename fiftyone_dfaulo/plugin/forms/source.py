@@ -12,8 +12,8 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading import embeddings
 from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.scoring import checks, models
-from fiftyone_dfaulo.adapter.scoring.tag_scoring import NOT_OF_TAGS, check_tag_settings
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
@@ -87,17 +87,9 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     label = "How to score"
     prop = radio_group(inputs, "source", offered, default=NETWORK, label=label)
     if params.method(ctx) == "paper" and chosen != NETWORK:
-        mark_invalid(
-            prop,
-            problem_message(lambda: checks.check(**params.read_request(ctx)._asdict())),
-        )
-    place = params.place(ctx)
-    if place.tags_path:
-        request = params.read_request
-        mark_invalid(
-            prop,
-            problem_message(lambda: check_tag_settings(place, request(ctx).settings)),
-        )
+        problem = problem_message(lambda: checks.check(params.read_request(ctx)))
+        mark_invalid(prop, problem)
+    mark_invalid(prop, _unsupported(ctx))
     parts = {
         EMBEDDINGS: _add_embeddings,
         PREDICTIONS: _add_predictions,
@@ -109,15 +101,24 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples) -> None:
         parts[chosen](inputs, ctx, samples)
 
 
+def _unsupported(ctx: Context) -> str:
+    """Which setting is for labels of another kind; empty if none is."""
+    try:
+        settings = params.read_request(ctx).settings
+    except InputError:
+        return ""  # the setting that is wrong says so itself
+    return problem_message(params.target(ctx).check_settings, settings)
+
+
 def _add_embeddings(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     found = params.embedding_sources(ctx)
     choices = {one.name: f"{one.name} ({one.kind})" for one in found}
     name = params.embeddings(ctx)
     label = "Embeddings"
     prop = dropdown(inputs, "embeddings", choices, default=name, label=label)
-    place = params.place(ctx)
+    target = params.target(ctx)
     mark_invalid(
-        prop, problem_message(embeddings.check_embeddings, samples, name or "", place)
+        prop, problem_message(embeddings.check_embeddings, samples, name or "", target)
     )
 
 
@@ -133,7 +134,7 @@ def _add_predictions(inputs: Inputs, ctx: Context, samples: Samples) -> None:
 
 
 def _add_out_of_sample(inputs: Inputs, ctx: Context) -> None:
-    if params.place(ctx).tags_path:
+    if "out_of_sample" in params.target(ctx).unsupported:
         return
     inputs.bool(
         "out_of_sample",
@@ -207,8 +208,8 @@ def model_problems(ctx: Context) -> dict[str, str]:
 def add_model_settings(inputs: Inputs, ctx: Context, problems: dict[str, str]) -> None:
     """Asks for the settings of a model that few people need."""
     settings = params.model_settings(ctx)
-    if params.place(ctx).tags_path:
-        settings = {n: v for n, v in settings.items() if n not in NOT_OF_TAGS}
+    unsupported = params.target(ctx).unsupported
+    settings = {n: v for n, v in settings.items() if n not in unsupported}
     if "depth" in settings:
         label = "Depth of the mutants"
         prop = dropdown(inputs, "depth", _DEPTHS, default="head", label=label)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from fiftyone.operators.types import RiskLevel
 
-from fiftyone_dfaulo.adapter.review.views import as_patches, suspicious_view
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.scoring import compute
+from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.current_run import tile_fields
@@ -17,7 +18,6 @@ from fiftyone_dfaulo.plugin.forms.compute import add_samples, add_scoring
 from fiftyone_dfaulo.plugin.forms.params import (
     MODEL_SETTINGS,
     NUMBERS,
-    Request,
     read_request,
 )
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
@@ -76,22 +76,18 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         return f"Find suspicious labels: {request.label_field} to {request.brain_key}"
 
     def read(self, ctx: Context) -> Request:
-        """The arguments of :func:`.compute.run`."""
+        """What is asked for."""
         return read_request(ctx)
 
     def work(self, request: Request, report: Report) -> DFauLoResults:
         """Scores."""
-        return compute.run(**request._asdict(), report=report)
+        return compute.run(request, report=report)
 
     def show(
         self, ctx: Context, request: Request, result: DFauLoResults
     ) -> Messages[None]:
         """Shows the most suspicious in the grid, and the summary."""
-        samples = request.samples
-        if result.config.list_path and not samples._is_patches:
-            samples = as_patches(samples, request.label_field)
-        elif result.config.list_path:
-            samples.reload()  # FiftyOne made these patches before the run
+        samples = result.config.target.shown(request.samples)
         yield ctx.ops.reload_dataset()
         yield ctx.ops.set_active_fields(tile_fields(result.config)[:3])
         yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))

@@ -6,15 +6,15 @@ import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.review.corrections import (
-    apply_suggestions,
+    apply,
     check_writable,
-    revert_suggestions,
+    revert,
+    takes_one_class,
 )
-from fiftyone_dfaulo.adapter.review.export import export_review
+from fiftyone_dfaulo.adapter.review.export import export
 from fiftyone_dfaulo.adapter.review.items import count_with_verdict, list_classes
-from fiftyone_dfaulo.adapter.review.session import Review, open_review
-from fiftyone_dfaulo.adapter.review.tagging import tag_suspicious
-from fiftyone_dfaulo.plugin.app.review_target import reviewed
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.tagging import tag_items
 from fiftyone_dfaulo.plugin.app.selection import selected_ids
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
@@ -33,7 +33,7 @@ class TagSuspicious(ReviewOperator):
     icon = "sell"
     takes = (*_PICKS, "tag", "save_view")
 
-    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks which samples, the tag and the view's name."""
         choices = {
             "faulty": "Those marked faulty",
@@ -53,17 +53,16 @@ class TagSuspicious(ReviewOperator):
         inputs.str("tag", default="relabel", required=True, label="Tag")
         inputs.str("save_view", label="Save as a view named", description="Optional")
 
-    def act(self, ctx: Context, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Tags the samples."""
         tag = ctx.params.get("tag") or "relabel"
-        count = tag_suspicious(
-            reviewed(ctx, key),
-            key,
+        count = tag_items(
+            review,
             tag=tag,
             save_view=ctx.params.get("save_view") or None,
             **_samples_to_tag(ctx.params),
         )
-        return f"Tagged {tag!r}: {count_items(ctx, key, count)}"
+        return f"Tagged {tag!r}: {count_items(review, count)}"
 
 
 def _samples_to_tag(params: JsonDict) -> JsonDict:
@@ -90,19 +89,19 @@ class ApplySuggestions(ReviewOperator):
     icon = "auto_fix_high"
     risk = RiskLevel.HIGH
     takes = ("ids", "verdict", "label")
+    needs = ("suspiciousness", "suggestion", "verdict")
 
-    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks which samples and which label."""
-        review = open_review(reviewed(ctx, key), key, "verdict", "suggestion")
         check_writable(review)
         faulty = count_with_verdict(review, "faulty")
         choices = {"faulty": f"All that are marked faulty ({faulty:,})"}
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if ids:
             chosen = {"selected": f"The selection ({len(ids):,})"}
             choices = {**chosen, **choices}
         radio_group(inputs, "which", choices, label="Samples")
-        if self._takes_selection(ctx, key) and not review.config.tags_path:
+        if self._takes_selection(ctx, review) and takes_one_class(review):
             _add_new_label(inputs, ctx, review)
         note = types.Notice(
             label=f"Changes the field {review.config.label_field}",
@@ -111,23 +110,23 @@ class ApplySuggestions(ReviewOperator):
         )
         inputs.view("note", note)
 
-    def act(self, ctx: Context, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Corrects the labels."""
         given = {n: ctx.params[n] for n in self.takes if n in ctx.params}
-        if self._takes_selection(ctx, key):
+        if self._takes_selection(ctx, review):
             one = ctx.params.get("set_to") == "class"
             label = ctx.params.get("class") if one else None
-            given = {"ids": selected_ids(ctx, key), "label": label}
-        done = apply_suggestions(reviewed(ctx, key), key, **given)
-        corrected = count_items(ctx, key, done.applied)
-        return f"Corrected: {corrected}{_skipped(ctx, key, done.skipped)}"
+            given = {"ids": selected_ids(ctx, review), "label": label}
+        done = apply(review, **given)
+        corrected = count_items(review, done.applied)
+        return f"Corrected: {corrected}{_skipped(review, done.skipped)}"
 
-    def _takes_selection(self, ctx: Context, key: str) -> bool:
-        default = "selected" if selected_ids(ctx, key) else "faulty"
+    def _takes_selection(self, ctx: Context, review: ReviewSession) -> bool:
+        default = "selected" if selected_ids(ctx, review) else "faulty"
         return ctx.params.get("which", default) == "selected"
 
 
-def _add_new_label(inputs: Inputs, ctx: Context, review: Review) -> None:
+def _add_new_label(inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
     """Asks for the suggestions, or for one class."""
     labels = {"suggestion": "What each looks like", "class": "One class"}
     radio_group(inputs, "set_to", labels, label="New label")
@@ -138,12 +137,12 @@ def _add_new_label(inputs: Inputs, ctx: Context, review: Review) -> None:
         inputs.str("class", required=True, label="Class", view=classes)
 
 
-def _skipped(ctx: Context, key: str, skipped: dict[str, str]) -> str:
+def _skipped(review: ReviewSession, skipped: dict[str, str]) -> str:
     """How many items were skipped, with some of the reasons; empty if none was."""
     if not skipped:
         return ""
     reasons = sorted(set(skipped.values()))[:_EXAMPLES]
-    count = count_items(ctx, key, len(skipped))
+    count = count_items(review, len(skipped))
     return f"; left as they are: {count} ({'; '.join(reasons)})"
 
 
@@ -155,25 +154,26 @@ class RevertSuggestions(ReviewOperator):
     description = "Bring back the labels from before; edits by hand are left alone"
     icon = "undo"
     takes = ("ids",)
+    needs = ("suspiciousness",)
 
-    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks which corrections to undo."""
-        check_writable(open_review(ctx.dataset, key))
+        check_writable(review)
         choices = {"all": "All corrections of this run"}
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if ids:
             choices = {**choices, "selected": f"The selection ({len(ids):,})"}
         radio_group(inputs, "which", choices, label="Samples")
 
-    def act(self, ctx: Context, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Brings the labels back."""
         selected = ctx.params.get("which") == "selected"
-        ids = selected_ids(ctx, key) if selected else ctx.params.get("ids")
-        done = revert_suggestions(reviewed(ctx, key), key, ids=ids)
-        text = f"Brought back: the label of {count_items(ctx, key, done.reverted)}"
+        ids = selected_ids(ctx, review) if selected else ctx.params.get("ids")
+        done = revert(review, ids=ids)
+        text = f"Brought back: the label of {count_items(review, done.reverted)}"
         if done.edited:
             shown = ", ".join(list(done.edited)[:_EXAMPLES])
-            count = count_items(ctx, key, len(done.edited))
+            count = count_items(review, len(done.edited))
             text += f"; edited by hand since, left alone: {count} ({shown})"
         return text
 
@@ -187,13 +187,13 @@ class ExportReview(ReviewOperator):
     icon = "download"
     takes = ("path",)
 
-    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks for the file."""
         text = "On the machine of the App's server; ends in .csv or .json"
         inputs.str("path", required=True, label="File", description=text)
 
-    def act(self, ctx: Context, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Writes the file."""
         path = str(ctx.params.get("path") or "")
-        count = export_review(reviewed(ctx, key), path, key)
-        return f"Written to {path}: {count_items(ctx, key, count)}"
+        count = export(review, path)
+        return f"Written to {path}: {count_items(review, count)}"

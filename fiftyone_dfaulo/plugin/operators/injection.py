@@ -14,14 +14,14 @@ from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import (
     check_fault_field,
-    evaluate_ranking,
+    evaluate,
     list_fault_fields,
 )
 from fiftyone_dfaulo.adapter.injection.planted import count_planted
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
 from fiftyone_dfaulo.adapter.reading.injection_record import Record, find_record
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
@@ -193,11 +193,12 @@ class EvaluateRanking(ReviewOperator):
     icon = "query_stats"
     risk = RiskLevel.LOW
     takes = ("fault_field",)
+    needs = ("suspiciousness",)
 
-    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks for the field with the truth."""
-        place = load_config(ctx.dataset, key).place
-        fields = list_fault_fields(ctx.dataset, place)
+        target = review.target
+        fields = list_fault_fields(ctx.dataset, target)
         prop = dropdown(
             inputs,
             "fault_field",
@@ -207,24 +208,24 @@ class EvaluateRanking(ReviewOperator):
             label="Truth",
             description="A boolean field, true for a fault; or a field of true labels",
         )
-        field = _fault_field(ctx, place)
-        problem = problem_message(check_fault_field, ctx.dataset, place, field)
+        field = _fault_field(ctx, target)
+        problem = problem_message(check_fault_field, ctx.dataset, target, field)
         mark_invalid(prop, problem)
 
     def execute(self, ctx: Context) -> Messages[None]:
         """Evaluates, and shows a plot and a table."""
 
-        def evaluate() -> Property:
-            key = require_run(ctx)
-            field = _fault_field(ctx, load_config(ctx.dataset, key).place)
-            found = evaluate_ranking(ctx.dataset, key, fault_field=field)
-            title = f"Run {key}, compared with {field}"
+        def show() -> Property:
+            review = open_review(ctx.dataset, require_run(ctx), *self.needs)
+            field = _fault_field(ctx, review.target)
+            found = evaluate(review, field)
+            title = f"Run {review.key}, compared with {field}"
             return show_evaluation(summarize_evaluation(found, title))
 
-        shown = yield from run_or_notify(ctx, evaluate)
+        shown = yield from run_or_notify(ctx, show)
         yield ctx.ops.show_output(shown.to_json(), {})
 
 
-def _fault_field(ctx: Context, place: Place) -> str:
-    fields = list_fault_fields(ctx.dataset, place)
+def _fault_field(ctx: Context, target: LabelTarget) -> str:
+    fields = list_fault_fields(ctx.dataset, target)
     return ctx.params.get("fault_field") or next(iter(fields), "")

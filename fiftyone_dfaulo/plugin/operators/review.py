@@ -5,14 +5,14 @@ from __future__ import annotations
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
-from fiftyone_dfaulo.adapter.review.learning import update_suspiciousness
-from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
+from fiftyone_dfaulo.adapter.review.learning import learn
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.verdicts import check_name, write_verdicts
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.errors import InputError
-from fiftyone_dfaulo.plugin.app.current_run import list_runs
-from fiftyone_dfaulo.plugin.app.review_target import reviewed
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
-    mark,
+    mark_verdicts,
     read_selection,
     selected_ids,
 )
@@ -54,20 +54,20 @@ class RecordVerdicts(ReviewOperator):
     takes = (*_GIVEN, "by")
     clears_selection = True
 
-    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
-        """Asks for the verdict, and for the reviewer's name, which may stay empty."""
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
+        """Asks for the verdict and, if wanted, the reviewer's name."""
         if any(ctx.params.get(name) for name in _GIVEN):
             return  # called from Python
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if not ids:
             raise InputError("No sample is selected; select some in the grid")
-        count = count_items(ctx, key, len(ids))
+        count = count_items(review, len(ids))
         choices = {
             "faulty": f"Faulty: the label of the {count} is wrong",
             "correct": "Correct: the label is right",
             "cleared": "Clear: take the verdict away",
         }
-        if read_selection(ctx, key).correct:
+        if read_selection(ctx, review).correct:
             by_type = "As selected: clicked are faulty, Alt+clicked are correct"
             choices = {"selection": by_type, **choices}
         radio_group(inputs, "verdict", choices, label="Verdict")
@@ -75,22 +75,22 @@ class RecordVerdicts(ReviewOperator):
             "by", label="Your name", description="Kept with the verdict, if given"
         )
 
-    def act(self, ctx: Context, key: str) -> str:
-        """Records the verdicts that were given from Python, or those of the form."""
+    def act(self, ctx: Context, review: ReviewSession) -> str:
+        """Records the verdicts: those given from Python, or the form's."""
         by = ctx.params.get("by") or None
         given = {n: ctx.params[n] for n in _GIVEN if ctx.params.get(n)}
         if not given:
-            given = self._chosen(ctx, key)
-        record_verdicts(reviewed(ctx, key), key, **given, by=by)
+            given = self._answered(ctx, review)
+        check_name(by)
+        write_verdicts(review, **given, by=by)
         count = sum(map(len, given.values()))
-        return f"Recorded in run {key!r}: {count_items(ctx, key, count)}"
+        return f"Recorded in run {review.key!r}: {count_items(review, count)}"
 
-    def _chosen(self, ctx: Context, key: str) -> dict[str, list[str]]:
-        """The verdict of the form to the ids of the selected items."""
-        ids = selected_ids(ctx, key)
+    def _answered(self, ctx: Context, review: ReviewSession) -> dict[str, list[str]]:
+        ids = selected_ids(ctx, review)
         if not ids:
             raise InputError("No sample is selected; select some in the grid")
-        selected = read_selection(ctx, key)
+        selected = read_selection(ctx, review)
         verdict = ctx.params.get("verdict")
         if verdict is None:  # the form's first choice, left as it was
             verdict = "selection" if selected.correct else "faulty"
@@ -118,17 +118,16 @@ class _MarkButton(ReviewOperator):
             return None
         return _toolbar_button(self)
 
-    def act(self, ctx: Context, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Marks all that is selected."""
-        ids = selected_ids(ctx, key)
+        ids = selected_ids(ctx, review)
         if not ids:
             raise InputError("No sample is selected; select some in the grid first")
         faulty = self.verdict == "faulty"
         selected = Selected(ids if faulty else [], [] if faulty else ids)
-        mark(reviewed(ctx, key), key, selected)
-        return (
-            f"Marked {self.verdict} in run {key!r}: {count_items(ctx, key, len(ids))}"
-        )
+        mark_verdicts(review, selected)
+        count = count_items(review, len(ids))
+        return f"Marked {self.verdict} in run {review.key!r}: {count}"
 
 
 class MarkFaulty(_MarkButton):
@@ -159,7 +158,7 @@ class UpdateSuspiciousness(ReviewOperator):
     description = "Rank the unchecked samples anew, by the verdicts so far"
     icon = "model_training"
 
-    def act(self, ctx: Context, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Updates the scores."""
-        update_suspiciousness(reviewed(ctx, key), key)
-        return f"The ranking of run {key!r} has learned from the verdicts"
+        learn(review)
+        return f"The ranking of run {review.key!r} has learned from the verdicts"

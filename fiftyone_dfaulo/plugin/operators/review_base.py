@@ -8,9 +8,11 @@ import fiftyone.operators as foo
 from fiftyone.operators.executor import ExecutionResult
 
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.errors import DFauLoError, InputError
-from fiftyone_dfaulo.plugin.app.current_run import current_run, list_runs, patches_anew
+from fiftyone_dfaulo.plugin.app.current_run import current_run, patches_anew
+from fiftyone_dfaulo.plugin.app.review_target import open_in_app
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.problems import add_problem
 from fiftyone_dfaulo.plugin.host import Context, Inputs
@@ -26,9 +28,11 @@ class ReviewOperator(Operator):
 
     Attributes:
         takes: the names of what ``__call__`` takes besides the samples and the key.
+        needs: which of :class:`.RunFields` must exist.
         clears_selection: whether nothing is selected in the grid afterwards.
     """
 
+    needs: tuple[str, ...] = ("suspiciousness", "verdict")
     clears_selection = False
 
     def __call__(
@@ -58,14 +62,16 @@ class ReviewOperator(Operator):
     def ask(self, inputs: Inputs, ctx: Context) -> None:
         """Asks for the run, and for what there is to ask of it."""
         try:
-            key = _add_run(inputs, ctx)
-            self.ask_of_run(inputs, ctx, key)
+            review = self._open(ctx)
+            runs = list_runs(ctx.dataset)
+            dropdown(inputs, "brain_key", runs, default=review.key, label="Run")
+            self.ask_of_run(inputs, ctx, review)
         except DFauLoError as error:
             add_problem(inputs, "This cannot be done", str(error))
 
     def execute(self, ctx: Context) -> Messages[None]:
         """Acts, and has the App show the change, or why there is none."""
-        done = yield from run_or_notify(ctx, lambda: self.act(ctx, require_run(ctx)))
+        done = yield from run_or_notify(ctx, lambda: self.act(ctx, self._open(ctx)))
         if self.clears_selection:
             yield ctx.ops.set_selected_samples([])
         patches = patches_anew(ctx.view)
@@ -74,10 +80,13 @@ class ReviewOperator(Operator):
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(done, variant="success")
 
-    def ask_of_run(self, inputs: Inputs, ctx: Context, key: str) -> None:
+    def _open(self, ctx: Context) -> ReviewSession:
+        return open_in_app(ctx, require_run(ctx), *self.needs)
+
+    def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Adds to the form what there is to ask besides the run."""
 
-    def act(self, ctx: Context, key: str) -> str:
+    def act(self, ctx: Context, review: ReviewSession) -> str:
         """Does the work, and says in one sentence what was done."""
         raise NotImplementedError
 
@@ -96,16 +105,9 @@ def require_run(ctx: Context) -> str:
     return key
 
 
-def _add_run(inputs: Inputs, ctx: Context) -> str:
-    key = require_run(ctx)
-    load_config(ctx.dataset, key)  # says more than the form, where there is none
-    dropdown(inputs, "brain_key", list_runs(ctx.dataset), default=key, label="Run")
-    return key
-
-
-def count_items(ctx: Context, key: str, count: int) -> str:
+def count_items(review: ReviewSession, count: int) -> str:
     """A number of the run's items in words, as in ``"3 objects"``."""
-    return count_in_words(count, load_config(ctx.dataset, key).place.noun)
+    return count_in_words(count, review.target.noun)
 
 
 def count_in_words(count: int, noun: str = "sample") -> str:

@@ -1,91 +1,156 @@
-"""What the events of the panel have in common: how they fail, and what they ask."""
+"""What the events of the panel have in common: what they work on, and how they fail."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 import fiftyone.core.odm as foo
 from fiftyone.core.dataset import DatasetNotFoundError
 
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.errors import DFauLoError, InputError
-from fiftyone_dfaulo.plugin.app.current_run import tile_fields
+from fiftyone_dfaulo.plugin.app.current_run import patches_anew, tile_fields
+from fiftyone_dfaulo.plugin.app.review_target import open_in_app
+from fiftyone_dfaulo.plugin.host import Context
 from fiftyone_dfaulo.plugin.panel.view import BATCH
-
-if TYPE_CHECKING:
-    from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
 
 logger = logging.getLogger(__name__)
 
-Event = Callable[["ReviewPanel", Any], None]
+
+class Event:
+    """One event of the panel: what the App sent, and the review, opened once.
+
+    Args:
+        ctx: the context that FiftyOne made for it.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.ops = ctx.ops
+        self.state = ctx.panel.state
+        self._reviews: dict[str, ReviewSession] = {}
+
+    @property
+    def dataset(self) -> Dataset:
+        """The dataset in the App."""
+        return self.ctx.dataset
+
+    @property
+    def view(self) -> Samples:
+        """What the grid shows."""
+        return self.ctx.view
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the panel shows; see :mod:`.panel`."""
+        return self.state.facts or {}
+
+    def review(self, brain_key: str) -> ReviewSession:
+        """The review of a run; this event opens each once.
+
+        Raises:
+            DFauLoError: if there is no such run, or a field that it needs was deleted.
+        """
+        if brain_key not in self._reviews:
+            needed = ("suspiciousness", "verdict")
+            self._reviews[brain_key] = open_in_app(self.ctx, brain_key, *needed)
+        return self._reviews[brain_key]
+
+    @property
+    def shown(self) -> ReviewSession:
+        """The review of the run that the panel shows.
+
+        Raises:
+            InputError: if it shows none.
+            DFauLoError: as :meth:`review`.
+        """
+        key = self.facts.get("key")
+        if key is None:
+            raise InputError(
+                "There is no run to review; execute 'Find suspicious labels'"
+            )
+        return self.review(str(key))
+
+    @property
+    def batch_size(self) -> Any:
+        """The size of a batch that was typed in, whether or not it makes sense."""
+        asked = self.state.batch_size
+        return BATCH if asked is None else asked
+
+    @property
+    def usual_size(self) -> int:
+        """The size to estimate for; the usual one while none that makes sense is."""
+        asked = self.batch_size
+        return asked if isinstance(asked, int) and asked > 0 else BATCH
+
+    @property
+    def by(self) -> str | None:
+        """The reviewer's name, if it was typed in."""
+        return self.state.by or None
+
+    def show(self, view: Samples) -> None:
+        """Has the grid show a view, with what the run says on the tiles."""
+        self.ops.set_view(view)
+        self.ops.set_active_fields(tile_fields(self.shown.config))
+
+    def show_written(self) -> None:
+        """Has the grid show what was written."""
+        self.ops.reload_dataset()
+        patches = patches_anew(self.view)
+        if patches is not None:
+            self.ops.set_view(patches)
 
 
-def guarded(event: Event) -> Event:
+class Refreshable(Protocol):
+    """A panel whose events are :func:`guarded`."""
+
+    def refresh(self, event: Event, *, fresh: bool = False) -> None:
+        """Reads what the panel shows."""
+
+
+P = TypeVar("P", bound=Refreshable)
+
+
+def guarded(handle: Callable[[P, Event], None]) -> Callable[[P, Context], None]:
     """Has an event say what went wrong; nothing is lost then, and the panel stays."""
 
-    @wraps(event)
-    def safe(self: ReviewPanel, ctx: Any) -> None:
+    @wraps(handle)
+    def safe(self: P, ctx: Context) -> None:
+        event = Event(ctx)
         try:
             try:
-                event(self, ctx)
+                handle(self, event)
             except DFauLoError as error:
-                ctx.ops.notify(str(error), variant="error")
-                self.refresh(ctx)
+                event.ops.notify(str(error), variant="error")
+                self.refresh(event)
         except DatasetNotFoundError:
-            _say_where_it_is(ctx)
+            _say_where_it_is(event)
         except Exception as error:
-            logger.exception("The panel failed at %s", event.__name__)
-            ctx.panel.state.facts = {"problem": f"{type(error).__name__}: {error}"}
+            logger.exception("The panel failed at %s", handle.__name__)
+            event.state.facts = {"problem": f"{type(error).__name__}: {error}"}
 
     return safe
 
 
-def _say_where_it_is(ctx: Any) -> None:
+def _say_where_it_is(event: Event) -> None:
     """Follows a dataset to its new name, or says that it is gone.
 
     The panel's state stays as it is: the App would store it with the dataset, and end
     in an error of its own.
     """
-    old, uid = ctx.dataset_name, (ctx.panel.state.facts or {}).get("dataset_id")
+    old, uid = event.ctx.dataset_name, event.facts.get("dataset_id")
     try:
         name = foo.load_dataset(id=uid).name if uid else None
     except ValueError:
         name = None
     if name is None:
-        said = f"The dataset {old!r} was deleted; open another one"
-        ctx.ops.notify(said, variant="error")
+        message = f"The dataset {old!r} was deleted; open another one"
+        event.ops.notify(message, variant="error")
         return
-    ctx.ops.notify(f"The dataset {old!r} is now called {name!r}", variant="warning")
-    ctx.ops.open_dataset(name)
-
-
-def asked_size(ctx: Any) -> Any:
-    """The size of a batch that was typed in, whether or not it makes sense."""
-    asked = ctx.panel.state.batch_size
-    return BATCH if asked is None else asked
-
-
-def batch_size(ctx: Any) -> int:
-    """The size to estimate for; the usual one while none that makes sense is asked."""
-    asked = asked_size(ctx)
-    return asked if isinstance(asked, int) and asked > 0 else BATCH
-
-
-def run_key(ctx: Any) -> str:
-    """The key of the run that the panel shows.
-
-    Raises:
-        InputError: if it shows none.
-    """
-    key = (ctx.panel.state.facts or {}).get("key")
-    if key is None:
-        raise InputError("There is no run to review; execute 'Find suspicious labels'")
-    return str(key)
-
-
-def shown_fields(ctx: Any, key: str) -> list[str]:
-    """The fields to show on the tiles."""
-    return tile_fields(load_config(ctx.dataset, key))
+    message = f"The dataset {old!r} is now called {name!r}"
+    event.ops.notify(message, variant="warning")
+    event.ops.open_dataset(name)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.learning import describe_state
-from fiftyone_dfaulo.adapter.review.session import load_results, open_review
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
-from fiftyone_dfaulo.adapter.review.views import item_value, narrow
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoResults, load_config
-from fiftyone_dfaulo.adapter.runs.multilabel_results import TagResults
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs, time_of_run
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 
 BINS = 20
@@ -28,31 +26,25 @@ NEAR_DUPLICATES = {
 _COMPUTE = "@dfaulo/dfaulo/compute_suspiciousness"
 
 
-def read_facts(dataset: Any, brain_key: str, batch_size: int) -> dict[str, Any]:
+def read_facts(review: ReviewSession, batch_size: int) -> dict[str, Any]:
     """Everything that the panel says about a run.
 
     Raises:
-        DFauLoError: if there is no such run, or a field that it needs was deleted.
+        DFauLoError: if the results of the run were deleted.
     """
-    review = open_review(dataset, brain_key, "suspiciousness", "verdict")
-    results = load_results(review)
+    results = review.load_results()
     state = read_state(review, results)
     label_field = review.config.label_field
     return {
-        "key": brain_key,
+        "key": review.key,
         "label_field": label_field,
         "label_field_gone": not review.storage.has_field(label_field),
         "batch_size": batch_size,
-        "status": _without_ids(describe_state(review, results, state, batch_size)),
+        "status": describe_state(review, results, state, batch_size).to_dict(),
         "histogram": count_scores(state),
         "pairs": count_pairs(results, state),
         "reasons": count_reasons(results, state),
     }
-
-
-def _without_ids(status: dict[str, Any]) -> dict[str, Any]:
-    """The ids may be many, and this is sent to the browser and back."""
-    return {name: value for name, value in status.items() if name != "stale_ids"}
 
 
 def count_scores(state: ReviewState) -> dict[str, list[int]]:
@@ -69,30 +61,18 @@ def count_scores(state: ReviewState) -> dict[str, list[int]]:
 
 
 def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, Any]]:
-    """The commonest disagreements among unchecked samples, commonest first.
+    """The commonest disagreements among unchecked items, commonest first.
 
-    Each is ``given``, ``looks_like`` and ``count``; where samples have several tags,
+    Each is ``given``, ``looks_like`` and ``count``; where items have several labels,
     ``looks_like`` says which to remove and to add, and there is no ``given``.
     """
-    looks_like = results.suggestion_texts()
-    if isinstance(results, TagResults):
-        return _count_changes(looks_like, state)
-    labelled = np.asarray(state.labels != None, bool)  # noqa: E711  element by element
-    differ = labelled & np.asarray(state.labels != looks_like, bool)
-    some = np.flatnonzero(state.present & (state.verdicts < 0) & differ)
-    pairs = Counter(zip(state.labels[some], looks_like[some]))
-    first = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
+    unchecked = state.present & (state.verdicts < 0)
+    counts = results.count_disagreements(unchecked, state.labels)
+    first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
     return [
-        {"given": given, "looks_like": looks, "count": count}
-        for (given, looks), count in first
+        {**dict(zip(("looks_like", "given"), reversed(texts))), "count": count}
+        for texts, count in first
     ]
-
-
-def _count_changes(suggestions: np.ndarray, state: ReviewState) -> list[dict[str, Any]]:
-    some = suggestions[state.present & (state.verdicts < 0)]
-    found = Counter(text for text in some if text is not None)
-    first = sorted(found.items(), key=lambda one: (-one[1], one[0]))[:_PAIRS]
-    return [{"looks_like": text, "count": count} for text, count in first]
 
 
 def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
@@ -101,7 +81,7 @@ def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
     return {name: n for name, n in zip(results.reason_names, counts) if n}
 
 
-def read_operation(dataset: Any) -> dict[str, Any] | None:
+def read_operation(dataset: Dataset) -> dict[str, Any] | None:
     """The dataset's scheduled run that goes on, or the last one if it failed.
 
     A failure is old news once a run has succeeded since.
@@ -115,7 +95,9 @@ def read_operation(dataset: Any) -> dict[str, Any] | None:
     if last.run_state == ExecutionRunState.COMPLETED:
         return None
     failed = last.run_state == ExecutionRunState.FAILED
-    if failed and _newest_run(dataset) > (last.failed_at or last.queued_at):
+    runs = list_runs(dataset)
+    when = (last.failed_at or last.queued_at).isoformat()
+    if failed and runs and time_of_run(dataset, runs[0]) > when:
         return None
     error = (last.result.error or "") if failed and last.result else ""
     return {
@@ -127,46 +109,44 @@ def read_operation(dataset: Any) -> dict[str, Any] | None:
     }
 
 
-def _newest_run(dataset: Any) -> datetime:
-    runs = dataset.list_brain_runs(type="dfaulo")
-    times = (dataset.get_brain_info(key).timestamp for key in runs)
-    return max(times, default=datetime.min)
-
-
 def _last_line(traceback: str) -> str:
     """What a traceback ends with, without the name of our own exceptions."""
     lines = traceback.strip().splitlines() or [""]
     return re.sub(r"^fiftyone_dfaulo\.errors\.\w+: ", "", lines[-1].strip())
 
 
-def filtered(samples: Any, brain_key: str, chosen: dict[str, Any] | None) -> Any:
+def filtered(
+    samples: Samples, review: ReviewSession, chosen: dict[str, Any] | None
+) -> Samples:
     """The part of a run's items that a filter of the panel leaves, as a view.
 
     Args:
         samples: the dataset, or of a run on frames a view of these.
-        brain_key: the key of the run.
-        chosen: None; or ``looks_like``, and ``given`` unless samples have several
-            tags; or ``reason``; or ``low`` and ``high``, bounds of the suspiciousness.
+        review: the run.
+        chosen: None; or ``looks_like``, and ``given`` unless items have several
+            labels; or ``reason``; or ``low`` and ``high``, bounds of the
+            suspiciousness.
     """
-    config = load_config(samples, brain_key)
-    expression = None
+    target, fields, expression = review.target, review.fields, None
     if chosen and "reason" in chosen:
-        expression = item_value(config, "reasons").contains([chosen["reason"]])
+        reasons = target.view_field("reasons", fields)
+        expression = reasons.contains([chosen["reason"]])
     elif chosen and "looks_like" in chosen:
-        expression = item_value(config, "suggestion") == chosen["looks_like"]
+        suggestion = target.view_field("suggestion", fields)
+        expression = suggestion == chosen["looks_like"]
         if "given" in chosen:
-            expression &= item_value(config, "label") == chosen["given"]
+            expression &= target.view_field("label", fields) == chosen["given"]
     elif chosen:
-        score = item_value(config, "suspiciousness")
+        score = target.view_field("suspiciousness", fields)
         expression = (score >= chosen["low"]) & (score < chosen["high"])
-    return narrow(samples, config, expression)
+    return target.narrow(samples, expression)
 
 
 def near_duplicates(
-    dataset: Any, brain_key: str, ids: Sequence[str] | None = None
+    review: ReviewSession, ids: Sequence[str] | None = None
 ) -> list[str]:
     """Near duplicates with different labels side by side; all, or of some items."""
-    return load_results(open_review(dataset, brain_key)).near_duplicate_ids(ids)
+    return review.load_results().near_duplicate_ids(ids)
 
 
 def describe(chosen: dict[str, Any]) -> str:
@@ -176,5 +156,5 @@ def describe(chosen: dict[str, Any]) -> str:
     if "given" in chosen:
         return f"labelled {chosen['given']}, looks like {chosen['looks_like']}"
     if "looks_like" in chosen:
-        return f"tags to change: {chosen['looks_like']}"
+        return f"labels to change: {chosen['looks_like']}"
     return f"suspiciousness {chosen['low']:.2f} to {min(chosen['high'], 1):.2f}"

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
-from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state import fingerprint
 from fiftyone_dfaulo.plugin.panel.facts import read_facts
 
@@ -26,7 +26,7 @@ class _Kept:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.began = float("-inf")
-        self.mark: tuple[Any, ...] = ()
+        self.fingerprint: tuple[Any, ...] = ()
         self.facts: dict[str, Any] = {}
 
 
@@ -35,33 +35,31 @@ _kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
 
 def recent_facts(
-    dataset: Any, brain_key: str, batch_size: int, *, fresh: bool = False
+    review: ReviewSession, batch_size: int, *, fresh: bool = False
 ) -> dict[str, Any]:
     """As :func:`.facts.read_facts`, if need be.
 
     Args:
-        dataset: the dataset.
-        brain_key: the key of the run.
+        review: the run, opened for this request.
         batch_size: as of :func:`.facts.read_facts`.
         fresh: whether to take only what is read after this call.
 
     Raises:
-        DFauLoError: if there is no such run, or a field that it needs was deleted.
+        DFauLoError: as there.
     """
     asked = time.monotonic()
-    kept = _find((str(dataset._doc.id), brain_key, batch_size))
+    kept = _entry((str(review.dataset._doc.id), review.key, batch_size))
     with kept.lock:  # those who wait here find what the first of them has read
-        review = open_review(dataset, brain_key, "suspiciousness", "verdict")
-        mark, now = fingerprint(review), time.monotonic()
-        same = mark == kept.mark and now - kept.began < EXPIRY and not fresh
+        seen, now = fingerprint(review), time.monotonic()
+        same = seen == kept.fingerprint and now - kept.began < EXPIRY and not fresh
         if not (same or kept.began >= asked):
-            kept.began, kept.mark = now, ()
-            kept.facts = read_facts(dataset, brain_key, batch_size)
-            kept.mark = mark
+            kept.began, kept.fingerprint = now, ()
+            kept.facts = read_facts(review, batch_size)
+            kept.fingerprint = seen
         return dict(kept.facts)
 
 
-def _find(key: Hashable) -> _Kept:
+def _entry(key: Hashable) -> _Kept:
     with _lock:
         kept = _kept.setdefault(key, _Kept())
         _kept.move_to_end(key)

@@ -11,29 +11,26 @@ from __future__ import annotations
 from typing import Any
 
 import fiftyone.operators as foo
-import fiftyone.operators.types as types
 
-from fiftyone_dfaulo.adapter.review.learning import review_status, update_suspiciousness
-from fiftyone_dfaulo.adapter.review.views import show_items, suspicious_view
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.review.learning import learn, status_of
+from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
+from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs
+from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import DFauLoError, InputError
-from fiftyone_dfaulo.plugin.app import selection
-from fiftyone_dfaulo.plugin.app.current_run import (
-    choose_run,
-    current_run,
-    list_runs,
-    patches_anew,
+from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
+from fiftyone_dfaulo.plugin.app.review_target import showable, whole_target
+from fiftyone_dfaulo.plugin.app.selection import (
+    Selected,
+    batch_of,
+    mark_verdicts,
+    no_batch,
+    read_selection,
+    unmark_verdicts,
 )
-from fiftyone_dfaulo.plugin.app.review_target import reviewed, showable, whole_target
-from fiftyone_dfaulo.plugin.app.selection import Selected, read_selection
 from fiftyone_dfaulo.plugin.forms import params
-from fiftyone_dfaulo.plugin.panel.events import (
-    asked_size,
-    batch_size,
-    guarded,
-    run_key,
-    shown_fields,
-)
+from fiftyone_dfaulo.plugin.host import Context, Property
+from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import (
     BINS,
     NEAR_DUPLICATES,
@@ -62,262 +59,258 @@ class ReviewPanel(foo.Panel):
             "that are faulty, say that the rest is correct, and let the ranking learn.",
         )
 
-    def render(self, ctx: Any) -> types.Property:
+    def render(self, ctx: Context) -> Property:
         """The panel, from its state alone."""
         return build_panel(self, ctx)
 
-    def refresh(self, ctx: Any, *, fresh: bool = False) -> None:
+    def refresh(self, event: Event, *, fresh: bool = False) -> None:
         """Reads what the panel shows, ``fresh`` where something was just written."""
-        dataset = ctx.dataset
+        dataset = event.dataset
         runs = list_runs(dataset)
-        key = self._follow(ctx)
+        key = self._follow(event, runs)
         facts: dict[str, Any] = {
             "dataset_id": str(dataset._doc.id),
             "runs": runs,
             "operation": read_operation(dataset),
         }
+        ids = batch_of(event.view)
         if key is not None:
             try:
-                size = batch_size(ctx)
-                facts.update(recent_facts(dataset, key, size, fresh=fresh))
+                review = event.review(key)
+                facts |= recent_facts(review, event.usual_size, fresh=fresh)
+                if ids:
+                    open_ = [v is None for v in read_verdicts(review, ids).values()]
+                    facts["batch"] = [len(ids), sum(open_)]
             except DFauLoError as error:
                 facts["problem"] = str(error)
-        ids = selection.batch_of(ctx.view)
-        if ids and key is not None and "problem" not in facts:
-            verdicts = selection.read_verdicts(dataset, key, ids)
-            facts["batch"] = [len(ids), sum(v is None for v in verdicts.values())]
-        ctx.panel.state.facts = facts
+        event.state.facts = facts
 
-    def _follow(self, ctx: Any) -> str | None:
+    def _follow(self, event: Event, runs: list[str]) -> str | None:
         """The run to show; what was chosen and marked in another one ends with it."""
-        before, key = ctx.panel.state.run, current_run(ctx)
+        before, key = event.state.run, current_run(event.ctx, runs)
         if before not in (None, key):
-            ctx.panel.state.filter = ctx.panel.state.undo = None
+            event.state.filter = event.state.undo = None
             if key is not None:
-                ctx.ops.notify(f"Now reviewing the run {key!r}", variant="info")
-        ctx.panel.state.run = key
+                event.ops.notify(f"Now reviewing the run {key!r}", variant="info")
+        event.state.run = key
         return key
 
     # ---- what FiftyOne tells ----
 
     @guarded
-    def on_load(self, ctx: Any) -> None:
+    def on_load(self, event: Event) -> None:
         """The panel opens."""
-        ctx.ops.set_sample_selection_style(default="x", alt="green-checkmark")
-        self.refresh(ctx, fresh=True)
+        event.ops.set_sample_selection_style(default="x", alt="green-checkmark")
+        self.refresh(event, fresh=True)
 
-    def on_unload(self, ctx: Any) -> None:
+    def on_unload(self, ctx: Context) -> None:
         """The panel closes."""
         ctx.ops.clear_sample_selection_style()
 
     @guarded
-    def on_change_dataset(self, ctx: Any) -> None:
+    def on_change_dataset(self, event: Event) -> None:
         """Another dataset: nothing of the old one's state fits."""
         for name in ("run", "filter", "undo", "batch_run"):
-            ctx.panel.set_state(name, None)
-        self.refresh(ctx)
+            event.ctx.panel.set_state(name, None)
+        self.refresh(event)
 
     @guarded
-    def on_change_view(self, ctx: Any) -> None:
+    def on_change_view(self, event: Event) -> None:
         """Another view, or other fields after a run."""
-        self.refresh(ctx)
+        self.refresh(event)
 
     @guarded
-    def on_tick(self, ctx: Any) -> None:
+    def on_tick(self, event: Event) -> None:
         """While a scheduled run goes on."""
-        self.refresh(ctx)
+        self.refresh(event)
 
     @guarded
-    def on_done(self, ctx: Any) -> None:
+    def on_done(self, event: Event) -> None:
         """An operator that the panel asked for has been executed."""
-        self.refresh(ctx, fresh=True)
+        self.refresh(event, fresh=True)
 
     # ---- choosing what to look at ----
 
     @guarded
-    def choose_run(self, ctx: Any) -> None:
+    def choose_run(self, event: Event) -> None:
         """Another run in the dropdown."""
-        choose_run(ctx, ctx.params["value"])
-        self.refresh(ctx)
+        choose_run(event.ctx, event.ctx.params["value"])
+        self.refresh(event)
 
     @guarded
-    def next_batch(self, ctx: Any) -> None:
+    def next_batch(self, event: Event) -> None:
         """Shows the most suspicious unchecked samples."""
-        self._show_batch(ctx)
+        self._show_batch(event)
 
-    def _show_batch(self, ctx: Any) -> None:
-        key, part = run_key(ctx), ctx.panel.state.filter
-        whole = showable(ctx, key)
-        samples = filtered(whole, key, part)
-        view = suspicious_view(samples, key, limit=asked_size(ctx), unreviewed=True)
-        ids = view.values("id")
+    def _show_batch(self, event: Event) -> None:
+        review, part = event.shown, event.state.filter
+        size = check_whole_number("batch_size", event.batch_size, 1)
+        whole = showable(event.ctx, review)
+        view = most_suspicious(
+            filtered(whole, review, part),
+            review.key,
+            review.config,
+            limit=size,
+            unreviewed=True,
+        )
+        ids = view_ids(view)
         if not ids:
             raise InputError("No unchecked sample is left" + " here" * bool(part))
         if part == NEAR_DUPLICATES:
-            ids = near_duplicates(ctx.dataset, key, ids)
-        ctx.panel.state.batch_run = key
-        ctx.ops.set_selected_samples([])
-        facts = {**ctx.panel.state.facts, "batch": [len(ids), len(ids)]}
-        ctx.panel.state.facts = facts
-        ctx.ops.set_view(show_items(whole, load_config(ctx.dataset, key), ids))
-        ctx.ops.set_active_fields(shown_fields(ctx, key))
+            ids = near_duplicates(review, ids)
+        event.state.batch_run = review.key
+        event.ops.set_selected_samples([])
+        event.state.facts = {**event.facts, "batch": [len(ids), len(ids)]}
+        event.show(review.target.select(whole, ids))
 
     @guarded
-    def show_stale(self, ctx: Any) -> None:
+    def show_stale(self, event: Event) -> None:
         """Shows the samples whose label was edited since the run."""
-        key = run_key(ctx)
-        self._show_list(ctx, key, review_status(ctx.dataset, key)["stale_ids"])
+        stale = status_of(event.shown, event.usual_size).stale_ids
+        event.ops.set_view(self._list(event, stale))
 
-    def _show_list(self, ctx: Any, key: str, ids: list[str]) -> None:
-        """Shows all of these, in their order."""
-        whole, config = showable(ctx, key), load_config(ctx.dataset, key)
-        ctx.ops.set_view(selection.no_batch(show_items(whole, config, ids)))
+    def _list(self, event: Event, ids: list[str]) -> Any:
+        """A view of all of these, in their order."""
+        review = event.shown
+        return no_batch(review.target.select(showable(event.ctx, review), ids))
 
     @guarded
-    def on_bar(self, ctx: Any) -> None:
+    def on_bar(self, event: Event) -> None:
         """A bar of the histogram."""
-        low = int(float(ctx.params["x"]) * BINS) / BINS
+        low = int(float(event.ctx.params["x"]) * BINS) / BINS
         high = low + 1 / BINS
-        self._filter(ctx, {"low": low, "high": 2.0 if high >= 1 - 1e-6 else high})
+        self._filter(event, {"low": low, "high": 2.0 if high >= 1 - 1e-6 else high})
 
     @guarded
-    def on_pair(self, ctx: Any) -> None:
+    def on_pair(self, event: Event) -> None:
         """A row of the table."""
-        pair = ctx.panel.state.facts["pairs"][int(ctx.params["row"])]
-        self._filter(ctx, {n: value for n, value in pair.items() if n != "count"})
+        pair = event.facts["pairs"][int(event.ctx.params["row"])]
+        self._filter(event, {n: value for n, value in pair.items() if n != "count"})
 
     @guarded
-    def on_reason(self, ctx: Any) -> None:
+    def on_reason(self, event: Event) -> None:
         """A reason in the dropdown."""
-        value = ctx.params.get("value")
-        self._filter(ctx, {"reason": value} if value else None)
+        value = event.ctx.params.get("value")
+        self._filter(event, {"reason": value} if value else None)
 
     @guarded
-    def show_all(self, ctx: Any) -> None:
+    def show_all(self, event: Event) -> None:
         """Takes the filter away."""
-        ctx.panel.state.reason = None
-        self._filter(ctx, None)
+        event.state.reason = None
+        self._filter(event, None)
 
-    def _filter(self, ctx: Any, chosen: dict[str, Any] | None) -> None:
-        key = run_key(ctx)
+    def _filter(self, event: Event, chosen: dict[str, Any] | None) -> None:
+        review = event.shown
         if chosen == NEAR_DUPLICATES:
-            self._show_list(ctx, key, near_duplicates(ctx.dataset, key))
+            view = self._list(event, near_duplicates(review))
         else:
-            samples = filtered(showable(ctx, key), key, chosen)
+            samples = filtered(showable(event.ctx, review), review, chosen)
             # a row counts the unchecked samples; bars and reasons count all
             unreviewed = "looks_like" in (chosen or {})
-            ctx.ops.set_view(suspicious_view(samples, key, unreviewed=unreviewed))
-        ctx.panel.state.filter = chosen
-        ctx.ops.set_active_fields(shown_fields(ctx, key))
+            view = most_suspicious(
+                samples, review.key, review.config, unreviewed=unreviewed
+            )
+        event.state.filter = chosen
+        event.show(view)
 
     # ---- verdicts ----
 
     @guarded
-    def mark_selected(self, ctx: Any) -> None:
+    def mark_selected(self, event: Event) -> None:
         """Clicked samples are faulty, Alt+clicked ones correct."""
-        selected = read_selection(ctx, run_key(ctx))
+        selected = read_selection(event.ctx, event.shown)
         if not selected:
             raise InputError(
                 "No sample is selected. Click a sample's box if its label is faulty, "
                 "Alt+click it if it is correct"
             )
-        self._mark(ctx, selected)
+        self._mark(event, selected)
 
     @guarded
-    def rest_is_correct(self, ctx: Any) -> None:
+    def rest_is_correct(self, event: Event) -> None:
         """Marks the selection, and the rest of the batch in the grid correct."""
-        ids, key = selection.batch_of(ctx.view), run_key(ctx)
-        if ids is None or ctx.panel.state.batch_run not in (None, key):
+        ids, review = batch_of(event.view), event.shown
+        if ids is None or event.state.batch_run not in (None, review.key):
             raise InputError(
-                f"The grid shows no batch of run {key!r}; press 'Next batch' first"
+                f"The grid shows no batch of run {review.key!r}; press 'Next batch' "
+                "first"
             )
-        selected = read_selection(ctx, run_key(ctx))
-        verdicts = selection.read_verdicts(ctx.dataset, key, ids)
+        selected = read_selection(event.ctx, review)
+        verdicts = read_verdicts(review, ids)
         taken = {*selected.faulty, *selected.correct}
         rest = [i for i in ids if verdicts.get(i) is None and i not in taken]
         if not rest and not taken:
             raise InputError("Every sample of this batch is checked already")
-        self._mark(ctx, Selected(selected.faulty, [*selected.correct, *rest]))
+        self._mark(event, Selected(selected.faulty, [*selected.correct, *rest]))
 
-    def _mark(self, ctx: Any, selected: Selected) -> None:
-        by = ctx.panel.state.by or None
-        key = run_key(ctx)
-        changes = selection.mark(reviewed(ctx, key), key, selected, by=by)
-        steps = [*(ctx.panel.state.undo or []), changes] if changes else None
-        if steps:
-            ctx.panel.state.undo = steps[-_UNDO_STEPS:]
-        ctx.ops.set_selected_samples([])
-        _reload(ctx)
-        said = f"{len(selected.faulty)} faulty, {len(selected.correct)} correct"
-        ctx.ops.notify(f"Marked: {said}", variant="success")
-        self.refresh(ctx, fresh=True)
+    def _mark(self, event: Event, selected: Selected) -> None:
+        changes = mark_verdicts(event.shown, selected, by=event.by)
+        if changes:
+            steps = [*(event.state.undo or []), changes]
+            event.state.undo = steps[-_UNDO_STEPS:]
+        event.ops.set_selected_samples([])
+        event.show_written()
+        counts = f"{len(selected.faulty)} faulty, {len(selected.correct)} correct"
+        event.ops.notify(f"Marked: {counts}", variant="success")
+        self.refresh(event, fresh=True)
 
     @guarded
-    def undo_marking(self, ctx: Any) -> None:
+    def undo_marking(self, event: Event) -> None:
         """Takes the last marking back."""
-        steps = list(ctx.panel.state.undo or [])
+        steps = list(event.state.undo or [])
         if not steps:
             raise InputError("Nothing was marked here since the panel was opened")
-        by, key = ctx.panel.state.by or None, run_key(ctx)
-        back, left = selection.unmark(reviewed(ctx, key), key, steps.pop(), by=by)
-        ctx.panel.state.undo = steps
+        back, left = unmark_verdicts(event.shown, steps.pop(), by=event.by)
+        event.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
-        _reload(ctx)
-        ctx.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
-        self.refresh(ctx, fresh=True)
+        event.show_written()
+        event.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
+        self.refresh(event, fresh=True)
 
     @guarded
-    def learn(self, ctx: Any) -> None:
+    def learn(self, event: Event) -> None:
         """Ranks the unchecked samples anew and shows the next batch."""
-        key = run_key(ctx)
-        update_suspiciousness(reviewed(ctx, key), key)
-        ctx.ops.reload_dataset()
-        ctx.ops.notify("Learned: the ranking is up to date", variant="success")
-        self._show_batch(ctx)
-        self.refresh(ctx, fresh=True)
+        learn(event.shown)
+        event.ops.reload_dataset()
+        event.ops.notify("Learned: the ranking is up to date", variant="success")
+        self._show_batch(event)
+        self.refresh(event, fresh=True)
 
     # ---- forms ----
 
-    def tag(self, ctx: Any) -> None:
+    def tag(self, ctx: Context) -> None:
         """Opens the form that tags."""
         self._prompt(ctx, "tag_suspicious")
 
-    def correct(self, ctx: Any) -> None:
+    def correct(self, ctx: Context) -> None:
         """Opens the form that corrects."""
         self._prompt(ctx, "apply_suggestions")
 
-    def undo_corrections(self, ctx: Any) -> None:
+    def undo_corrections(self, ctx: Context) -> None:
         """Opens the form that undoes corrections."""
         self._prompt(ctx, "revert_suggestions")
 
-    def export(self, ctx: Any) -> None:
+    def export(self, ctx: Context) -> None:
         """Opens the form that exports."""
         self._prompt(ctx, "export_review")
 
-    def find(self, ctx: Any) -> None:
+    def find(self, ctx: Context) -> None:
         """Opens the form that starts a run."""
         ctx.prompt(_PREFIX + "compute_suspiciousness", on_success=self.on_done)
 
     @guarded
-    def run_again(self, ctx: Any) -> None:
+    def run_again(self, event: Event) -> None:
         """Opens that form with the answers of the run that is reviewed."""
-        key = run_key(ctx)
+        review = event.shown
         given = {
-            "view_target": whole_target(ctx, key),  # not the batch in the grid
-            "brain_key": key,
-            **params.of_run(load_config(ctx.dataset, key)),
+            # not the batch in the grid
+            "view_target": whole_target(event.ctx, review),
+            "brain_key": review.key,
+            **params.of_run(review.config),
         }
         uri = _PREFIX + "compute_suspiciousness"
-        ctx.prompt(uri, given, on_success=self.on_done)
+        event.ctx.prompt(uri, given, on_success=self.on_done)
 
-    def _prompt(self, ctx: Any, name: str) -> None:
+    def _prompt(self, ctx: Context, name: str) -> None:
         key = (ctx.panel.state.facts or {}).get("key")
         ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)
-
-
-def _reload(ctx: Any) -> None:
-    """Has the grid show what was written."""
-    ctx.ops.reload_dataset()
-    patches = patches_anew(ctx.view)
-    if patches is not None:
-        ctx.ops.set_view(patches)

@@ -21,7 +21,7 @@ from fiftyone_dfaulo import (
 )
 from fiftyone_dfaulo.adapter.injection.evaluation import list_fault_fields
 from fiftyone_dfaulo.adapter.runs.writer import write_run
-from fiftyone_dfaulo.adapter.targets.base import Place
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 
 LABELS: list[str | None] = ["a", "b", "a", "b", "a", "b", "a", "b", "a", None]
 
@@ -91,7 +91,9 @@ def test_planted_faults_are_found_and_the_plot_shows_it(shared_clusters: Any) ->
         compute_suspiciousness(copy, embeddings="emb", progress=False)
         found = evaluate_ranking(copy, fault_field="injected_fault")
         assert found == evaluate_ranking(copy, fault_field="injected_true_label")
-        assert list_fault_fields(copy, Place("ground_truth"))[0] == "injected_fault"
+        assert (
+            list_fault_fields(copy, SampleTarget("ground_truth"))[0] == "injected_fault"
+        )
     finally:
         copy.delete()
     assert found["faults"] == 6

@@ -192,8 +192,8 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"rate": 2}, InputError, "rate=2 cannot be used"),
     ({"kind": "corrupt", "embeddings": "emb"}, InputError, "embeddings do not show"),
     ({"embeddings": "nothing"}, InputError, "embeddings='nothing' is neither"),
-    ({"epochs": 0}, InputError, "epochs=0 is out of range"),
-    ({"brain_key": "x"}, InputError, "unexpected keyword argument 'brain_key'"),
+    ({"epochs": 0}, InputError, "epochs=0 is not a whole number from 1 to 1000"),
+    ({"brain_key": "x"}, InputError, "estimate_quality has no argument 'brain_key'"),
     ({"label_field": "truth"}, InputError, "expected a Classification field"),
     ({"kind": "pair", "pairs": "nothing"}, InputError, "neither a field"),
 ]

@@ -75,7 +75,7 @@ class TestLabelFields:
         dataset = make_dataset(["a", "b"])
         dataset.set_values("boxes", [fo.Detections(), fo.Detections()])
 
-        check_label_field(dataset, "boxes", objects=True)
+        check_label_field(dataset, "boxes")
         with pytest.raises(InputError, match="'boxes' is a Detections field"):
             check_label_field(dataset, "boxes")
 

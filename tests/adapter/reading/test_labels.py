@@ -26,7 +26,7 @@ class TestReadLabels:
         assert read.classes == ["a", "b", "c"]
         assert read.ids == [ids[0], ids[2], ids[3], ids[4]]
         assert read.paths == [paths[0], paths[2], paths[3], paths[4]]
-        assert read.labels.tolist() == [1, 0, 1, 2]
+        assert read.labels.numbers.tolist() == [1, 0, 1, 2]
         assert read.unlabeled == [ids[1]]
 
     def test_a_sorted_view_is_read_in_the_order_of_the_ids(

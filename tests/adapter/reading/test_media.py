@@ -109,11 +109,11 @@ class TestCheckSamples:
 
         check_samples(dataset.to_patches("boxes"))
         patches = dataset.to_patches("boxes")
-        check_label_field(patches, "boxes", objects=True)
+        check_label_field(patches, "boxes")
         with pytest.raises(InputError, match="a view of patches"):
             check_label_field(patches, "boxes")
         with pytest.raises(InputError, match="shows patches of 'boxes'"):
-            check_label_field(patches, "guesses", objects=True)
+            check_label_field(patches, "guesses")
         with pytest.raises(InputError, match="a view of evaluation patches"):
             check_samples(dataset.to_evaluation_patches("both"))
 

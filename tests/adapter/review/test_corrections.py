@@ -18,6 +18,7 @@ from fiftyone_dfaulo.adapter.review.learning import review_status
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.checks import check
+from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -118,7 +119,7 @@ def test_a_label_edited_since_is_left_alone_and_named(dataset: Any, name: str) -
 def test_a_tag_that_was_added_since_is_no_edit_and_stays(dataset: Any) -> None:
     apply_suggestions(dataset)
     dataset.limit(2).tag_labels("mine", label_fields="ground_truth")
-    assert review_status(dataset)["stale"] == 0
+    assert review_status(dataset).stale == 0
 
     undone = revert_suggestions(dataset)
 
@@ -217,7 +218,7 @@ def test_the_original_labels_belong_to_the_run(dataset: Any) -> None:
     apply_suggestions(dataset)
     dataset.rename_brain_run("dfaulo", "new")
     with pytest.raises(InputError, match="is written by the DFauLo run 'new'"):
-        check(dataset, "new_original_label", brain_key="x", settings=Settings())
+        check(Request(dataset, "new_original_label", Settings(), "x"))
     assert revert_suggestions(dataset, "new").reverted == 2
     assert raw_labels(dataset) == before
     dataset.delete_brain_run("new")

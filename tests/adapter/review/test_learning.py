@@ -70,7 +70,7 @@ def test_samples_deleted_since_are_passed_over(dataset: Any) -> None:
     update_suspiciousness(dataset)
 
     assert len(dataset) == 29
-    assert review_status(dataset)["scored"] == 28
+    assert review_status(dataset).scored == 28
 
 
 def test_a_run_replaced_meanwhile_is_ranked_by_its_own_scores(
@@ -89,23 +89,25 @@ def test_a_run_replaced_meanwhile_is_ranked_by_its_own_scores(
 
 def test_the_status_counts_verdicts(dataset: Any) -> None:
     ids = dataset.values("id")
-    assert review_status(dataset)["precision"] is None
+    assert review_status(dataset).precision is None
     record_verdicts(dataset, faulty=ids[28:31], correct=ids[27])
 
     status = review_status(dataset, batch_size=np.int64(5))
 
-    assert [status[n] for n in ("scored", "faulty", "correct", "unchecked")] == [
+    assert [
+        getattr(status, n) for n in ("scored", "faulty", "correct", "unchecked")
+    ] == [
         30,
         3,
         1,
         26,
     ]
-    assert status["found"] == 3
-    assert status["precision"] == 0.75
-    assert status["low"] <= status["estimate"] <= status["high"]
-    assert 0 <= status["expected_next"] <= 5
-    assert status["left"] >= 0
-    json.dumps(status)
+    assert status.found == 3
+    assert status.precision == 0.75
+    assert status.low <= status.estimate <= status.high
+    assert 0 <= status.expected_next <= 5
+    assert status.left >= 0
+    json.dumps(status.to_dict())
 
 
 def test_edited_and_removed_labels_are_stale_and_corrected_ones_are_not(
@@ -121,13 +123,13 @@ def test_edited_and_removed_labels_are_stale_and_corrected_ones_are_not(
 
     status = review_status(dataset)
 
-    assert (status["corrected"], status["stale"]) == (2, 2)
-    assert status["stale_ids"] == [ids[1], ids[2]]
+    assert (status.corrected, status.stale) == (2, 2)
+    assert status.stale_ids == [ids[1], ids[2]]
 
     edited = dataset[ids[3]]
     edited.ground_truth.label = "c"
     edited.save()
-    assert review_status(dataset)["stale_ids"] == ids[1:4]
+    assert review_status(dataset).stale_ids == ids[1:4]
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "2", True, None])

@@ -178,15 +178,15 @@ class TestLearning:
 
         status = review_status(dataset)
 
-        assert (status["scored"], status["faulty"], status["correct"]) == (12, 1, 3)
-        assert (status["unchecked"], status["stale"]) == (8, 0)
+        assert (status.scored, status.faulty, status.correct) == (12, 1, 3)
+        assert (status.unchecked, status.stale) == (8, 0)
 
     def test_an_edited_label_is_stale(self, dataset: Any) -> None:
         sample = dataset.first()
         sample.boxes.detections[1].label = "edited"
         sample.save()
 
-        assert review_status(dataset)["stale_ids"] == [ids(dataset)[1]]
+        assert review_status(dataset).stale_ids == [ids(dataset)[1]]
 
     def test_reviewed_objects_and_samples_are_left_out_of_what_is_unreviewed(
         self, dataset: Any
@@ -215,8 +215,8 @@ class TestCorrections:
         kept = ("id", "bounding_box", "index", "weight", "note")
         assert [after[n] for n in kept] == [before[n] for n in kept]
         assert (after.mask == before.mask).all()
-        assert review_status(dataset)["corrected"] == 1
-        assert review_status(dataset)["stale"] == 0
+        assert review_status(dataset).corrected == 1
+        assert review_status(dataset).stale == 0
 
     def test_reverting_brings_every_byte_back(self, dataset: Any) -> None:
         record_verdicts(dataset, faulty=ids(dataset)[0])
@@ -372,7 +372,7 @@ class TestLeaving:
         apply_suggestions(dataset)
 
         dataset.rename_brain_run("dfaulo", "mine")
-        assert review_status(dataset, "mine")["corrected"] == 1
+        assert review_status(dataset, "mine").corrected == 1
         assert revert_suggestions(dataset, "mine").reverted == 1
         dataset.rename_brain_run("mine", "dfaulo")
 

@@ -8,7 +8,7 @@ import pytest
 
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import InputError, RunError
 from tests.adapter.process import last_json, run_python

@@ -10,14 +10,11 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.adapter.runs.brain_run import (
-    DFauLo,
-    DFauLoConfig,
-    DFauLoResults,
-    field_names,
-    load_config,
-)
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo, DFauLoConfig
+from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
+from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.errors import RunError
 from tests.adapter.process import last_json, run_python
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bson import ObjectId, json_util
 
-from fiftyone_dfaulo.adapter.runs.results import DFauLoResults
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 
 LABELS = ["a", "b", "a", None, "c"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.runs import writer
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import Cancelled, RunError
 from tests.adapter.process import run_python
@@ -367,7 +367,8 @@ import os, signal, sys
 import fiftyone as fo
 import numpy as np
 from fiftyone_dfaulo.adapter.runs import writer
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig, DFauLoResults
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.config import Settings
 
 dataset = fo.load_dataset(sys.argv[1])

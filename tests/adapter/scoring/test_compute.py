@@ -13,8 +13,9 @@ import pytest
 
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.runs.writer import write_run
-from fiftyone_dfaulo.adapter.scoring import compute
+from fiftyone_dfaulo.adapter.scoring import results as scoring_results
 from fiftyone_dfaulo.adapter.scoring.compute import compute_suspiciousness, run
+from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import Cancelled, DFauLoError, InputError, RunError
 
@@ -120,7 +121,7 @@ class TestWithEmbeddings:
             if stage == "Scoring with mutants" and gone in clusters:
                 clusters.delete_samples([gone])
 
-        results = run(clusters, "ground_truth", embeddings="emb", **_with(report))
+        results = run(_request(clusters, embeddings="emb"), report)
 
         assert results.vanished == [gone]
         assert clusters.count("dfaulo_suspiciousness") == 59
@@ -139,8 +140,11 @@ class TestWithEmbeddings:
         assert all(config.versions.values())
 
 
-def _with(report: Any, **changes: Any) -> dict[str, Any]:
-    return {"settings": Settings(**changes), "report": report}
+DEFAULTS = Settings()
+
+
+def _request(samples: Any, settings: Settings = DEFAULTS, **more: Any) -> Request:
+    return Request(samples, "ground_truth", settings, **more)
 
 
 class TestWithImages:
@@ -156,11 +160,8 @@ class TestWithImages:
         before = sorted(folder.iterdir())
         told: list[tuple[str, float]] = []
 
-        results = run(
-            dataset,
-            "ground_truth",
-            **_with(lambda *state: told.append(state), epochs=2),
-        )
+        request = _request(dataset, Settings(epochs=2))
+        results = run(request, lambda *state: told.append(state))
 
         assert set(results.unreadable) == {ids[n] for n in (3, 4, 5)}
         assert all(results.unreadable.values())
@@ -264,6 +265,9 @@ class TestBadInput:
             ({"device": "toaster"}, InputError, "device='toaster'"),
             ({"image_size": 4}, InputError, "image_size=4"),
             ({"seed": -1}, InputError, "seed=-1"),
+            ({"epoch": 3}, InputError, "no argument 'epoch'; did you mean 'epochs'"),
+            ({"embeddins": "emb"}, InputError, "did you mean 'embeddings'"),
+            ({"xyz": 1}, InputError, r"'xyz'; see help\(compute_suspiciousness\)"),
         ],
     )
     def test_it_is_refused_before_anything_is_computed(
@@ -277,7 +281,7 @@ class TestBadInput:
     ) -> None:
         check = unchanged(crowded)
         for name in (
-            "method.single_label.score",
+            "method.ensemble.fit_ensemble",
             "images.batches.decode_images",
             "network.training.train_network",
         ):
@@ -331,7 +335,7 @@ class TestStopping:
                 raise Cancelled
 
         with pytest.raises(Cancelled):
-            run(shared_clusters, "ground_truth", embeddings="emb", **_with(report))
+            run(_request(shared_clusters, embeddings="emb"), report)
 
         check()
 
@@ -340,7 +344,7 @@ class TestStopping:
             if fraction == 1.0:
                 raise Cancelled
 
-        results = run(clusters, "ground_truth", embeddings="emb", **_with(report))
+        results = run(_request(clusters, embeddings="emb"), report)
 
         assert clusters.load_brain_results("dfaulo") is results
 
@@ -348,7 +352,9 @@ class TestStopping:
         self, clusters: Any, unchanged: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         check = unchanged(clusters)
-        monkeypatch.setattr("fiftyone_dfaulo.engine.method.single_label.score", _never)
+        monkeypatch.setattr(
+            "fiftyone_dfaulo.engine.method.ensemble.fit_ensemble", _never
+        )
 
         with pytest.raises(AssertionError):
             compute_suspiciousness(clusters, embeddings="emb")
@@ -391,8 +397,8 @@ class TestProgress:
 
 def test_a_missing_library_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
-        raise compute.metadata.PackageNotFoundError(name)
+        raise scoring_results.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(compute.metadata, "version", version)
+    monkeypatch.setattr(scoring_results.metadata, "version", version)
 
-    assert compute._versions()["torch"] is None
+    assert scoring_results._versions()["torch"] is None

@@ -1,4 +1,4 @@
-"""Which way of scoring is taken, and what reaches the engine."""
+"""What is left of the items, and of what sources say of them."""
 
 from __future__ import annotations
 
@@ -8,68 +8,100 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
-from fiftyone_dfaulo.adapter.scoring.scoring import pick_route
-from fiftyone_dfaulo.adapter.scoring.tasks import usable_samples
+from fiftyone_dfaulo.adapter.scoring.features import ScoringContext, align
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels, MultiLabels
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.features import Features
+from fiftyone_dfaulo.engine.progress import Stages
 from fiftyone_dfaulo.errors import InputError
 
-LABELLED = Labelled(
-    ids=["i0", "i1", "i2", "i3"],
-    paths=["p0", "p1", "p2", "p3"],
-    labels=np.array([0, 2, 1, 2]),
-    classes=["a", "b", "c"],
-    unlabeled=["u"],
-)
+CLASSES = ClassLabels(["a", "b", "c"], np.array([0, 2, 1, 2]))
+TAGS = MultiLabels.of([["a"], ["b", "c"], [], ["c"]])
 
 
-@pytest.mark.parametrize(
-    ("embeddings", "settings", "stages"),
-    [
-        ("emb", Settings(), ["Reading embeddings", "Scoring with mutants"]),
-        (
-            None,
-            Settings(model="resnet18"),
-            ["Embedding images", "Scoring with mutants"],
-        ),
-        (
-            None,
-            Settings(method="paper"),
-            ["Decoding images", "Training the network", "Scoring with mutants"],
-        ),
-        (
-            None,
-            Settings(),
-            [
-                "Decoding images",
-                "Training the network",
-                "Embedding images",
-                "Scoring with mutants",
-            ],
-        ),
-    ],
-)
-def test_the_stages_are_those_of_the_way_taken(
-    embeddings: Any, settings: Settings, stages: list[str]
-) -> None:
-    _, weights = pick_route(embeddings, settings)
-
-    assert list(weights) == stages
+def context(labels: Labels = CLASSES, samples: Any = None) -> ScoringContext:
+    labelled = Labelled(
+        ids=["i0", "i1", "i2", "i3"],
+        paths=["p0", "p1", "p2", "p3"],
+        labels=labels,
+        unlabeled=["u"],
+    )
+    target = SampleTarget("ground_truth")
+    return ScoringContext(samples, target, labelled, Settings(), Stages({}))
 
 
 def test_classes_without_a_readable_sample_are_dropped_and_the_rest_renumbered() -> (
     None
 ):
-    usable = usable_samples(LABELLED, np.array([0, 1, 3]), {2: "the file is empty"})
+    items = context().keep(np.array([0, 1, 3]), {2: "the file is empty"})
 
-    assert usable.ids == ["i0", "i1", "i3"]
-    assert usable.classes == ["a", "c"]
-    assert usable.labels.tolist() == [0, 1, 1]
-    assert usable.unreadable == {"i2": "the file is empty"}
-    assert usable.unlabeled == ["u"]
+    assert items.ids == ["i0", "i1", "i3"]
+    assert items.labels.classes == ["a", "c"]
+    assert items.labels.numbers.tolist() == [0, 1, 1]
+    assert items.unreadable == {"i2": "the file is empty"}
+    assert items.unlabeled == ["u"]
 
 
 def test_fewer_than_two_classes_are_refused_with_the_numbers() -> None:
     missing = {0: "the file is empty", 2: "no such file"}
 
     with pytest.raises(InputError, match="2 of 4 .* 1 of 3 classes.* i0: the file is"):
-        usable_samples(LABELLED, np.array([1, 3]), missing)
+        context().keep(np.array([1, 3]), missing)
+
+
+def test_tags_without_a_readable_sample_are_dropped() -> None:
+    items = context(TAGS).keep(np.array([0, 2, 3]), {1: "no such file"})
+
+    assert isinstance(items.labels, MultiLabels)
+    assert items.labels.classes == ["a", "c"]
+    assert items.labels.given.tolist() == [[True, False], [False, False], [False, True]]
+
+
+def test_equal_tags_alone_are_refused_with_the_numbers() -> None:
+    missing = dict.fromkeys((0, 1, 3), "no such file")
+
+    with pytest.raises(InputError, match="3 of 4 .* no class is left .* i0: no"):
+        context(TAGS).keep(np.array([2]), missing)
+
+
+def of(*index: int, unreadable: dict[int, str], classes: int) -> Features:
+    """Features that show whose they are; the logits, of which class as well."""
+    rows = np.array(index)
+    return Features(
+        rows[:, None] * 1.0,
+        rows,
+        unreadable,
+        logits=10.0 * rows[:, None] + np.arange(classes),
+        points=rows[:, None] * 2.0,
+    )
+
+
+def test_one_source_s_features_stay_as_they_are() -> None:
+    only = of(0, 1, 3, unreadable={2: "empty"}, classes=2)
+
+    features, items = align(context(), [only])
+
+    assert features[0] is only
+    assert items.ids == ["i0", "i1", "i3"]
+
+
+def test_of_several_sources_the_items_that_all_could_read_are_left() -> None:
+    first = of(0, 1, 2, unreadable={3: "no embedding"}, classes=3)
+    second = of(0, 1, 3, unreadable={2: "empty"}, classes=2)
+
+    features, items = align(context(), [first, second])
+
+    assert items.ids == ["i0", "i1"]
+    assert items.labels.classes == ["a", "c"]
+    assert items.unreadable == {"i2": "empty", "i3": "no embedding"}
+    for each in features:
+        assert each.index.tolist() == [0, 1]
+        assert each.embeddings.tolist() == [[0.0], [1.0]]
+        assert each.points is not None
+        assert each.points.tolist() == [[0.0], [2.0]]
+    # the first knew a, b and c, of which b is gone; the second a and c
+    assert [each.logits.tolist() for each in features if each.logits is not None] == [
+        [[0.0, 2.0], [10.0, 12.0]],
+        [[0.0, 1.0], [10.0, 11.0]],
+    ]

@@ -19,7 +19,7 @@ from fiftyone_dfaulo import (
     update_suspiciousness,
 )
 from fiftyone_dfaulo.adapter.review.views import narrow, show_items
-from fiftyone_dfaulo.adapter.runs.brain_run import load_config
+from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from tests.conftest import draw
 
 LABELS = ["a", "b"] * 6
@@ -75,7 +75,7 @@ def test_the_active_slice_goes_through_a_review(grouped: Any, field: str) -> Non
     worst = suspicious_view(narrow(grouped, config, None), limit=1).values("id")
     record_verdicts(grouped, faulty=worst)
     update_suspiciousness(grouped)
-    assert review_status(grouped)["scored"] == 12
+    assert review_status(grouped).scored == 12
     assert len(show_items(grouped, config, worst)) == 1
     assert apply_suggestions(grouped).applied == 1
     assert revert_suggestions(grouped).reverted == 1

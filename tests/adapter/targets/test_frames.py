@@ -55,7 +55,7 @@ class TestCompute:
     ) -> None:
         results = compute(frames)
 
-        assert results.config.place.noun == "frame"
+        assert results.config.target.noun == "frame"
         assert len(results.ids) == VIDEOS * LENGTH
         assert videos.list_brain_runs() == ["dfaulo"]
         for name in ("dfaulo_suspiciousness", "dfaulo_reasons", "dfaulo_suggestion"):
@@ -171,7 +171,7 @@ class TestReview:
         assert max(scores[i] for i in ids[3:]) < min(scores[i] for i in ids[:3])
         history = stored(videos, "dfaulo_history")
         assert history[ids[0]][0]["verdict"] == "faulty"
-        assert dfaulo.review_status(videos)["found"] == 3
+        assert dfaulo.review_status(videos).found == 3
         unreviewed = dfaulo.suspicious_view(frames, unreviewed=True)
         assert not set(ids) & set(unreviewed.values("id"))
 
@@ -205,7 +205,7 @@ class TestReview:
         for labels in (stored(videos, "label"), shown(frames, "label")):
             assert {i: labels[i].label for i in ids} == {i: truth[i] for i in ids}
             assert all(labels[i].tags == ["corrected"] for i in ids)
-        assert dfaulo.review_status(frames)["corrected"] == 3
+        assert dfaulo.review_status(frames).corrected == 3
 
         assert dfaulo.revert_suggestions(frames).reverted == 3
 
@@ -315,7 +315,7 @@ class TestRunsOnFrames:
         assert shown(frames, "second_suspiciousness") == scores
         for schema in (videos.get_frame_field_schema(), frames.get_field_schema()):
             assert not [name for name in schema if name.startswith("dfaulo")]
-        assert dfaulo.review_status(frames, "second")["found"] == 3
+        assert dfaulo.review_status(frames, "second").found == 3
 
     def test_fields_are_named_as_the_dataset_or_the_view_does(
         self, videos: Any, frames: Any
@@ -442,7 +442,7 @@ class TestGroups:
         compute(groups, "images")
         results = compute(frames, "frames")
 
-        assert results.config.place.noun == "frame"
+        assert results.config.target.noun == "frame"
         assert groups.has_sample_field("images_suspiciousness")
         assert not groups.has_frame_field("images_suspiciousness")
         assert not groups.has_sample_field("frames_suspiciousness")

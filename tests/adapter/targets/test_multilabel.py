@@ -32,7 +32,7 @@ from fiftyone_dfaulo import (
     tag_suspicious,
     update_suspiciousness,
 )
-from fiftyone_dfaulo.adapter.runs.multilabel_results import TagResults
+from fiftyone_dfaulo.adapter.results.multi_label import MultiLabelResults
 from tests.adapter.process import last_json, run_python
 from tests.tagged import as_tags, build_pairs, draw_pairs
 
@@ -150,9 +150,9 @@ class TestScores:
     def test_results_come_back_as_they_were(self, plain: Any) -> None:
         made = compute_suspiciousness(plain, "gt", embeddings="emb", progress=False)
         loaded = plain.load_brain_results("dfaulo", cache=False)
-        assert isinstance(loaded, TagResults)
+        assert isinstance(loaded, MultiLabelResults)
         assert loaded is not made
-        for name in TagResults._arrays:
+        for name in MultiLabelResults._arrays:
             np.testing.assert_array_equal(getattr(loaded, name), getattr(made, name))
         assert loaded.changes() == made.changes()
         assert loaded.classes == ["a", "b", "c"]
@@ -299,7 +299,7 @@ class TestReview:
         scores = dataset.values("dfaulo_suspiciousness")
         assert (scores[5], *scores[:2]) == (1, 0, 0)
         status = review_status(dataset)
-        assert (status["scored"], status["found"], status["stale"]) == (COUNT, 1, 0)
+        assert (status.scored, status.found, status.stale) == (COUNT, 1, 0)
         record_verdicts(dataset, cleared=[ids[5], *ids[:2]])
         update_suspiciousness(dataset)
         assert dataset.values("dfaulo_suspiciousness") == before
@@ -317,12 +317,12 @@ class TestReview:
         again = apply_suggestions(dataset, ids=ids[0])
         assert "corrected already" in again.skipped[ids[0]]
         status = review_status(dataset)
-        assert (status["corrected"], status["stale"]) == (3, 0)
+        assert (status.corrected, status.stale) == (3, 0)
 
         undone = revert_suggestions(dataset)
         assert (undone.reverted, undone.edited) == (3, [])
         assert raw(dataset) == before
-        assert review_status(dataset)["corrected"] == 0
+        assert review_status(dataset).corrected == 0
 
     def test_tags_edited_since_are_left_alone(self, dataset: Any) -> None:
         ids = dataset.values("id")
@@ -333,7 +333,7 @@ class TestReview:
         other = dataset[ids[0]]
         other.gt.classifications[0].confidence = None  # FiftyOne may add empty ones
         other.save()
-        assert review_status(dataset)["stale_ids"] == [ids[1]]
+        assert review_status(dataset).stale_ids == [ids[1]]
         undone = revert_suggestions(dataset)
         assert (undone.reverted, undone.edited) == (2, [ids[1]])
         assert labels(dataset[ids[1]]) == []
@@ -343,7 +343,7 @@ class TestReview:
         one = dataset.first().id
         apply_suggestions(dataset, ids=one)
         dataset.select(one).tag_labels("checked", label_fields="gt")
-        assert review_status(dataset)["stale"] == 0
+        assert review_status(dataset).stale == 0
         assert revert_suggestions(dataset).reverted == 1
         assert "checked" in dataset[one].gt.classifications[0].tags
 
@@ -355,13 +355,13 @@ class TestReview:
         sample.save()
         done = apply_suggestions(dataset, ids=sample.id)
         assert done.skipped == {sample.id: "its tags are as suggested already"}
-        assert review_status(dataset)["stale_ids"] == [sample.id]
+        assert review_status(dataset).stale_ids == [sample.id]
 
     def test_a_copy_of_a_corrected_sample_is_left_alone(self, dataset: Any) -> None:
         one = dataset.first().id
         apply_suggestions(dataset, ids=one)
         copied = dataset.add_sample(dataset[one].copy())
-        assert review_status(dataset)["corrected"] == 2
+        assert review_status(dataset).corrected == 2
         undone = revert_suggestions(dataset)
         assert (undone.reverted, undone.edited) == (1, [copied])
 
@@ -370,7 +370,7 @@ class TestReview:
         assert labels(sample) == ["a", "b"]
         sample.gt.classifications = sample.gt.classifications[::-1]
         sample.save()
-        assert review_status(dataset)["stale"] == 0
+        assert review_status(dataset).stale == 0
 
     def test_samples_are_tagged_exported_and_drawn(
         self, dataset: Any, tmp_path: Path
@@ -430,7 +430,7 @@ class TestRun:
         run()
         before = raw(dataset)
         apply_suggestions(dataset, ids=dataset.values("id")[:3])
-        assert review_status(dataset)["stale"] == 0
+        assert review_status(dataset).stale == 0
         assert revert_suggestions(dataset).reverted == 3
         assert raw(dataset) == before
         apply_suggestions(dataset, ids=dataset.values("id")[:3])
@@ -447,7 +447,7 @@ class TestRun:
         before = raw(clone)
         assert apply_suggestions(clone).applied == 3
         assert labels(clone[clone.values("id")[2]]) == ["c"]
-        assert review_status(clone)["corrected"] == 3
+        assert review_status(clone).corrected == 3
         assert revert_suggestions(clone).reverted == 3
         assert raw(clone) == before
         update_suspiciousness(clone)
@@ -465,13 +465,13 @@ class TestRun:
         self, plain: Any, unchanged: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         check = unchanged(plain)
-        save: Callable[..., Any] = TagResults.serialize
+        save: Callable[..., Any] = MultiLabelResults.serialize
 
         def fail(self: Any, *args: Any, **kwargs: Any) -> Any:
             save(self, *args, **kwargs)
             raise OSError("disk full")
 
-        monkeypatch.setattr(TagResults, "serialize", fail)
+        monkeypatch.setattr(MultiLabelResults, "serialize", fail)
         with pytest.raises(OSError, match="disk full"):
             compute_suspiciousness(plain, "gt", embeddings="emb", progress=False)
         check()
@@ -495,5 +495,5 @@ class TestRun:
                 dataset.name,
             )
         )
-        assert found == ["TagResults", ["a", "b", "c"]]
+        assert found == ["MultiLabelResults", ["a", "b", "c"]]
         assert own_paths(dataset, "dfaulo") | own_paths(dataset, "new") == set()

@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from fiftyone_dfaulo.engine.feedback import estimate
 from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
-from fiftyone_dfaulo.engine.feedback.learning import sigmoid
 
 
 def scored(shift=0.0, slope=1.0, count=4000, seed=0):
     """Scores and faults whose log-odds are shift + slope times those of the score."""
     rng = np.random.default_rng(seed)
     odds = rng.normal(-2.0, 2.5, count)
-    faults = rng.random(count) < sigmoid(shift + slope * odds)
-    return sigmoid(odds), faults
+    faults = rng.random(count) < expit(shift + slope * odds)
+    return expit(odds), faults
 
 
 def checked_from_the_top(initial, faults, count):

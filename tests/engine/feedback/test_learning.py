@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo.engine.feedback.learning import (
@@ -13,7 +14,6 @@ from fiftyone_dfaulo.engine.feedback.learning import (
     adjust,
     learn,
     log_odds,
-    sigmoid,
 )
 
 COUNT, CLASSES = 3000, 10
@@ -29,7 +29,7 @@ def scored(systematic, seed=0):
     hard = rng.random(COUNT) < 0.2
     odds = rng.normal(np.where(hard, 3.0, -3.0), 1.0)
     faults = hard & (suggestions == 3 if systematic else rng.random(COUNT) < 0.5)
-    return sigmoid(odds), suggestions, faults
+    return expit(odds), suggestions, faults
 
 
 def checked_from_the_top(initial, faults, count):
@@ -177,8 +177,8 @@ def test_the_fit_is_the_maximum_that_a_general_optimiser_finds():
 
     def misfit(values):
         odds = offset + values[0] + values[1:][groups]
-        said = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
-        likelihood = np.sum(np.log(np.where(faulty, said, 1 - said)))
+        reported = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
+        likelihood = np.sum(np.log(np.where(faulty, reported, 1 - reported)))
         squares = (values[0] / INTERCEPT_SCALE) ** 2
         return squares / 2 + np.sum((values[1:] / EFFECT_SCALE) ** 2) / 2 - likelihood
 
@@ -193,10 +193,10 @@ def test_the_marginal_likelihood_is_near_the_integral_over_effects():
     grid = np.linspace(-6, 6, 601)
     intercept, effect = np.meshgrid(2 * grid, grid)
     odds = 0.3 + intercept + effect
-    said = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
+    reported = WRONG + (1 - 2 * WRONG) / (1 + np.exp(-odds))
     log_joint = (
-        25 * np.log(said)
-        + 15 * np.log(1 - said)
+        25 * np.log(reported)
+        + 15 * np.log(1 - reported)
         - (intercept / INTERCEPT_SCALE) ** 2 / 2
         - (effect / EFFECT_SCALE) ** 2 / 2
         - np.log(2 * np.pi * INTERCEPT_SCALE * EFFECT_SCALE)

@@ -55,11 +55,11 @@ def test_so_many_must_be_reviewed_to_find_a_share_of_the_faults() -> None:
 
 
 def test_curves_go_from_the_first_to_the_last_sample() -> None:
-    told = curves(FOUND)
-    assert told["reviewed"] == list(range(1, 11))
-    assert told["precision"][:4] == pytest.approx([1, 1 / 2, 2 / 3, 2 / 4])
-    assert told["recall"][:4] == pytest.approx([1 / 2, 1 / 2, 1, 1])
-    told = curves(np.arange(10_000) < 50)
-    assert (told["reviewed"][0], told["reviewed"][-1]) == (1, 10_000)
-    assert 100 < len(told["reviewed"]) <= 200
-    assert told["reviewed"] == sorted(set(told["reviewed"]))
+    found = curves(FOUND)
+    assert found["reviewed"] == list(range(1, 11))
+    assert found["precision"][:4] == pytest.approx([1, 1 / 2, 2 / 3, 2 / 4])
+    assert found["recall"][:4] == pytest.approx([1 / 2, 1 / 2, 1, 1])
+    found = curves(np.arange(10_000) < 50)
+    assert (found["reviewed"][0], found["reviewed"][-1]) == (1, 10_000)
+    assert 100 < len(found["reviewed"]) <= 200
+    assert found["reviewed"] == sorted(set(found["reviewed"]))

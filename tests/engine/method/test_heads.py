@@ -128,11 +128,11 @@ def test_the_only_sample_of_a_class_still_counts_to_it():
 
 def test_heads_report_up_to_the_end():
     features, labels = blobs([10, 10])
-    told: list[float] = []
+    fractions: list[float] = []
     folds = assign_folds(labels, np.random.default_rng(0))
-    out_of_sample(features, labels, folds, report=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    out_of_sample(features, labels, folds, report=fractions.append)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
 
 
 def test_heads_are_the_same_to_the_bit_whatever_the_number_of_threads():

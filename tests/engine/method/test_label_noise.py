@@ -21,8 +21,8 @@ def test_a_leak_from_one_class_into_another_is_found():
     # are mistakes, 25 of them of this kind
     cautious = label_noise.transition_matrix(*leaking(), prior=0.05)
     assert cautious[0, 1] == pytest.approx(225 / 1750, abs=0.02)
-    told = label_noise.transition_matrix(*leaking(), prior=0.05, mistakes=1 / 15)
-    np.testing.assert_allclose(told, cautious, atol=0.01)
+    known = label_noise.transition_matrix(*leaking(), prior=0.05, mistakes=1 / 15)
+    np.testing.assert_allclose(known, cautious, atol=0.01)
     matrix = label_noise.transition_matrix(*leaking(), prior=0.0005)
     assert matrix[0, 1] == pytest.approx(0.2, abs=0.02)
     for each in (cautious, matrix):

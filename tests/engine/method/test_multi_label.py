@@ -1,4 +1,4 @@
-"""One class against the rest: both given and missing tags are judged."""
+"""One class against the rest: given and missing labels are scored."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from sklearn.model_selection import cross_val_predict
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.method import multi_label, single_label
 from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
-from fiftyone_dfaulo.engine.method.multi_label import TagScores, changes
+from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores, changes
 from fiftyone_dfaulo.engine.network import training
 from tests.tagged import draw_pairs
 
 SETTINGS = Settings()
 HARD = [[False, False, False]] * 4
 GIVEN = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1]], bool)
-TAGS = np.array([[0.9, 0.6, 0.1], [0.1, 0.0, 0.3], [0.2, 0.2, 0.1], [0.1, 0.1, 0.15]])
+SUSPICIOUSNESS = np.array(
+    [[0.9, 0.6, 0.1], [0.1, 0.0, 0.3], [0.2, 0.2, 0.1], [0.1, 0.1, 0.15]]
+)
 
 
-def test_a_sample_is_as_suspicious_as_its_most_suspicious_tag() -> None:
-    scores = TagScores(GIVEN, TAGS, np.array(HARD))
+def test_a_sample_is_as_suspicious_as_its_most_suspicious_class() -> None:
+    scores = MultiLabelScores(GIVEN, SUSPICIOUSNESS, np.array(HARD))
     assert scores.suspiciousness.tolist() == [0.9, 0.3, 0.2, 0.15]
     assert scores.estimated_faults == 2  # 1.55 rounded
 
 
 def test_suggestions_are_to_remove_what_is_given_and_to_add_what_is_not() -> None:
-    scores = TagScores(GIVEN, TAGS, np.array(HARD))
+    scores = MultiLabelScores(GIVEN, SUSPICIOUSNESS, np.array(HARD))
     assert scores.suggestion.tolist() == [0, 5, 0, 2]
 
 
 def test_changes_are_all_likely_ones_or_else_the_likeliest() -> None:
-    assert changes(GIVEN, TAGS).tolist() == [
+    assert changes(GIVEN, SUSPICIOUSNESS).tolist() == [
         [True, True, False],  # both are likely
         [False, False, True],  # suspicious enough
         [True, False, False],  # the first of two equal ones
@@ -41,10 +43,10 @@ def test_changes_are_all_likely_ones_or_else_the_likeliest() -> None:
     ]
 
 
-def test_reasons_tell_wrong_from_missing_tags() -> None:
+def test_reasons_tell_wrong_from_missing_labels() -> None:
     hard = np.array(HARD)
     hard[2, 1] = True
-    reasons = TagScores(GIVEN, TAGS, hard).reasons
+    reasons = MultiLabelScores(GIVEN, SUSPICIOUSNESS, hard).reasons
     assert reasons.tolist() == [
         [True, True, False],
         [False, False, False],
@@ -53,7 +55,7 @@ def test_reasons_tell_wrong_from_missing_tags() -> None:
     ]
 
 
-def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
+def test_a_class_is_scored_as_a_problem_of_two_classes() -> None:
     rng = np.random.default_rng(51)
     labels = np.arange(18) % 2  # of so few, no mutant is fitted without any
     embeddings = rng.normal(size=(18, 4)) + 3 * labels[:, None]
@@ -62,37 +64,41 @@ def test_a_tag_is_scored_as_a_problem_of_two_classes() -> None:
     given = np.column_stack([rng.random(18) < 0.5, labels == 1])
     scores = multi_label.score(embeddings, given, logits=logits, settings=SETTINGS)
     two = np.column_stack([-logits[:, 1] / 2, logits[:, 1] / 2])
-    polled = fit_ensemble(embeddings, labels, logits=two, settings=SETTINGS)
-    alone = single_label.score_labels(labels, polled, equal_counts_prior=True)
-    np.testing.assert_allclose(scores.tags[:, 1], alone.suspiciousness, atol=1e-9)
+    models = fit_ensemble(embeddings, labels, logits=two, settings=SETTINGS)
+    alone = single_label.score_labels(labels, models, equal_counts_prior=True)
+    np.testing.assert_allclose(
+        scores.class_suspiciousness[:, 1], alone.suspiciousness, atol=1e-9
+    )
     assert (scores.hard[:, 1] == alone.reasons[:, 2]).all()
 
 
-def test_the_highest_losses_of_each_answer_are_left_out() -> None:
-    answers = np.array([0] * 20 + [1] * 10)
-    likelihood = np.linspace(0.9, 0.1, 30)  # of the answer: the last ones lose most
+def test_the_highest_losses_of_no_and_of_yes_are_left_out() -> None:
+    labels = np.array([0] * 20 + [1] * 10)
+    likelihood = np.linspace(0.9, 0.1, 30)  # of the label: the last ones lose most
     pairs = np.column_stack([likelihood, 1 - likelihood])
-    pairs[answers == 1] = pairs[answers == 1, ::-1]
-    subset = multi_label.high_loss(np.log(pairs), answers, 0.1)
+    pairs[labels == 1] = pairs[labels == 1, ::-1]
+    subset = multi_label.high_loss(np.log(pairs), labels, 0.1)
     assert np.flatnonzero(subset).tolist() == [18, 19, 29]
-    few = multi_label.high_loss(np.log(pairs[:29]), answers[:29], 0.1)
+    few = multi_label.high_loss(np.log(pairs[:29]), labels[:29], 0.1)
     assert np.flatnonzero(few).tolist() == [18, 19]
 
 
-def test_missing_ones_of_a_rare_tag_are_found() -> None:
+def test_missing_labels_of_a_rare_class_are_found() -> None:
     rng = np.random.default_rng(51)
     truth = rng.random((2000, 4)) < 0.04
     embeddings = truth @ rng.normal(size=(4, 16)) * 2 + rng.normal(size=(2000, 16))
     missing = truth & (rng.random(truth.shape) < 0.2)
     scores = multi_label.score(embeddings, truth & ~missing, settings=SETTINGS)
-    ranked = average_precision_score(missing.ravel(), scores.tags.ravel())
+    ranked = average_precision_score(
+        missing.ravel(), scores.class_suspiciousness.ravel()
+    )
     assert ranked >= 0.9  # .8 where mistakes are held for equally likely
-    likely = scores.tags >= multi_label.LIKELY
+    likely = scores.class_suspiciousness >= multi_label.LIKELY
     assert (likely & missing).sum() >= 0.1 * missing.sum()
     assert (likely & missing).sum() >= 0.9 * likely.sum()
 
 
-def test_tags_are_ranked_as_well_as_by_cross_validation() -> None:
+def test_labels_are_ranked_as_well_as_by_cross_validation() -> None:
     pixels, given, wrong = draw_pairs(400, 40)
     flat = pixels[..., 0].reshape(len(pixels), -1).astype(np.float32)
     scores = multi_label.score(flat, given, settings=SETTINGS)
@@ -103,17 +109,17 @@ def test_tags_are_ranked_as_well_as_by_cross_validation() -> None:
             for column in given.T
         ]
     )
-    ours = average_precision_score(wrong.ravel(), scores.tags.ravel())
+    ours = average_precision_score(wrong.ravel(), scores.class_suspiciousness.ravel())
     theirs = average_precision_score(wrong.ravel(), np.abs(given - chance).ravel())
     assert ours >= theirs - 0.02
 
 
-def test_tags_that_all_samples_have_are_not_judged_and_noted() -> None:
+def test_classes_that_all_samples_have_are_not_scored_and_noted() -> None:
     rng = np.random.default_rng(51)
     given = np.column_stack([np.ones(30, bool), np.arange(30) < 15, np.arange(30) == 7])
     scores = multi_label.score(rng.normal(size=(30, 3)), given, settings=SETTINGS)
-    assert (scores.tags[:, 0] == 0).all()
-    assert (scores.tags[:, 1] > 0).any()
+    assert (scores.class_suspiciousness[:, 0] == 0).all()
+    assert (scores.class_suspiciousness[:, 1] > 0).any()
     assert len(scores.notes) == 3
     assert "only one sample has: 1" in scores.notes[1]
     assert "all samples have: 1" in scores.notes[2]
@@ -124,33 +130,36 @@ def test_a_note_counts_what_looks_wrong_and_missing() -> None:
     embeddings = np.column_stack([labels, labels]) * 8.0
     embeddings += np.random.default_rng(51).normal(size=embeddings.shape)
     given = np.column_stack([labels == 0, labels == 1])
-    given[[0, 2], 0] = False  # and given[1] gets a tag too many
+    given[[0, 2], 0] = False  # and given[1] gets a label too many
     given[1, 0] = True
     scores = multi_label.score(embeddings, given, settings=SETTINGS)
     note = "Given tags that look wrong: 1. Tags that look missing: 2."
     assert scores.notes == (note,)
 
 
-def test_progress_goes_from_tag_to_tag() -> None:
+def test_progress_goes_from_class_to_class() -> None:
     rng = np.random.default_rng(51)
-    told: list[float] = []
+    fractions: list[float] = []
     multi_label.score(
         rng.normal(size=(40, 3)),
         rng.random((40, 3)) < 0.5,
         settings=SETTINGS,
-        report=told.append,
+        report=fractions.append,
     )
-    assert told == sorted(told)
-    assert told[-1] == pytest.approx(1)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
 
 
-def test_a_network_learns_several_tags_at_once_and_finds_the_wrong_ones() -> None:
+def test_a_network_learns_several_classes_at_once_and_finds_the_wrong_ones() -> None:
     pixels, given, wrong = draw_pairs(600, 60)
     network = training.train_network(pixels, given, 10, settings=SETTINGS)
     embeddings, logits = network.outputs(pixels, views=True)
     assert logits.shape == (600, 10)
     assert roc_auc_score(given ^ wrong, logits, average="macro") > 0.98
-    assert ((logits > 0).sum(1) >= 2).mean() > 0.5  # each tag by itself
+    assert ((logits > 0).sum(1) >= 2).mean() > 0.5  # each class by itself
     scores = multi_label.score(embeddings, given, logits=logits, settings=SETTINGS)
-    assert average_precision_score(wrong.ravel(), scores.tags.ravel()) > 0.9
+    assert (
+        average_precision_score(wrong.ravel(), scores.class_suspiciousness.ravel())
+        > 0.9
+    )
     assert 30 <= scores.estimated_faults <= 90

@@ -63,19 +63,19 @@ def test_images_somewhat_apart_are_foreign_where_heads_contradict_their_labels()
     appearance, labels, folds, rng = images()
     odd = rng.random(N) < 0.1
     appearance[odd] += 2.2
-    remote = outliers.remoteness(appearance, labels, folds)
-    assert 3 < np.median(remote[odd]) < outliers.REMOTE - 2
+    scores = outliers.outlier_score(appearance, labels, folds)
+    assert 3 < np.median(scores[odd]) < outliers.OUTLIER_LIMIT - 2
     assert (find(appearance, labels, folds)[odd] < 0.2).all()
     found = find(appearance, labels, folds, odd | (rng.random(N) < 0.05))
     assert np.median(found[odd]) > 0.7
     assert np.median(found[~odd]) == pytest.approx(0.0, abs=0.01)
 
 
-def test_remoteness_agrees_with_a_plain_fit_where_nothing_is_far():
+def test_the_outlier_score_agrees_with_a_plain_fit_where_nothing_is_far():
     appearance, labels, folds, _ = images()
     distance = (appearance**2).sum(1)  # the true mean is 0, the covariance 1
-    remote = outliers.remoteness(appearance, labels, folds)
-    assert np.corrcoef(np.log(distance), remote)[0, 1] > 0.97
+    scores = outliers.outlier_score(appearance, labels, folds)
+    assert np.corrcoef(np.log(distance), scores)[0, 1] > 0.97
 
 
 def test_constant_and_few_images_tell_nothing():

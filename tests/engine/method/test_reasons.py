@@ -10,7 +10,7 @@ OWN, OTHER, NONE = [0.9, 0.05, 0.05], [0.1, 0.8, 0.1], [0.34, 0.33, 0.33]
 def find(rows, suspiciousness, foreign, original=None, paired=None):
     if original is not None:
         original = np.log(original)
-    return reasons.find(
+    return reasons.find_reasons(
         np.array(rows),
         np.zeros(len(rows), int),
         np.array(suspiciousness),
@@ -39,7 +39,7 @@ def test_without_an_original_model_nothing_is_hard_to_learn():
 
 
 def test_a_near_duplicate_with_another_label_is_a_reason_if_there_is_suspicion():
-    another, none, _, twin = np.eye(4, dtype=bool)
+    another, none, _, duplicate = np.eye(4, dtype=bool)
     found = find([OTHER, OTHER], [0.9] * 2, [False, True], None, [True] * 2)
-    assert found == np.array([another | twin, none | twin]).tolist()
+    assert found == np.array([another | duplicate, none | duplicate]).tolist()
     assert not np.any(find([OTHER], [0.1], [False], None, [True]))

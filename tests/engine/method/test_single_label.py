@@ -257,11 +257,11 @@ def test_constant_embeddings_give_finite_scores():
 
 def test_progress_moves_through_all_heads():
     embeddings, labels = blobs([20, 20])
-    told: list[float] = []
-    single_label.score(embeddings, labels, settings=Settings(), report=told.append)
-    assert told == sorted(told)
-    assert len(set(told)) == 3 * FOLDS
-    assert told[-1] == 1.0
+    fractions: list[float] = []
+    single_label.score(embeddings, labels, settings=Settings(), report=fractions.append)
+    assert fractions == sorted(fractions)
+    assert len(set(fractions)) == 3 * FOLDS
+    assert fractions[-1] == 1.0
 
 
 def test_classes_with_one_sample_are_said():

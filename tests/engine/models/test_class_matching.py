@@ -28,7 +28,7 @@ def test_without_names_as_many_logits_are_the_sorted_classes_and_it_is_noted() -
 
 
 @pytest.mark.parametrize(
-    ("outputs", "stated", "said"),
+    ("outputs", "stated", "expected"),
     [
         (3, None, "3 logits without names and the labels have 2 classes"),
         (3, ["cat", "cow", "pig"], "not 1 of the 2 here, such as 'dog'"),
@@ -36,23 +36,23 @@ def test_without_names_as_many_logits_are_the_sorted_classes_and_it_is_noted() -
     ],
 )
 def test_mismatch_leaves_the_embeddings_and_is_explained(
-    outputs: int, stated: list[str] | None, said: str
+    outputs: int, stated: list[str] | None, expected: str
 ) -> None:
     match = match_classes(outputs, NAMES, stated=stated)
     assert match.columns is None
-    assert said in str(match.note)
+    assert expected in str(match.note)
     assert str(match.note).endswith("only its embeddings are used, not its logits.")
 
 
 @pytest.mark.parametrize(
-    ("outputs", "given", "said"),
+    ("outputs", "given", "expected"),
     [
         (3, ["cat", "dog"], "lists 2 names and the model gives 3 logits"),
         (2, ["cat", "cow"], "lacks 1 of the 2 classes in the labels: 'dog'"),
     ],
 )
 def test_given_list_that_does_not_fit_is_an_error(
-    outputs: int, given: list[str], said: str
+    outputs: int, given: list[str], expected: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=expected):
         match_classes(outputs, NAMES, given=given)

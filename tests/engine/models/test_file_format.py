@@ -95,16 +95,16 @@ def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
         archive.writestr("a/data.pkl", bytes(1000))
         entry = archive.infolist()[0]
         for number in range(50):
-            twin = zipfile.ZipInfo(f"a/data/{number}")
-            twin.header_offset, twin.CRC = entry.header_offset, entry.CRC
-            twin.compress_size = twin.file_size = 1000
-            archive.filelist.append(twin)
-            archive.NameToInfo[twin.filename] = twin
+            copy = zipfile.ZipInfo(f"a/data/{number}")
+            copy.header_offset, copy.CRC = entry.header_offset, entry.CRC
+            copy.compress_size = copy.file_size = 1000
+            archive.filelist.append(copy)
+            archive.NameToInfo[copy.filename] = copy
     assert "overlap" in refused(path)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"", "is empty"),
         (b"<html>please log in</html>", "no archive that a model can be loaded from"),
@@ -113,11 +113,11 @@ def test_overlapping_entries_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_archive_is_refused(
-    tmp_path: Path, content: bytes, said: str
+    tmp_path: Path, content: bytes, expected: str
 ) -> None:
     path = tmp_path / "model.pt"
     path.write_bytes(content)
-    assert said in refused(path)
+    assert expected in refused(path)
 
 
 def test_other_archives_missing_files_and_folders_are_refused(tmp_path: Path) -> None:

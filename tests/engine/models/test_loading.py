@@ -265,7 +265,7 @@ def test_guards_of_an_exported_archive_are_not_run(
 
 
 @pytest.mark.parametrize(
-    ("factory", "said"),
+    ("factory", "expected"),
     [
         ("made_network", "is no name of a function"),
         ("made_network:build()", "is no name of a function"),
@@ -278,11 +278,11 @@ def test_guards_of_an_exported_archive_are_not_run(
     ],
 )
 def test_factory_that_cannot_be_used_is_an_error(
-    network: nn.Module, tmp_path: Path, factory: str | None, said: str
+    network: nn.Module, tmp_path: Path, factory: str | None, expected: str
 ) -> None:
     path = tmp_path / "weights.pt"
     save_weights(network, path)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=expected):
         load_model(str(path), factory=factory)
 
 
@@ -299,7 +299,7 @@ def reshape(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (drop, "1 missing, such as '3.bias'"),
         (add, "1 not in the network, such as '9.bias'"),
@@ -307,11 +307,11 @@ def reshape(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     ],
 )
 def test_weights_that_do_not_fit_are_an_error(
-    network: nn.Module, tmp_path: Path, change: Callable[..., Any], said: str
+    network: nn.Module, tmp_path: Path, change: Callable[..., Any], expected: str
 ) -> None:
     path = tmp_path / "weights.pt"
     torch.save(change(dict(network.state_dict())), path)
-    assert said in refused(path, factory=FACTORY)
+    assert expected in refused(path, factory=FACTORY)
 
 
 def test_file_without_a_state_dict_is_an_error(tmp_path: Path) -> None:

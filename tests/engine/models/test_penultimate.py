@@ -13,10 +13,10 @@ from torchvision.models import get_model
 
 from fiftyone_dfaulo.engine.models.penultimate import (
     Penultimate,
-    find,
-    named,
+    capture_activations,
+    find_penultimate,
+    named_layer,
     pool,
-    tap,
 )
 from fiftyone_dfaulo.errors import InputError
 
@@ -105,12 +105,12 @@ def test_penultimate_layer_is_found_by_name_and_by_shape(
     network = seeded(build)
     images = noise(side, channels=1 if name == "lenet" else 3)
 
-    place = find(network, images)
+    found = find_penultimate(network, images)
 
-    assert place == Penultimate(layer or "<network.fc")
-    with torch.no_grad(), tap(network, place, 2) as values:
+    assert found == Penultimate(layer or "<network.fc")
+    with torch.no_grad(), capture_activations(network, found, 2) as values:
         logits = network(images)
-    head = network.get_submodule(str(place.layer)[1:])
+    head = network.get_submodule(str(found.layer)[1:])
     features = pool(values[0], 2, channels_first=isinstance(head, nn.Conv2d))
     assert features.shape == (2, width)
     if isinstance(head, nn.Linear):
@@ -120,7 +120,10 @@ def test_penultimate_layer_is_found_by_name_and_by_shape(
 def test_head_of_a_network_that_the_other_tests_do_not_hook_is_its_input() -> None:
     network = seeded(LeNet)
     images = noise(28, 1)
-    with torch.no_grad(), tap(network, find(network, images), 2) as values:
+    with (
+        torch.no_grad(),
+        capture_activations(network, find_penultimate(network, images), 2) as values,
+    ):
         network(images)
     x = torch.max_pool2d(torch.relu(network.conv1(images)), 2)
     x = torch.max_pool2d(torch.relu(network.conv2(x)), 2).flatten(1)
@@ -144,14 +147,14 @@ class TwoHeads(nn.Module):
 
 
 def test_auxiliary_head_is_not_taken_for_the_head() -> None:
-    assert find(seeded(TwoHeads), noise(8)).layer == "<head"
+    assert find_penultimate(seeded(TwoHeads), noise(8)).layer == "<head"
 
 
 def test_auxiliary_classifier_of_inception_is_not_taken() -> None:
     def build() -> nn.Module:
         return get_model("googlenet", weights=None, num_classes=7, init_weights=False)
 
-    assert find(seeded(build), noise(32)).layer == "<fc"
+    assert find_penultimate(seeded(build), noise(32)).layer == "<fc"
 
 
 class Functional(nn.Module):
@@ -170,10 +173,10 @@ class Functional(nn.Module):
 def test_head_that_is_no_module_is_found_by_its_product() -> None:
     network = seeded(Functional)
     images = noise(8)
-    place = find(network, images)
-    assert place.layer is None
+    found = find_penultimate(network, images)
+    assert found.layer is None
     with torch.no_grad():
-        with tap(network, place, 2) as values:
+        with capture_activations(network, found, 2) as values:
             network(images)
         expected = nn.functional.normalize(network.body(images))
     torch.testing.assert_close(values[0], expected)
@@ -195,12 +198,12 @@ def test_network_without_one_head_is_an_error_that_says_what_to_name(
     build: Callable[[], nn.Module],
 ) -> None:
     with pytest.raises(InputError, match="makes the logits alone; name the penult"):
-        find(seeded(build), noise(8))
+        find_penultimate(seeded(build), noise(8))
 
 
 def test_layer_that_does_not_exist_is_an_error_that_lists_some() -> None:
     with pytest.raises(InputError, match="no layer='<fc'; it has body, head, aux"):
-        named(seeded(TwoHeads), "<fc")
+        named_layer(seeded(TwoHeads), "<fc")
 
 
 def scripted(network: nn.Module, images: Tensor) -> Any:
@@ -227,11 +230,11 @@ def test_archived_networks_give_the_features_of_the_module(
         archived = convert(network, images)
     seen = []
     for one in (network, archived):
-        place = find(one, images)
+        found = find_penultimate(one, images)
         for _ in range(3):  # TorchScript optimises what has run twice
-            with torch.no_grad(), tap(one, place, 2) as values:
+            with torch.no_grad(), capture_activations(one, found, 2) as values:
                 one(images)
         seen.append(values[0])
     torch.testing.assert_close(seen[1], seen[0], rtol=1e-4, atol=1e-5)
     with pytest.raises(InputError, match="cannot be taken from a TorchScript"):
-        named(archived, "classifier")
+        named_layer(archived, "classifier")

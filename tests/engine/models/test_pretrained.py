@@ -15,14 +15,15 @@ from torch import nn
 from torchvision.models import get_model, get_model_weights
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.models import embedder, pretrained
-from fiftyone_dfaulo.engine.models.embedder import Embedded, Embedder
+from fiftyone_dfaulo.engine.features import Features
+from fiftyone_dfaulo.engine.models import embedder, pretrained, torch_embedder
 from fiftyone_dfaulo.engine.models.pretrained import (
     architectures,
     check_architecture,
     load_pretrained,
     weights_file,
 )
+from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.errors import Cancelled, InputError, WeightsError
 
 SETTINGS = Settings(device="cpu", batch_size=2, num_workers=2)
@@ -47,7 +48,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Full precision, so that results can be compared closely on every machine."""
-    monkeypatch.setattr(embedder, "autocast", lambda device: nullcontext())
+    monkeypatch.setattr(torch_embedder, "autocast", lambda device: nullcontext())
 
 
 def random_network(architecture: str) -> nn.Module:
@@ -58,8 +59,8 @@ def random_network(architecture: str) -> nn.Module:
 
 def embed_images(
     paths: list[str], architecture: str, *, settings: Settings, **more: Any
-) -> Embedded:
-    loaded = Embedder(load_pretrained(architecture), settings)
+) -> Features:
+    loaded = TorchEmbedder(load_pretrained(architecture), settings)
     return embedder.embed_images(paths, loaded, settings=settings, **more)
 
 
@@ -159,7 +160,7 @@ def test_no_readable_image_gives_no_embeddings(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache_weights(cache, "resnet18")
-    monkeypatch.setattr(Embedder, "__call__", pytest.fail)
+    monkeypatch.setattr(TorchEmbedder, "__call__", pytest.fail)
     for paths in ([], [str(tmp_path / "missing.png")]):
         result = embed_images(paths, "resnet18", settings=SETTINGS)
         assert result.embeddings.shape == (0, 512)
@@ -179,7 +180,7 @@ def test_large_images_go_through_the_network_a_few_at_a_time(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache_weights(cache, "resnet18")
-    monkeypatch.setattr(embedder, "_PIXELS", 224 * 224 * 3 - 1)
+    monkeypatch.setattr(torch_embedder, "_PIXELS", 224 * 224 * 3 - 1)
     seen: list[float] = []
     embed_images(
         make_images(tmp_path, 1) * 4,

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from fiftyone_dfaulo.config import Preprocessing, Settings
-from fiftyone_dfaulo.engine.models.embedder import Embedder
 from fiftyone_dfaulo.engine.models.original import OriginalModel
+from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.engine.network import finetuning
 from fiftyone_dfaulo.engine.network.finetuning import retrain_model, retrain_network
 from fiftyone_dfaulo.errors import InputError
@@ -46,14 +46,14 @@ def network() -> nn.Module:
         )
 
 
-def embedder(module: nn.Module, *, open_: bool = True) -> Embedder:
+def embedder(module: nn.Module, *, open_: bool = True) -> TorchEmbedder:
     settings = Settings(
         model="mine", device="cpu", preprocessing=Preprocessing(8), depth="full"
     )
-    return Embedder(OriginalModel(module, "mine", open=open_), settings)
+    return TorchEmbedder(OriginalModel(module, "mine", open=open_), settings)
 
 
-def retrain(one: Embedder, images: Any, suspiciousness: np.ndarray) -> Any:
+def retrain(one: TorchEmbedder, images: Any, suspiciousness: np.ndarray) -> Any:
     pixels, labels, _ = images
     vectors, _ = finetuning.embed_pixels(one, pixels)
     return retrain_model(
@@ -87,14 +87,14 @@ def test_mutants_never_see_the_most_suspicious(
     suspicious = np.r_[np.ones(20), np.zeros(COUNT - 20)]
     one = embedder(network())
     seen: list[np.ndarray] = []
-    real = Embedder.prepare
+    real = TorchEmbedder.prepare
 
-    def prepare(self: Embedder, pixels: np.ndarray) -> Any:
+    def prepare(self: TorchEmbedder, pixels: np.ndarray) -> Any:
         if torch.is_grad_enabled():
             seen.append(pixels)
         return real(self, pixels)
 
-    monkeypatch.setattr(Embedder, "prepare", prepare)
+    monkeypatch.setattr(TorchEmbedder, "prepare", prepare)
     retrain(one, images, suspicious)
     trained = {image.tobytes() for batch in seen for image in batch}
     assert trained == {image.tobytes() for image in images[0][20:]}
@@ -136,5 +136,5 @@ def test_new_head_says_what_a_regression_says(images: Any) -> None:
 
 
 def test_archives_cannot_be_trained_on(images: Any) -> None:
-    with pytest.raises(InputError, match="depth='full' trains the network on"):
+    with pytest.raises(InputError, match="depth='full' trains the network further"):
         retrain(embedder(network(), open_=False), images, np.zeros(COUNT))

@@ -107,12 +107,12 @@ def test_blank_images_give_finite_outputs():
 
 def test_progress_rises_to_the_end():
     pixels, labels = digits(60)
-    told: list[float] = []
+    fractions: list[float] = []
     settings = Settings(epochs=4)
-    train_network(pixels, labels, 10, settings=settings, report=told.append)
-    assert told == sorted(told)
-    assert len(set(told)) >= 3
-    assert told[-1] == 1.0
+    train_network(pixels, labels, 10, settings=settings, report=fractions.append)
+    assert fractions == sorted(fractions)
+    assert len(set(fractions)) >= 3
+    assert fractions[-1] == 1.0
 
 
 def test_a_single_step_learns():
@@ -133,9 +133,9 @@ def test_a_shift_moves_an_image_by_at_most_a_sixteenth():
     image = torch.zeros(1, 3, 16, 16)
     image[:, :, 8, 8] = 1.0
     rng = np.random.default_rng(0)
-    places = set()
+    moves = set()
     for _ in range(50):
         moved = _shift(image, rng)
         assert moved.shape == image.shape
-        places.add(tuple(torch.nonzero(moved[0, 0])[0].tolist()))
-    assert places == {(y, x) for y in (7, 8, 9) for x in (7, 8, 9)}
+        moves.add(tuple(torch.nonzero(moved[0, 0])[0].tolist()))
+    assert moves == {(y, x) for y in (7, 8, 9) for x in (7, 8, 9)}

@@ -109,11 +109,11 @@ def fault_probabilities(rows: Rows, faulty: Sequence[bool], questions: Rows) -> 
     regression = LogisticRegression(C=1.0, tol=1e-6, max_iter=10_000)
     regression.fit(rows, [1 if f else 0 for f in faulty])
     weights, bias = regression.coef_[0], regression.intercept_[0]
-    answers = []
+    probabilities = []
     for row in questions:
         z = bias + sum(w * x for w, x in zip(weights, row))
-        answers.append(1 / (1 + math.exp(-z)))
-    return answers
+        probabilities.append(1 / (1 + math.exp(-z)))
+    return probabilities
 
 
 def initial_suspiciousness(rows: Rows, trusted: Sequence[int], noise_rows: Rows) -> Row:

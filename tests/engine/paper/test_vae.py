@@ -137,9 +137,9 @@ def test_global_random_state_is_neither_read_nor_changed() -> None:
 
 
 def test_progress_rises_to_one_by_epochs_of_classes() -> None:
-    told: list[float] = []
+    fractions: list[float] = []
     errors_of(
-        random_images(8, 2, 2, 3), np.array([0] * 6 + [1] * 2), report=told.append
+        random_images(8, 2, 2, 3), np.array([0] * 6 + [1] * 2), report=fractions.append
     )
     steps = [6] * EPOCHS + [2] * EPOCHS
-    assert told == pytest.approx(np.cumsum(steps) / (8 * EPOCHS))
+    assert fractions == pytest.approx(np.cumsum(steps) / (8 * EPOCHS))

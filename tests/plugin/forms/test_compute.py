@@ -310,7 +310,7 @@ def test_python_is_refused_what_the_app_is_and_nothing_changes(scored: Any) -> N
     for given, said in (
         ({"label_field": "missing"}, "there is no label_field='missing'"),
         ({"brain_key": "1st"}, "brain_key='1st' cannot be used"),
-        ({"epochs": 0}, "epochs=0 is out of range"),
+        ({"epochs": 0}, "epochs=0 is not a whole number from 1 to 1000"),
     ):
         with pytest.raises(ExecutionError, match=said):
             foo.execute_operator(URI, dataset=scored, params=given)

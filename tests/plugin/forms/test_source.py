@@ -134,7 +134,7 @@ def test_model_settings_are_asked_for_only_where_they_matter(scored: Any) -> Non
     ("params", "name", "said"),
     [
         ({"classes": "only"}, "classes", "two or more different names"),
-        ({"input_size": 0}, "input_size", "expected an integer from 1 to 2048"),
+        ({"input_size": 0}, "input_size", "is not a whole number from 1 to 2048"),
         ({"input_mean": "1, 2"}, "input_size", "expected 3 finite numbers"),
         ({"input_std": "many"}, "input_size", "expected 3 finite numbers"),
         ({"depth": "deep"}, "depth", "depth='deep' is unknown"),

@@ -132,7 +132,7 @@ def test_classes_are_asked_for_where_the_kind_names_some(scored: Any) -> None:
         ({"kind": "odd"}, "kind", "kind='odd' is unknown"),
         ({"rate": 0.9}, "rate", "rate=0.9 cannot be used"),
         ({"kind": "pair", "rate": 0.4}, "rate", "at most 0.33"),
-        ({"seed": -1}, "seed", "seed=-1 is out of range"),
+        ({"seed": -1}, "seed", "seed=-1 is not a whole number from 0"),
         ({"label_field": "x"}, "label_field", "there is no label_field='x'"),
     ],
 )

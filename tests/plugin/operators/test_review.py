@@ -16,8 +16,9 @@ from fiftyone_dfaulo import (
     compute_suspiciousness,
     record_verdicts,
 )
+from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.plugin import OPERATORS
-from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run, list_runs
+from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
 from tests.plugin.plugin_tools import context, snapshot
 
 NAMES = {cls().config.name: cls for cls in OPERATORS}

@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.plugin.app.selection import batch_of
 from fiftyone_dfaulo.plugin.operators.finish import ApplySuggestions
 from fiftyone_dfaulo.plugin.operators.review import MarkFaulty
@@ -84,7 +85,7 @@ def test_near_duplicates_are_patches_side_by_side(objects: Any) -> None:
 
 
 def test_facts_count_objects(objects: Any) -> None:
-    facts = read_facts(objects, "dfaulo", 50)
+    facts = read_facts(open_review(objects, "dfaulo"), 50)
 
     scores = objects.values("boxes.detections.dfaulo_suspiciousness", unwind=True)
     assert facts["status"]["scored"] == COUNT
@@ -100,16 +101,23 @@ def test_facts_count_objects(objects: Any) -> None:
 
 
 def test_the_grid_is_narrowed_to_the_objects_that_fit(objects: Any) -> None:
-    pair = read_facts(objects, "dfaulo", 50)["pairs"][0]
+    pair = read_facts(open_review(objects, "dfaulo"), 50)["pairs"][0]
     chosen = {name: pair[name] for name in ("given", "looks_like")}
-    assert len(filtered(objects, "dfaulo", chosen)) == pair["count"]
+    assert (
+        len(filtered(objects, open_review(objects, "dfaulo"), chosen)) == pair["count"]
+    )
 
     scores = objects.values("boxes.detections.dfaulo_suspiciousness", unwind=True)
-    view = filtered(objects, "dfaulo", {"low": 0.1, "high": 0.3})
+    view = filtered(objects, open_review(objects, "dfaulo"), {"low": 0.1, "high": 0.3})
     assert len(view) == sum(0.1 <= s < 0.3 for s in scores)
 
-    reason, count = next(iter(read_facts(objects, "dfaulo", 50)["reasons"].items()))
-    assert len(filtered(objects, "dfaulo", {"reason": reason})) == count
+    reason, count = next(
+        iter(read_facts(open_review(objects, "dfaulo"), 50)["reasons"].items())
+    )
+    assert (
+        len(filtered(objects, open_review(objects, "dfaulo"), {"reason": reason}))
+        == count
+    )
 
     panel = Opened(objects)
     panel.did("on_pair", row=0)

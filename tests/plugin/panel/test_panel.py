@@ -17,6 +17,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
+from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.app.selection import Selected, mark, unmark
@@ -218,13 +219,18 @@ def test_every_score_is_in_one_bar(run: Any) -> None:
     scores = [0.0, 0.049, 0.05, 0.999, 1.0] + [None] * 32
     run.set_values("dfaulo_suspiciousness", dict(zip(ids, scores)), key_field="id")
     record_verdicts(run, faulty=ids[4:5])
-    histogram = read_facts(run, "dfaulo", 50)["histogram"]
+    histogram = read_facts(open_review(run, "dfaulo"), 50)["histogram"]
     assert histogram["unchecked"] == [2, 1, *[0] * 17, 1]
     assert histogram["checked"] == [0] * 19 + [1]
     bars = [
         {"low": n / 20, "high": 2.0 if n == 19 else (n + 1) / 20} for n in range(20)
     ]
-    assert [len(filtered(run, "dfaulo", bar)) for bar in bars] == [2, 1, *[0] * 17, 2]
+    assert [len(filtered(run, open_review(run, "dfaulo"), bar)) for bar in bars] == [
+        2,
+        1,
+        *[0] * 17,
+        2,
+    ]
     assert describe(bars[19]) == "suspiciousness 0.95 to 1.00"
 
 
@@ -238,7 +244,7 @@ def test_pairs_count_unchecked_disagreements_commonest_first(run: Any) -> None:
     expected = Counter(
         (g, k) for n, (g, k) in enumerate(zip(given, looks)) if g != k and g and n != 2
     )
-    found = read_facts(run, "dfaulo", 50)["pairs"]
+    found = read_facts(open_review(run, "dfaulo"), 50)["pairs"]
     assert {(p["given"], p["looks_like"]): p["count"] for p in found} == expected
     assert [p["count"] for p in found] == sorted(expected.values(), reverse=True)
 

@@ -8,16 +8,16 @@ written into the view, as FiftyOne copied the rest when it made it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import fiftyone as fo
 from bson import ObjectId
 from fiftyone.core.video import FramesView
 
-from fiftyone_dfaulo.adapter.targets.base import Place
-from fiftyone_dfaulo.adapter.targets.schema import TOKEN
-from fiftyone_dfaulo.adapter.targets.storage import Storage
+from fiftyone_dfaulo.adapter.host import Field, Samples
+from fiftyone_dfaulo.adapter.storage.documents import Storage
+from fiftyone_dfaulo.adapter.storage.schema import TOKEN
 from fiftyone_dfaulo.errors import InputError
 
 TO_FRAMES = "to_frames(sample_frames=True)"
@@ -26,24 +26,19 @@ TO_FRAMES = "to_frames(sample_frames=True)"
 _IN_ONE_QUERY = 100_000
 
 
-def frames_view(samples: Any) -> Any | None:
+def frames_view(samples: Samples) -> Samples | None:
     """The frames view that samples are, or are patches of; None if they are not."""
     while samples is not None and not isinstance(samples, FramesView):
         samples = getattr(samples, "_source_collection", None)
     return samples
 
 
-def path_in(samples: Any, place: Place, name: str) -> str:
-    """What FiftyOne calls a field of the items' documents in a dataset or view."""
-    if frames_view(samples) is not None:
-        return name
-    return place.storage(samples._root_dataset).path(name)
+def shows_frames(samples: Samples) -> bool:
+    """Whether samples are frames of videos, or patches of them."""
+    return frames_view(samples) is not None
 
 
-# ---- checks ----
-
-
-def check_frames(view: Any) -> None:
+def check_frames(view: Samples) -> None:
     """Makes sure that frames have image files, and that results can be kept for them.
 
     Raises:
@@ -67,38 +62,7 @@ def check_frames(view: Any) -> None:
         )
 
 
-def check_kind(samples: Any, brain_key: str, place: Place) -> None:
-    """Makes sure that a view of frames is not used with a run on samples.
-
-    Raises:
-        InputError: if it is.
-    """
-    if not place.frames and frames_view(samples) is not None:
-        raise InputError(
-            f"this is a view of video frames, and brain run {brain_key!r} has scored "
-            f"{place.noun}s of the dataset itself; pass the dataset"
-        )
-
-
-def check_shown(samples: Any, brain_key: str, place: Place) -> None:
-    """Makes sure that a dataset or view consists of what a run has scored.
-
-    Raises:
-        InputError: if it shows frames and the run is on samples, or videos and the run
-            is on their frames.
-    """
-    check_kind(samples, brain_key, place)
-    if place.frames and frames_view(samples) is None:
-        raise InputError(
-            f"brain run {brain_key!r} has scored frames of these videos; pass a view "
-            f"of them, as by to_frames() or {TO_FRAMES}"
-        )
-
-
-# ---- showing what was written ----
-
-
-def show(samples: Any, label_field: str, ids: Iterable[Any] | None = None) -> None:
+def show(samples: Samples, label_field: str, ids: Iterable[Any] | None = None) -> None:
     """Has a view of frames show what runs have written to the frames of the videos.
 
     Copies schema and values of the label field and of all fields of DFauLo runs, and
@@ -119,15 +83,15 @@ def show(samples: Any, label_field: str, ids: Iterable[Any] | None = None) -> No
     if gone:
         shown.delete_sample_fields(gone)
     shown._sample_doc_cls.merge_field_schema(ours, overwrite=True)
-    _copy(view, {label_field, *(path.partition(".")[0] for path in ours)}, ids)
+    _copy(view, {path.partition(".")[0] for path in (label_field, *ours)}, ids)
     shown.reload()
 
 
-def _run_fields(schema: dict[str, Any]) -> dict[str, Any]:
+def _run_fields(schema: Mapping[str, Field]) -> dict[str, Field]:
     return {path: f for path, f in schema.items() if (f.info or {}).get(TOKEN)}
 
 
-def _copy(view: Any, names: Iterable[str], ids: Iterable[Any] | None) -> None:
+def _copy(view: Samples, names: Iterable[str], ids: Iterable[Any] | None) -> None:
     """Copies fields of frames from the videos into the view's hidden dataset."""
     some = {} if ids is None else {"_id": {"$in": [ObjectId(one) for one in ids]}}
     copied = {name: {"$ifNull": [f"${name}", None]} for name in names}
@@ -137,7 +101,7 @@ def _copy(view: Any, names: Iterable[str], ids: Iterable[Any] | None) -> None:
         "whenMatched": "merge",
         "whenNotMatched": "discard",
     }
-    stages = [
+    stages: list[dict[str, Any]] = [
         {"$match": some},
         {"$project": {**copied, "last_modified_at": True}},
         {"$merge": into},

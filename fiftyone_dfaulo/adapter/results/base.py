@@ -1,11 +1,15 @@
 """The results of a run, and how they are stored.
 
-FiftyOne stores the full path of the class with the results and imports it by that, so
-neither this module nor the class may ever move or change its name.
+:class:`DFauLoResults` holds what the results of every kind of label have in common; the
+kinds are its subclasses, in the modules beside this one. FiftyOne stores the full path
+of a class with the results and imports it by that, so neither these modules nor their
+classes may ever move or change their names.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,76 +17,66 @@ import fiftyone.core.brain as fob
 import fiftyone.core.utils as fou
 import numpy as np
 
-if TYPE_CHECKING:
-    from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo, DFauLoConfig
+from fiftyone_dfaulo.adapter.host import Samples
 
-_ARRAYS = (
-    "labels",
-    "suspiciousness",
-    "suggestions",
-    "confidence",
-    "reasons",
-    "signals",
-)
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _ID_LISTS = ("ids", "unlabeled", "vanished")
-_PLAIN = (
-    "classes",
-    "reason_names",
-    "signal_names",
-    "unreadable",
-    "near_duplicates",
-    "estimated_faults",
-    "notes",
-    "seconds",
-)
 
 
 class DFauLoResults(fob.BrainResults):
-    """The scores of a run, in the order of the samples' ids.
+    """The scores of a run, in the order of the items' ids.
 
-    Where a run has scored objects, read "object" for "sample" below; objects are in the
-    order of their samples' ids first.
+    An item is a sample, a frame or an object. Objects are in the order of their
+    samples' ids first.
 
     Attributes:
-        ids: ids of the N scored samples.
-        labels: int64 (N,), index into ``classes`` of the given label.
+        ids: ids of the N scored items.
         classes: names of the K classes, sorted.
         suspiciousness: float64 (N,), in [0, 1]; higher is more likely a fault. These
             are the initial scores; what was learned from verdicts is in the field.
-        suggestions: int64 (N,), index into ``classes`` of the class that the mutants
-            see.
-        confidence: float32 (N,), in [0, 1]; the mutants' probability of the
-            suggestion.
+        confidence: float32 (N,), in [0, 1]; how likely the suggestion is right.
         reasons: bool (N, R); which of ``reason_names`` apply.
         reason_names: the R reasons in plain English.
-        signals: float32 (N, S); one column a signal. With ``method="dfaulo"`` higher is
-            more suspicious; the paper's features have no such direction.
+        signals: float (N, S); one column a signal.
         signal_names: names of the S signals.
-        unlabeled: ids of the samples left out because they have no label.
-        unreadable: id to reason of the samples left out because their image, or
-            their embedding, could not be read, or because their box holds nothing.
-        vanished: ids of the samples that were deleted while the run computed.
-        near_duplicates: id of a sample to that of its nearest near duplicate that has
+        unlabeled: ids of the items left out because they have no label.
+        unreadable: id to reason of the items left out because their image, or their
+            embedding, could not be read, or because their box holds nothing.
+        vanished: ids of the items that were deleted while the run computed.
+        near_duplicates: id of an item to that of its nearest near duplicate that has
             another label, for those that have one.
-        estimated_faults: how many of the N samples are probably faults.
+        estimated_faults: how many of the N items are probably faults.
         notes: plain sentences to read with the result.
         seconds: name of a stage to the seconds that it took.
     """
 
-    _arrays: tuple[str, ...] = _ARRAYS
+    _arrays: tuple[str, ...] = ("suspiciousness", "confidence", "reasons", "signals")
+    """Arrays with one row an item."""
+
+    _plain: tuple[str, ...] = (
+        "classes",
+        "reason_names",
+        "signal_names",
+        "unreadable",
+        "near_duplicates",
+        "estimated_faults",
+        "notes",
+        "seconds",
+    )
+    """What is stored as it is."""
 
     def __init__(
         self,
-        samples: Any,
-        config: DFauLoConfig,
+        samples: Samples,
+        config: fob.BrainMethodConfig,
         key: str,
-        backend: DFauLo | None = None,
+        backend: fob.BrainMethod | None = None,
         *,
         ids: Sequence[str],
-        labels: np.ndarray,
         classes: Sequence[str],
         suspiciousness: np.ndarray,
-        suggestions: np.ndarray,
         confidence: np.ndarray,
         reasons: np.ndarray,
         reason_names: Sequence[str],
@@ -98,10 +92,8 @@ class DFauLoResults(fob.BrainResults):
     ) -> None:
         super().__init__(samples, config, key, backend=backend)
         self.ids = list(ids)
-        self.labels = labels
         self.classes = list(classes)
         self.suspiciousness = suspiciousness
-        self.suggestions = suggestions
         self.confidence = confidence
         self.reasons = reasons
         self.reason_names = list(reason_names)
@@ -115,11 +107,52 @@ class DFauLoResults(fob.BrainResults):
         self.notes = list(notes)
         self.seconds = dict(seconds or {})
 
-    def drop_vanished(self, present: Collection[str]) -> None:
-        """Moves the samples that no longer exist to ``vanished``.
+    # ---- what the kinds of label differ in ----
+
+    @abstractmethod
+    def label_texts(self) -> np.ndarray:
+        """Object (N,): the given labels, as strings."""
+
+    @abstractmethod
+    def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the suggestions, as strings; None for none."""
+
+    @abstractmethod
+    def groups(self) -> tuple[np.ndarray, np.ndarray]:
+        """What faults of one cause have in common: suggestion and label.
+
+        Returns:
+            int64 (N,), at least 0, equal where the suggestions are; and the same for
+            the given labels. See :func:`.learning.learn`.
+        """
+
+    @abstractmethod
+    def count_disagreements(
+        self, some: np.ndarray, labels: np.ndarray
+    ) -> Counter[tuple[str, ...]]:
+        """How often suggestions disagree with labels, as they are now.
 
         Args:
-            present: ids of the samples that still exist.
+            some: bool (N,), the items to count.
+            labels: object (N,), texts of their labels now; None for none.
+
+        Returns:
+            counts of the suggested class or change, with the given class before it
+            where there is one.
+        """
+
+    def most_confused(self) -> tuple[str, str, int] | None:
+        """The commonest disagreement: given class, suggested class, and how often.
+
+        None where no label disagrees, or labels are not confused in pairs.
+        """
+        return None
+
+    def drop_vanished(self, present: Collection[str]) -> None:
+        """Moves the items that no longer exist to ``vanished``.
+
+        Args:
+            present: ids of the items that still exist.
         """
         keep = np.fromiter((i in present for i in self.ids), bool, len(self.ids))
         if keep.all():
@@ -138,10 +171,10 @@ class DFauLoResults(fob.BrainResults):
     def near_duplicate_ids(self, ids: Sequence[str] | None = None) -> list[str]:
         """Ids of near duplicates with different labels, each beside its other ones.
 
-        Of samples, ``dataset.select(ids, ordered=True)`` shows them.
+        Where the items are samples, ``dataset.select(ids, ordered=True)`` shows them.
 
         Args:
-            ids: some samples, in whose order they are to come; None is all, the most
+            ids: some items, in whose order they are to come; None is all, the most
                 suspicious first.
         """
         beside: dict[str, set[str]] = {}
@@ -160,35 +193,12 @@ class DFauLoResults(fob.BrainResults):
                     group += sorted(beside[one])
         return list(found)
 
-    def label_texts(self) -> np.ndarray:
-        """Object (N,): the given labels, as strings."""
-        return np.array(self.classes, object)[self.labels]
-
-    def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
-        """Object (N,), or of some rows: the suggestions, as strings; None for none."""
-        return np.array(self.classes, object)[self.suggestions[rows]]
-
-    def most_confused(self) -> tuple[str, str, int] | None:
-        """The commonest disagreement: given class, suggested class, and how often.
-
-        None if every suggestion equals its label; the first pair in the order of
-        ``classes`` where several are equally common.
-        """
-        differ = self.labels != self.suggestions
-        if not differ.any():
-            return None
-        size = len(self.classes)
-        pairs = self.labels[differ] * size + self.suggestions[differ]
-        codes, counts = np.unique(pairs, return_counts=True)
-        given, suggested = divmod(int(codes[counts.argmax()]), size)
-        return self.classes[given], self.classes[suggested], int(counts.max())
-
     def summary(self) -> dict[str, Any]:
         """What to tell a user: counts, the most confused pair of classes, notes.
 
         Returns:
             a JSON-serializable dict with the keys ``scored``, ``unlabeled``,
-            ``unreadable``, ``vanished``, ``estimated_faults`` (numbers of samples),
+            ``unreadable``, ``vanished``, ``estimated_faults`` (numbers of items),
             ``most_confused`` (see :meth:`most_confused`) and ``notes``.
         """
         return {
@@ -204,7 +214,7 @@ class DFauLoResults(fob.BrainResults):
     def __str__(self) -> str:
         facts = self.summary()
         lines = [
-            f"{facts['scored']} {self.config.place.noun}s scored, about "
+            f"{facts['scored']} {self.config.target.noun}s scored, about "
             f"{facts['estimated_faults']} of them probably faults (brain run "
             f"{self.key!r})"
         ]
@@ -229,14 +239,18 @@ class DFauLoResults(fob.BrainResults):
             data[name] = fou.serialize_numpy_array(getattr(self, name), ascii=True)
         for name in _ID_LISTS:
             data[name] = _pack_ids(getattr(self, name))
-        data.update({name: getattr(self, name) for name in _PLAIN})
+        data.update({name: getattr(self, name) for name in self._plain})
         return data
 
     @classmethod
     def _from_dict(
-        cls, d: dict[str, Any], samples: Any, config: DFauLoConfig, key: str
-    ) -> DFauLoResults:
-        values = {name: d[name] for name in _PLAIN if name in d}  # later ones are new
+        cls,
+        d: dict[str, Any],
+        samples: Samples,
+        config: fob.BrainMethodConfig,
+        key: str,
+    ) -> Self:
+        values = {name: d[name] for name in cls._plain if name in d}  # some are newer
         for name in cls._arrays:
             values[name] = fou.deserialize_numpy_array(d[name], ascii=True)
         for name in _ID_LISTS:

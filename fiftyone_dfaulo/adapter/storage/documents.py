@@ -6,14 +6,23 @@ a method for samples and one for frames for most things. Here each thing has one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import fiftyone as fo
+import fiftyone.core.utils as fou
 from fiftyone.core.frame import Frame
 from fiftyone.core.sample import Sample
 
-PREFIX = "frames."
+from fiftyone_dfaulo.adapter.host import Dataset, Documents, Field
+
+BATCH = 5_000
+"""How many items one request to the database writes."""
+
+T = TypeVar("T")
+
+FRAMES_PREFIX = "frames."
 """What FiftyOne calls a field of the frames begins with."""
 
 
@@ -28,18 +37,18 @@ class Storage:
         frames: whether it is about the frames of its videos.
     """
 
-    dataset: Any
+    dataset: Dataset
     frames: bool = False
 
     @property
-    def collection(self) -> Any:
+    def collection(self) -> Documents:
         """The documents in the database."""
         dataset = self.dataset
         return dataset._frame_collection if self.frames else dataset._sample_collection
 
     def path(self, name: str) -> str:
         """What FiftyOne calls a field of the documents."""
-        return f"{PREFIX}{name}" if self.frames else name
+        return f"{FRAMES_PREFIX}{name}" if self.frames else name
 
     def has_field(self, name: str) -> bool:
         """Whether the schema has a field, or an attribute."""
@@ -47,14 +56,14 @@ class Storage:
         has = dataset.has_frame_field if self.frames else dataset.has_sample_field
         return bool(has(name))
 
-    def schema(self) -> dict[str, Any]:
-        """Name to field."""
+    def schema(self) -> dict[str, Field]:
+        """Path to field, as :func:`all_fields` has them."""
         dataset = self.dataset
         if self.frames:
-            return dict(dataset.get_frame_field_schema())
-        return dict(dataset.get_field_schema())
+            return all_fields(dataset.get_frame_field_schema())
+        return all_fields(dataset.get_field_schema())
 
-    def get_field(self, name: str, **how: Any) -> Any:
+    def get_field(self, name: str, **how: Any) -> Field | None:
         """The field at a path; None if there is none."""
         return self.dataset.get_field(self.path(name), **how)
 
@@ -115,3 +124,28 @@ class Storage:
             Frame._reload_docs(self.dataset._frame_collection_name, frame_ids=some)
         else:
             Sample._reload_docs(self.dataset._sample_collection_name, sample_ids=some)
+
+
+def batches(values: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
+    """The values in parts of the size; the last may be smaller."""
+    return (values[begin : begin + size] for begin in range(0, len(values), size))
+
+
+def all_fields(schema: Mapping[str, Field]) -> dict[str, Field]:
+    """The fields of a schema by their paths, those in embedded documents included.
+
+    Labels and metadata are fields of their own, which are not looked into.
+    """
+    found: dict[str, Field] = {}
+    for name, field in schema.items():
+        found[name] = field
+        kind = getattr(field, "document_type", None)
+        if kind is not None and not issubclass(kind, (fo.Label, fo.Metadata)):
+            inner = all_fields(field.get_field_schema())
+            found.update({f"{name}.{path}": one for path, one in inner.items()})
+    return found
+
+
+def unpacked(value: Any) -> Any:
+    """An array that no schema declares comes as FiftyOne stores it."""
+    return fou.deserialize_numpy_array(value) if isinstance(value, bytes) else value

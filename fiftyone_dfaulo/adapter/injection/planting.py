@@ -1,0 +1,114 @@
+"""Writes drawn faults into a dataset: new images, then fields, labels and paths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from bson import ObjectId
+from fiftyone.core.sample import Sample
+from pymongo import UpdateOne
+
+from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.adapter.injection.request import Injection
+from fiftyone_dfaulo.adapter.injection.undo import add_fields, make_folder
+from fiftyone_dfaulo.adapter.reading.injection_record import (
+    FaultFields,
+    Record,
+    fault_fields,
+)
+from fiftyone_dfaulo.adapter.reading.labels import Labelled
+from fiftyone_dfaulo.adapter.storage.documents import batches
+from fiftyone_dfaulo.engine.injection.painting import write_images
+from fiftyone_dfaulo.engine.injection.plans import Plan
+
+
+class Draft(NamedTuple):
+    """An injection, drawn but not written."""
+
+    labelled: Labelled
+    plan: Plan
+    shapes: dict[int, tuple[int, ...]]
+    rng: np.random.Generator
+
+
+def plant(
+    dataset: Dataset, request: Injection, draft: Draft, report: Callable[[float], None]
+) -> None:
+    """Plants faults; see :mod:`.inject`.
+
+    Args:
+        dataset: the copy, or the dataset itself.
+        request: what was asked for.
+        draft: what was drawn.
+        report: gets the fraction done.
+    """
+    report(0.0)
+    folder = make_folder(dataset, request.folder) if draft.shapes else None
+    fields = fault_fields(request.prefix)
+    add_fields(dataset, _record(dataset, request, fields, folder))
+    targets = {}
+    if folder is not None:
+        ids = draft.labelled.ids
+        targets = {n: folder / f"{ids[n]}.png" for n in draft.plan.images}
+        write_images(
+            draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, report
+        )
+    _write(dataset, request, draft, fields, targets)
+
+
+def _record(
+    dataset: Dataset, request: Injection, fields: FaultFields, folder: Path | None
+) -> Record:
+    return Record(
+        fields,
+        request.label_field,
+        request.kind,
+        float(request.rate),
+        int(request.seed),
+        None if folder is None else str(folder),
+        str(dataset._doc.id),
+    )
+
+
+def _write(
+    dataset: Dataset,
+    request: Injection,
+    draft: Draft,
+    fields: FaultFields,
+    targets: dict[int, Path],
+) -> None:
+    labelled, plan = draft.labelled, draft.plan
+    collection, now = dataset._sample_collection, datetime.now(timezone.utc)
+    copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
+    for ids in batches([ObjectId(i) for i in labelled.ids], 100_000):
+        collection.update_many({"_id": {"$in": ids}}, [{"$set": copied}])
+    changed = [n for n in range(len(labelled.ids)) if plan.what(n)]
+    for part in batches(changed):
+        updates = []
+        for n in part:
+            change = _change(request, draft, fields, n, targets.get(n))
+            update = {"$set": {**change, "last_modified_at": now}}
+            updates.append(UpdateOne({"_id": ObjectId(labelled.ids[n])}, update))
+        collection.bulk_write(updates, ordered=False)
+    Sample._reload_docs(dataset._sample_collection_name)
+
+
+def _change(
+    request: Injection, draft: Draft, fields: FaultFields, n: int, target: Path | None
+) -> dict[str, Any]:
+    """What is set in the document of a sample that changes."""
+    labelled, new = draft.labelled, int(draft.plan.labels[n])
+    change: dict[str, Any] = {fields.kind: draft.plan.what(n)}
+    if new < 0:
+        return {**change, request.label_field: None, fields.fault: None}
+    change[fields.fault] = True
+    if target is not None:
+        change["filepath"] = str(target)
+        change[fields.original_filepath] = labelled.files[n]
+    if new != labelled.labels.numbers[n]:
+        change[f"{request.label_field}.label"] = labelled.classes[new]
+    return change

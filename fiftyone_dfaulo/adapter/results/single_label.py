@@ -1,0 +1,69 @@
+"""The results of a run whose items have one class each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+
+
+class SingleLabelResults(DFauLoResults):
+    """The scores of items of one class each; what :class:`.DFauLoResults` leaves open.
+
+    Attributes:
+        labels: int64 (N,), index into ``classes`` of the given label.
+        suggestions: int64 (N,), index into ``classes`` of the class that the mutants
+            see.
+        confidence: float32 (N,), the mutants' probability of the suggestion.
+        signals: float32 (N, S). With ``method="dfaulo"`` higher is more suspicious; the
+            paper's features have no such direction.
+    """
+
+    _arrays = (*DFauLoResults._arrays, "labels", "suggestions")
+
+    def __init__(
+        self, *args: Any, labels: np.ndarray, suggestions: np.ndarray, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.labels = labels
+        self.suggestions = suggestions
+
+    def label_texts(self) -> np.ndarray:
+        """Object (N,): the classes of the given labels."""
+        return np.array(self.classes, object)[self.labels]
+
+    def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the classes of the suggestions."""
+        return np.array(self.classes, object)[self.suggestions[rows]]
+
+    def groups(self) -> tuple[np.ndarray, np.ndarray]:
+        """The suggested and the given classes, by their numbers."""
+        return self.suggestions, self.labels
+
+    def count_disagreements(
+        self, some: np.ndarray, labels: np.ndarray
+    ) -> Counter[tuple[str, ...]]:
+        """How often each class is suggested for each other one that is given."""
+        suggested = self.suggestion_texts()
+        labelled = np.asarray(labels != None, bool)  # noqa: E711  element by element
+        differ = labelled & np.asarray(labels != suggested, bool)
+        rows = np.flatnonzero(some & differ)
+        return Counter(zip(labels[rows], suggested[rows]))
+
+    def most_confused(self) -> tuple[str, str, int] | None:
+        """The commonest disagreement: given class, suggested class, and how often.
+
+        None if every suggestion equals its label; the first pair in the order of
+        ``classes`` where several are equally common.
+        """
+        differ = self.labels != self.suggestions
+        if not differ.any():
+            return None
+        size = len(self.classes)
+        pairs = self.labels[differ] * size + self.suggestions[differ]
+        codes, counts = np.unique(pairs, return_counts=True)
+        given, suggested = divmod(int(codes[counts.argmax()]), size)
+        return self.classes[given], self.classes[suggested], int(counts.max())

@@ -1,0 +1,285 @@
+"""Items in the database, read and written as if each were a document of its own.
+
+An *item* is what has one label, or one set of labels: a sample, a frame of a video, or
+an object in the list of a sample. These are the names of its values:
+
+- ``_id``: its id; :data:`SAMPLE`: the id of its sample, the same for samples;
+- the values of a run, such as ``dfaulo_verdict``, and the sample's ``filepath``;
+- :data:`LABEL`: its label; :data:`CLASS`: the class alone, or the classes.
+
+Every write is one atomic update of a sample's document, and touches nothing in it but
+what it is told to.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import groupby
+from typing import Any
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from fiftyone_dfaulo.adapter.host import Documents
+
+SAMPLE, LABEL, CLASS = "_sample", "_label", "_class"
+
+LABEL_PARTS = ("_id", "label", "tags", "confidence")
+"""What of an object is its label, when it is read; box, mask and so on are not."""
+
+_IN_ONE_QUERY = 100_000
+_ITEM = "item"
+
+Item = Mapping[str, Any]
+Query = Mapping[str, Any]
+Stages = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Items(ABC):
+    """The items of a dataset.
+
+    Args:
+        documents: the samples, or frames, in the database.
+        label_field: the field with their labels.
+        class_path: where in a document the class lies, or the classes.
+    """
+
+    documents: Documents
+    label_field: str
+    class_path: str
+
+    def find(
+        self, ids: Sequence[Any] | None, query: Query, *names: str
+    ) -> Iterator[dict[str, Any]]:
+        """The items that match, in whatever group slice.
+
+        Args:
+            ids: among these items; None for all.
+            query: a MongoDB query on items.
+            *names: what to read of an item, besides its id and its sample's.
+        """
+        parts: Iterable[Any] = [None]
+        if ids is not None:
+            starts = range(0, len(ids), _IN_ONE_QUERY)
+            parts = ([ObjectId(i) for i in ids[n : n + _IN_ONE_QUERY]] for n in starts)
+        for part in parts:
+            stages = self.stages(part, query, *names)
+            yield from self.documents.aggregate(stages, allowDiskUse=True)
+
+    def by_id(self, ids: Sequence[str]) -> dict[str, Item]:
+        """Those of these items that exist, by their ids."""
+        return {str(item["_id"]): item for item in self.find(ids, {})}
+
+    def count(self, query: Query) -> int:
+        """The number of items that match."""
+        stages = [*self.stages(None, query), {"$count": "items"}]
+        return sum(found["items"] for found in self.documents.aggregate(stages))
+
+    @abstractmethod
+    def locate(self, ids: Sequence[str]) -> dict[str, Item]:
+        """As :meth:`by_id`, without a look at the database where the ids tell all."""
+
+    @abstractmethod
+    def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
+        """The aggregation that yields what :meth:`find` does."""
+
+    @abstractmethod
+    def ref(self, name: str) -> str:
+        """How an expression of :meth:`change` names a value of the item."""
+
+    @abstractmethod
+    def change(
+        self, item: Item, condition: Query, values: Item, remove: Sequence[str] = ()
+    ) -> UpdateOne:
+        """The update of one item, if it is still as the condition says.
+
+        Args:
+            item: the item's ``_id`` and :data:`SAMPLE`.
+            condition: a MongoDB query on the item.
+            values: name to an aggregation expression, which names other values of the
+                item as :meth:`ref` does.
+            remove: names of values to take out.
+        """
+
+    @abstractmethod
+    def fill(self, rows: Iterable[tuple[Item, Item]]) -> list[UpdateOne]:
+        """The updates that give items these values, whatever they have; one a sample.
+
+        Args:
+            rows: items, each ``_id`` and :data:`SAMPLE`, those of a sample together;
+                and their values as they are to be stored.
+        """
+
+
+def now() -> dict[str, datetime]:
+    """What every update sets as well."""
+    return {"last_modified_at": datetime.now(timezone.utc)}
+
+
+@dataclass(frozen=True)
+class SampleItems(Items):
+    """Items that are samples, or frames."""
+
+    def locate(self, ids: Sequence[str]) -> dict[str, Item]:
+        """The ids are those of the samples."""
+        return {i: dict.fromkeys(("_id", SAMPLE), ObjectId(i)) for i in ids}
+
+    def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
+        """A query, and what is shown of the samples that match."""
+        some = {} if ids is None else {"_id": {"$in": ids}}
+        labels = {LABEL: f"${self.label_field}", CLASS: f"${self.class_path}"}
+        shown = {name: labels.get(name, 1) for name in names}
+        return [{"$match": {**some, **query}}, {"$project": {SAMPLE: "$_id", **shown}}]
+
+    def ref(self, name: str) -> str:
+        """A field of the document."""
+        return f"${name}"
+
+    def change(
+        self, item: Item, condition: Query, values: Item, remove: Sequence[str] = ()
+    ) -> UpdateOne:
+        """Sets fields of the document."""
+        stages: Stages = [{"$set": {**values, **now()}}]
+        if remove:
+            stages.append({"$unset": list(remove)})
+        return UpdateOne({"_id": item["_id"], **condition}, stages)
+
+    def fill(self, rows: Iterable[tuple[Item, Item]]) -> list[UpdateOne]:
+        """Sets fields of each document."""
+        when = now()
+        return [
+            UpdateOne({"_id": item["_id"]}, {"$set": {**values, **when}})
+            for item, values in rows
+        ]
+
+
+@dataclass(frozen=True)
+class ListedItems(Items):
+    """Items that lie in a list of each sample.
+
+    Args:
+        list_path: where in a sample the list lies, as ``"ground_truth.detections"``.
+        maximum: the sample's field with the maximum of a value of its items; None if
+            there is none.
+        of: the name of that value.
+    """
+
+    list_path: str
+    maximum: str | None = None
+    of: str | None = None
+
+    def locate(self, ids: Sequence[str]) -> dict[str, Item]:
+        """Which sample an item lies in, only the database knows."""
+        return self.by_id(ids)
+
+    def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
+        """Each item of each list as a document, and a query on these."""
+        at = self.list_path
+        some = {f"{at}._id": {"$exists": True} if ids is None else {"$in": ids}}
+        # What the query asks for has to be there when the query is applied.
+        named = dict.fromkeys((*names, *(name for name in query if name[0] != "$")))
+        shown = {name: self._shown(name) for name in named}
+        item = {"_id": f"${at}._id", SAMPLE: "$_id", **shown}
+        return [
+            {"$match": some},
+            {"$project": {at: 1, "filepath": 1}},
+            {"$unwind": f"${at}"},
+            {"$match": some},
+            {"$replaceRoot": {"newRoot": item}},
+            {"$match": dict(query)},
+        ]
+
+    def _shown(self, name: str) -> Any:
+        at = self.list_path
+        if name == LABEL:
+            return {part: f"${at}.{part}" for part in LABEL_PARTS}
+        others = {CLASS: f"${at}.label", "filepath": "$filepath"}
+        return others.get(name, f"${at}.{name}")
+
+    def ref(self, name: str) -> str:
+        """An attribute of the item in the list."""
+        return f"$${_ITEM}.{name}"
+
+    def change(
+        self, item: Item, condition: Query, values: Item, remove: Sequence[str] = ()
+    ) -> UpdateOne:
+        """Sets attributes of the one item in the list."""
+        changed: dict[str, Any] = {"$mergeObjects": [f"$${_ITEM}", dict(values)]}
+        for name in remove:
+            changed = {"$unsetField": {"field": name, "input": changed}}
+        ours = {"$eq": [f"$${_ITEM}._id", item["_id"]]}
+        each = {"$cond": [ours, changed, f"$${_ITEM}"]}
+        wanted = {"$elemMatch": {"_id": item["_id"], **condition}}
+        query = {"_id": item[SAMPLE], self.list_path: wanted}
+        return UpdateOne(query, self._map(each, now()))
+
+    def fill(self, rows: Iterable[tuple[Item, Item]]) -> list[UpdateOne]:
+        """Sets attributes of all of a sample's items at once."""
+        when, updates = now(), []
+        for sample, group in groupby(rows, key=lambda row: row[0][SAMPLE]):
+            part = list(group)
+            ids = [item["_id"] for item, _ in part]
+            values = {"$literal": [dict(values) for _, values in part]}
+            row = {"$arrayElemAt": [values, "$$row"]}
+            merged = {"$mergeObjects": [f"$${_ITEM}", row]}
+            within = {"$indexOfArray": [{"$literal": ids}, f"$${_ITEM}._id"]}
+            each = {
+                "$let": {
+                    "vars": {"row": within},
+                    "in": {"$cond": [{"$gte": ["$$row", 0]}, merged, f"$${_ITEM}"]},
+                }
+            }
+            query = {"_id": sample, f"{self.list_path}._id": {"$in": ids}}
+            updates.append(UpdateOne(query, self._map(each, when)))
+        return updates
+
+    def _map(self, each: Any, also: Item) -> Stages:
+        """Replaces each item by an expression of it, and sets the maximum anew."""
+        at = self.list_path
+        mapped = {"$map": {"input": f"${at}", "as": _ITEM, "in": each}}
+        stages: Stages = [{"$set": {at: mapped, **also}}]
+        if self.maximum and self.of:
+            stages.append({"$set": {self.maximum: {"$max": f"${at}.{self.of}"}}})
+        return stages
+
+
+def drop_attributes(documents: Documents, list_path: str, names: Sequence[str]) -> None:
+    """Takes attributes out of all labels of a list: one atomic update a sample.
+
+    Args:
+        documents: the samples in the database.
+        list_path: where in a sample the list lies.
+        names: the attributes.
+    """
+    there = [{f"{list_path}.{name}": {"$exists": True}} for name in names]
+    gone = {f"{list_path}.$[].{name}": "" for name in names}
+    documents.update_many({"$or": there}, {"$unset": gone})
+
+
+def move_attributes(
+    documents: Documents, list_path: str, moves: Mapping[str, str]
+) -> None:
+    """Renames attributes of all labels of a list, in one atomic update a sample.
+
+    Their order stays. FiftyOne's own renaming reads all labels and writes them back,
+    which would undo what another process has written meanwhile.
+
+    Args:
+        documents: the samples in the database.
+        list_path: where in a sample the list lies.
+        moves: old to new name.
+    """
+    branches = [
+        {"case": {"$eq": ["$$pair.k", old]}, "then": new} for old, new in moves.items()
+    ]
+    name = {"$switch": {"branches": branches, "default": "$$pair.k"}}
+    pairs = {"$objectToArray": f"$${_ITEM}"}
+    pair = {"k": name, "v": "$$pair.v"}
+    each = {"$arrayToObject": {"$map": {"input": pairs, "as": "pair", "in": pair}}}
+    mapped = {"$map": {"input": f"${list_path}", "as": _ITEM, "in": each}}
+    named = [{f"{list_path}.{old}": {"$exists": True}} for old in moves]
+    documents.update_many({"$or": named}, [{"$set": {list_path: mapped, **now()}}])

@@ -1,0 +1,46 @@
+"""The kinds of label that can be scored, and the target of a field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fiftyone_dfaulo.adapter.host import Field, Samples
+from fiftyone_dfaulo.adapter.storage.documents import Storage
+from fiftyone_dfaulo.adapter.storage.frames import shows_frames
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.multilabel import MultiLabelTarget
+from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
+from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
+
+KINDS: tuple[type[LabelTarget], ...] = (SampleTarget, MultiLabelTarget, ObjectTarget)
+"""The kinds; a new one is added here."""
+
+
+def target_of(name: str, field: Field, frames: bool = False) -> LabelTarget | None:
+    """The target of a field; None if it holds nothing that can be scored."""
+    label_type = getattr(field, "document_type", None)
+    if label_type is None:
+        return None
+    found = (kind.of_field(name, label_type, frames) for kind in KINDS)
+    return next((target for target in found if target is not None), None)
+
+
+def find_target(samples: Samples, label_field: str) -> LabelTarget:
+    """The labels in a field of a dataset or view.
+
+    Args:
+        samples: a dataset or view.
+        label_field: a field that :func:`.label_fields.check_label_field` accepts.
+    """
+    frames = shows_frames(samples)
+    field = Storage(samples._root_dataset, frames).get_field(label_field)
+    target = target_of(label_field, field, frames)
+    assert target is not None
+    return target
+
+
+def target_from_dict(values: Mapping[str, Any]) -> LabelTarget:
+    """A target of :meth:`.LabelTarget.to_dict`."""
+    kinds = {kind.kind: kind for kind in KINDS}
+    return kinds[values["kind"]](**{n: v for n, v in values.items() if n != "kind"})
