@@ -1,7 +1,8 @@
 """The given labels of N items: what all kinds have, and those of one class each.
 
-What kinds of label differ in while they are scored is here: what is left if some items cannot be
-read, what a network is trained on, whether a model's logits can serve, and who scores.
+What the kinds differ in while they are scored is here: what is left if some items
+cannot be read, what a network is trained on, whether a model's logits can serve, and
+how they are scored.
 """
 
 from __future__ import annotations

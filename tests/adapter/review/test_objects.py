@@ -29,6 +29,7 @@ from fiftyone_dfaulo import (
     tag_suspicious,
     update_suspiciousness,
 )
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
 
 NAMES = "ababab"
 
