@@ -105,8 +105,8 @@ def test_nothing_is_done_with_such_a_view(
 
 
 def test_objects(dataset: Any) -> None:
-    box = fo.Detection(label="a", bounding_box=[0, 0, 1, 1])
-    dataset.set_values("boxes", [fo.Detections(detections=[box.copy()])] * 4)
+    boxes = [fo.Detection(label="a", bounding_box=[0, 0, 1, 1]) for _ in range(4)]
+    dataset.set_values("boxes", [fo.Detections(detections=[box]) for box in boxes])
     labels = "boxes.detections.label"
     upper = F("detections").map(F().set_field("label", UPPER))
     for view in (
