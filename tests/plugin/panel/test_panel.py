@@ -20,7 +20,7 @@ from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
 from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.plugin.app.selection import Selected, mark, unmark
+from fiftyone_dfaulo.plugin.app.selection import Selected, mark_verdicts, unmark_verdicts
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.panel import facts_cache
 from fiftyone_dfaulo.plugin.panel.facts import (
@@ -147,9 +147,9 @@ def test_marking_is_undone_step_by_step(run: Any) -> None:
 
 def test_what_others_have_marked_since_is_not_undone(run: Any) -> None:
     ids = run.values("id")
-    changes = mark(run, "dfaulo", Selected([ids[1], ids[2]], []))
+    changes = mark_verdicts(open_review(run, "dfaulo"), Selected([ids[1], ids[2]], []))
     record_verdicts(run, correct=ids[1:2], by="Bob")
-    assert unmark(run, "dfaulo", changes) == (1, 1)
+    assert unmark_verdicts(open_review(run, "dfaulo"), changes) == (1, 1)
     assert verdicts(run)[1:3] == ["correct", None]
 
 
@@ -280,6 +280,7 @@ def test_what_is_read_is_kept_until_something_is_written(
 def test_events_at_once_share_one_reading(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    review = open_review(run, "dfaulo")
     reads, waiting = [], threading.Barrier(3)
 
     def slow(*given: Any) -> Any:
@@ -290,11 +291,11 @@ def test_events_at_once_share_one_reading(
 
     def ask() -> Any:
         waiting.wait(30)
-        return facts_cache.recent_facts(run, "dfaulo", 50)
+        return facts_cache.recent_facts(review, 50)
 
     monkeypatch.setattr(facts_cache, "read_facts", slow)
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(facts_cache.recent_facts, run, "dfaulo", 50)
+        first = pool.submit(facts_cache.recent_facts, review, 50)
         others = [pool.submit(ask) for _ in range(2)]
         assert first.result(30) == others[0].result(30) == others[1].result(30)
     assert len(reads) == 1
