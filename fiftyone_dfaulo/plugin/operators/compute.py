@@ -21,11 +21,8 @@ from fiftyone_dfaulo.plugin.forms.params import (
     read_request,
 )
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
-from fiftyone_dfaulo.plugin.operators.base import (
-    DelegableOperator,
-    Messages,
-    check_params,
-)
+from fiftyone_dfaulo.plugin.operators.base import Messages, check_params
+from fiftyone_dfaulo.plugin.operators.long_running import DelegableOperator
 
 
 class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):

@@ -20,7 +20,7 @@ from fiftyone_dfaulo.adapter.injection.evaluation import (
 from fiftyone_dfaulo.adapter.injection.planted import count_planted
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
 from fiftyone_dfaulo.adapter.reading.injection_record import Record, find_record
-from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Report
@@ -36,15 +36,14 @@ from fiftyone_dfaulo.plugin.forms.problems import (
 )
 from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
 from fiftyone_dfaulo.plugin.operators.base import (
-    LongOperator,
     Messages,
     Operator,
     run_or_notify,
 )
+from fiftyone_dfaulo.plugin.operators.long_running import LongOperator
 from fiftyone_dfaulo.plugin.operators.review_base import (
     ReviewOperator,
     count_in_words,
-    require_run,
 )
 
 
@@ -220,7 +219,7 @@ class EvaluateRanking(ReviewOperator):
         """Evaluates, and shows a plot and a table."""
 
         def show() -> Property:
-            review = open_review(ctx.dataset, require_run(ctx), *self.needs)
+            review = self._open(ctx)
             field = _fault_field(ctx, review.target)
             found = evaluate(review, field)
             title = f"Run {review.key}, compared with {field}"

@@ -16,7 +16,7 @@ from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injecti
 from fiftyone_dfaulo.plugin.forms.params import NUMBERS, Request, read_request
 from fiftyone_dfaulo.plugin.forms.problems import add_problem, problem_message
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
-from fiftyone_dfaulo.plugin.operators.base import DelegableOperator
+from fiftyone_dfaulo.plugin.operators.long_running import DelegableOperator
 
 
 class Trial(NamedTuple):

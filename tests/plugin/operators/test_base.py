@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fiftyone_dfaulo.plugin import OPERATORS
-from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, Operator
+from fiftyone_dfaulo.plugin.operators.base import Operator
+from fiftyone_dfaulo.plugin.operators.long_running import DelegableOperator
 from tests.plugin.plugin_tools import context
 
 

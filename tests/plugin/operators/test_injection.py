@@ -306,7 +306,7 @@ def test_a_delegated_run_reports_to_the_database_and_keeps_its_report(
     def to_database(ctx: Any) -> Report:
         return lambda stage, fraction: told.append(stage)
 
-    home = "fiftyone_dfaulo.plugin.operators.base.report_to_database"
+    home = "fiftyone_dfaulo.plugin.operators.long_running.report_to_database"
     monkeypatch.setattr(home, to_database)
     answers = {"source": "embeddings", "embeddings": "vectors", "rate": 0.2}
     ctx = context(scored, request={"delegated": True}, **answers)

@@ -13,14 +13,20 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
+from fiftyone.core.odm import DatasetDocument
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
-from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.plugin.app.selection import Selected, mark_verdicts, unmark_verdicts
+from fiftyone_dfaulo.plugin.app.selection import (
+    Selected,
+    mark_verdicts,
+    unmark_verdicts,
+)
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.panel import facts_cache
 from fiftyone_dfaulo.plugin.panel.facts import (
@@ -106,6 +112,46 @@ def test_a_batch_is_the_most_suspicious_unchecked_in_order(run: Any) -> None:
     scores = run.values("dfaulo_suspiciousness")
     expected = sorted((s for n, s in enumerate(scores) if s and n != WRONG))[-4:]
     assert panel.view.values("dfaulo_suspiciousness") == expected[::-1]
+
+
+@pytest.mark.parametrize(
+    "click", ["mark_selected", "rest_is_correct", "learn", "next_batch"]
+)
+def test_one_click_opens_one_review_and_reloads_and_reads_the_config_once(
+    run: Any, monkeypatch: pytest.MonkeyPatch, click: str
+) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = 5
+    panel.did("next_batch")
+    first, second = panel.view.values("id")[:2]
+    panel.did("mark_selected", first)  # adds a field, for which FiftyOne reloads
+    calls = count_calls(monkeypatch)
+
+    panel.did(click, second)
+
+    marks = click in ("mark_selected", "rest_is_correct")
+    assert panel.facts["status"]["found"] == 1 + marks
+    assert calls == {"review opened": 1, "dataset reloaded": 1, "config read": 1}
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts reviews, reloads of the dataset, and readings of a run's config."""
+    calls: Counter[str] = Counter()
+
+    def count(home: Any, name: str, what: str) -> None:
+        real = getattr(home, name)
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            calls[what] += 1
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(home, name, counting)
+
+    count(ReviewSession, "__init__", "review opened")
+    count(fo.Dataset, "reload", "dataset reloaded")
+    count(DatasetDocument, "reload", "dataset reloaded")
+    count(fo.Dataset, "get_brain_info", "config read")
+    return calls
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, "many", True])
@@ -461,11 +507,11 @@ def test_a_scheduled_run_is_followed_until_it_ends(scored: Any) -> None:
         assert "The last scheduled run failed" in shown
         assert '"too few"' in shown
         compute_suspiciousness(scored, embeddings="vectors", progress=False)
-        assert read_operation(scored) is None  # old news
+        assert read_operation(scored, times_of_runs(scored)) is None  # old news
         scored.delete_brain_run("dfaulo")
-        assert read_operation(scored) is not None
+        assert read_operation(scored, times_of_runs(scored)) is not None
         service.set_completed(queued.id)
-        assert read_operation(scored) is None
+        assert read_operation(scored, times_of_runs(scored)) is None
     finally:
         service.delete_operation(queued.id)
 
