@@ -165,11 +165,7 @@ class LabelTarget(ABC):
         return self
 
     def lists_with_attributes(self, paths: Iterable[str]) -> list[str]:
-        """The lists of labels that may have attributes of a run.
-
-        Args:
-            paths: fields of all runs on these labels: a correction may keep labels.
-        """
+        """The lists of labels that may have attributes of a run with these fields."""
         return []
 
     # ---- reading ----
