@@ -10,7 +10,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Field, Samples
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
-from fiftyone_dfaulo.adapter.targets.rows import Values
+from fiftyone_dfaulo.adapter.targets.labels import Values
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.errors import InputError
 

@@ -13,8 +13,7 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.label_fields import label_choices
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
-from fiftyone_dfaulo.adapter.targets.labels import Labels
-from fiftyone_dfaulo.adapter.targets.rows import Rows
+from fiftyone_dfaulo.adapter.targets.labels import Labels, Rows
 from fiftyone_dfaulo.engine.images.decoding import Crop, Source
 from fiftyone_dfaulo.errors import InputError
 

@@ -30,8 +30,7 @@ from fiftyone_dfaulo.adapter.storage.schema import (
     RunFields,
 )
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
-from fiftyone_dfaulo.adapter.targets.labels import Labels
-from fiftyone_dfaulo.adapter.targets.rows import Rows, Values
+from fiftyone_dfaulo.adapter.targets.labels import Labels, Rows, Values
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
@@ -69,12 +68,9 @@ class LabelTarget(ABC):
     @classmethod
     @abstractmethod
     def of_field(cls, name: str, label_type: type, frames: bool) -> Self | None:
-        """The target of a field that holds such labels; None if it holds others.
+        """The target of a field of this type, such as ``fo.Detections``.
 
-        Args:
-            name: the field.
-            label_type: the type of its values, such as ``fo.Detections``.
-            frames: whether it is a field of frames.
+        None if it holds labels of another kind.
         """
 
     def to_dict(self) -> dict[str, Any]:
@@ -283,7 +279,7 @@ class LabelTarget(ABC):
         """How :meth:`narrow` names a value of the items.
 
         Args:
-            part: ``"label"`` or one of the fields; label and suggestion mean the class.
+            part: ``"label"``, or one of the fields; label and suggestion are classes.
             fields: names of the run's values.
         """
 

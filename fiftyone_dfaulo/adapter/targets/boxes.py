@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from fiftyone_dfaulo.adapter.targets.rows import Rows
+from fiftyone_dfaulo.adapter.targets.labels import Rows
 from fiftyone_dfaulo.engine.images.decoding import Crop
 from fiftyone_dfaulo.errors import InputError
 

@@ -1,17 +1,20 @@
-"""The given labels of N items: one class each, or several each.
+"""The given labels of N items: what all kinds have, and those of one class each.
 
-What differs between the two in a run is here: what is left if some items cannot be
-read, what a network is trained on, whether a model's logits can serve, and who scores.
+What the kinds differ in while they are scored is here: what is left if some items
+cannot be read, what a network is trained on, whether a model's logits can serve, and
+how they are scored.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
+
+from fiftyone_dfaulo.engine.images.decoding import Source
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.config import Settings
@@ -31,6 +34,24 @@ Retrain = Callable[[np.ndarray], "Features"]
 trained without the most suspicious."""
 
 SomeLabels = TypeVar("SomeLabels", bound="Labels")
+
+Values: TypeAlias = Iterator[list[tuple[int, Any]]]
+"""In batches: positions in some ids, each with what was read for it."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a dataset or view holds in a label field.
+
+    Attributes:
+        rows: id of each item, once, with its image, or part of one, and its class, or
+            classes; None if it has no label. In the order of their samples' ids, then
+            their own.
+        unreadable: id of each item that shows nothing in its image, to the reason.
+    """
+
+    rows: Sequence[tuple[str, Source, Any]]
+    unreadable: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -229,109 +250,6 @@ class ClassLabels(Labels):
             settings=settings,
             report=report,
         )
-
-
-@dataclass(frozen=True)
-class MultiLabels(Labels):
-    """Several labels an item, or none, which is a statement about each of the classes.
-
-    Attributes:
-        given: bool (N, K), whether an item has a label of the class.
-    """
-
-    given: np.ndarray
-
-    checks_content = False
-    scoring_share = 60.0  # each class is scored by itself
-
-    @classmethod
-    def of(cls, names: Sequence[Iterable[str | None]]) -> MultiLabels:
-        """The labels of items with these classes; None is no class."""
-        sets = [{name for name in some if name is not None} for some in names]
-        classes = sorted(set().union(*sets))
-        number = {name: n for n, name in enumerate(classes)}
-        given = np.zeros((len(sets), len(classes)), bool)
-        for row, some in enumerate(sets):
-            given[row, [number[name] for name in some]] = True
-        return cls.of_matrix(classes, given)
-
-    @classmethod
-    def of_matrix(cls, classes: list[str], given: np.ndarray) -> MultiLabels:
-        """The labels with these classes, bool (N, K)."""
-        numbers = np.unique(given, axis=0, return_inverse=True)[1].reshape(-1)
-        return cls(classes, numbers, given)
-
-    def nothing_to_compare(self, label_field: str) -> str:
-        return (
-            f"all {len(self.given)} samples have the same labels in {label_field!r}: "
-            f"{', '.join(self.classes) or 'none'}; expected at least one class that "
-            "some samples have and others do not"
-        )
-
-    def result_values(
-        self, ids: Sequence[str], scores: MultiLabelScores
-    ) -> dict[str, Any]:
-        from fiftyone_dfaulo.engine.method.multi_label import REASONS
-
-        return {
-            "label_sets": self.numbers,
-            "likeliest": scores.suggestion,
-            "given": scores.given,
-            "hard": scores.hard,
-            "confidence": scores.suspiciousness.astype(np.float32),
-            "reason_names": REASONS,
-            "signals": scores.class_suspiciousness,
-            "signal_names": self.classes,
-        }
-
-    @property
-    def training_labels(self) -> np.ndarray:
-        return self.given
-
-    @property
-    def comparable(self) -> bool:
-        """Whether some class is one that some items have and others do not."""
-        return bool((self.given.any(0) & ~self.given.all(0)).any())
-
-    def occurring(self, index: np.ndarray) -> np.ndarray:
-        return np.flatnonzero(self.given[index].any(0))
-
-    def take(self, index: np.ndarray) -> MultiLabels:
-        used = self.occurring(index)
-        classes = [self.classes[k] for k in used]
-        return self.of_matrix(classes, self.given[index][:, used])
-
-    def shortage(self, left: Labels) -> str:
-        return ", and no class is left that some samples have and others do not"
-
-    def match_logits(
-        self, outputs: int, given: Sequence[str] | None, stated: Sequence[str] | None
-    ) -> Match:
-        """None: a classifier's logits are of classes that exclude each other."""
-        from fiftyone_dfaulo.engine.models.class_matching import Match
-
-        return Match(None, None)
-
-    def score(
-        self,
-        features: Sequence[Features],
-        *,
-        settings: Settings,
-        stages: Stages,
-        retrain: Retrain | None = None,
-    ) -> MultiLabelScores:
-        """As of :class:`Labels`; by one source, and without full mutants."""
-        from fiftyone_dfaulo.engine.method import multi_label
-
-        (only,) = features
-        with stages.stage(SCORING) as report:
-            return multi_label.score(
-                only.embeddings,
-                self.given,
-                logits=only.logits,
-                settings=settings,
-                report=report,
-            )
 
 
 def _part(report: StageReport, position: int, count: int) -> StageReport:

@@ -26,8 +26,8 @@ from fiftyone_dfaulo.adapter.storage.schema import (
     label_maker,
 )
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
-from fiftyone_dfaulo.adapter.targets.labels import MultiLabels
 from fiftyone_dfaulo.adapter.targets.multilabel_edits import MultiLabelEdit
+from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
 from fiftyone_dfaulo.adapter.targets.sample import WholeImageTarget, with_tag
 
 if TYPE_CHECKING:

@@ -35,8 +35,7 @@ from fiftyone_dfaulo.adapter.targets.label_edits import (
     as_stored,
     restored_tags,
 )
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
-from fiftyone_dfaulo.adapter.targets.rows import Rows, Values
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Rows, Values
 from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:

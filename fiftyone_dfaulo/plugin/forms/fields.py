@@ -1,14 +1,15 @@
-"""The two ways in which a form asks for one of several values."""
+"""Dropdowns and radio buttons: how a form, or the panel, asks for one of several."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.plugin.host import Inputs, Property
 
-Choices = Mapping[str, str] | Mapping[str, tuple[str, str]] | Iterable[str]
+Choices: TypeAlias = Mapping[str, str] | Mapping[str, tuple[str, str]] | Iterable[str]
 """Value to label, or to label and description; values alone are their own labels."""
 
 

@@ -1,4 +1,4 @@
-"""Tells whether somebody is there to run what is scheduled."""
+"""Whether a worker that would run what is scheduled runs on this machine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import psutil
 _DATABASE = ("FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_DIR", "FIFTYONE_DATABASE_NAME")
 _LAUNCH = re.compile(r"\bfiftyone(\.\w+)? delegated launch\b")
 _KEPT = 10.0
+"""Seconds for which the last answer is good."""
 
 _last: tuple[float, bool] | None = None
 
@@ -19,8 +20,8 @@ _last: tuple[float, bool] | None = None
 def worker_runs_here() -> bool:
     """Whether a ``fiftyone delegated launch`` for this database runs on this machine.
 
-    FiftyOne keeps no record of its workers, so the processes are looked through, at
-    most every ten seconds. A worker on another machine is not seen.
+    FiftyOne keeps no record of its workers. So this looks through the machine's
+    processes, at most every ten seconds. It does not see workers on other machines.
     """
     global _last
     now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What all operators are made of, and how those that run long do so.
+"""What all operators are made of.
 
 To add an operator, subclass :class:`Operator`, :class:`LongOperator`,
 :class:`DelegableOperator`, or :class:`.review_base.ReviewOperator`; then list the class
@@ -7,36 +7,30 @@ in ``plugin/__init__.py`` and its name in ``fiftyone.yml``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
-from bson import ObjectId
-from fiftyone.operators.delegated import DelegatedOperationService
-from fiftyone.operators.executor import ExecutionResult, ExecutionRunState
+from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.errors import Cancelled, DFauLoError, InputError
-from fiftyone_dfaulo.plugin.app.background import in_background, throttled
-from fiftyone_dfaulo.plugin.app.summaries import show_failure
-from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Message, Property
+from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
+from fiftyone_dfaulo.plugin.operators.running import (
+    Messages,
+    report_to_database,
+    run_at_once,
+)
 
-_DATABASE_PERIOD = 1.0
-"""Seconds between two updates of a delegated run's progress in the database."""
-
-T = TypeVar("T")
 RequestT = TypeVar("RequestT")
 """What a form asks for."""
 
 ResultT = TypeVar("ResultT")
 """What a long run returns."""
-
-Messages = Generator[Message, None, T]
-"""Messages to the App as they come; then what the work returned."""
 
 
 class Operator(foo.Operator):
@@ -256,69 +250,3 @@ def call(
     target = "dataset" if isinstance(samples, fo.Dataset) else "view"
     request = {target: samples, "params": params}
     return foo.execute_operator(uri, request, request_delegation=request_delegation)
-
-
-def run_at_once(ctx: Context, work: Callable[[Report], T]) -> Messages[T]:
-    """Works in a thread; the App shows the progress, or why the work failed.
-
-    Args:
-        ctx: the operator's context.
-        work: takes a function to report its progress to.
-
-    Returns:
-        what the work returns.
-    """
-
-    def message(stage: str, fraction: float) -> Message:
-        return ctx.ops.set_progress(label=stage, progress=fraction)
-
-    try:
-        return (yield from in_background(work, message))
-    except Exception as error:
-        # The App does not show what a generator raises; Python users get that only.
-        yield ctx.ops.show_output(show_failure(error).to_json(), {})
-        raise
-
-
-def run_or_notify(ctx: Context, work: Callable[[], T]) -> Messages[T]:
-    """Does something short; if it is refused, the App shows why.
-
-    Returns:
-        what the work returns.
-
-    Raises:
-        DFauLoError: what the work raises.
-    """
-    try:
-        return work()
-    except DFauLoError as error:
-        yield ctx.ops.notify(str(error), variant="error")
-        raise
-
-
-def report_to_database(ctx: Context) -> Report:
-    """Reports to the operation in the database, and stops with it."""
-    check = stop_if_failed(ctx.request_params.get("run_doc"))
-
-    def send(stage: str, fraction: float) -> None:
-        check()
-        ctx.set_progress(progress=fraction, label=stage)
-
-    return throttled(send, period=_DATABASE_PERIOD)
-
-
-def stop_if_failed(operation: ObjectId | str | None) -> Callable[[], None]:
-    """A check that raises Cancelled once somebody has marked an operation as failed.
-
-    Args:
-        operation: its id in the database; None if it has none.
-    """
-    service = DelegatedOperationService()
-
-    def check() -> None:
-        if operation is None:
-            return
-        if service.get(operation).run_state == ExecutionRunState.FAILED:
-            raise Cancelled("The run was marked as failed; the dataset is as it was.")
-
-    return check

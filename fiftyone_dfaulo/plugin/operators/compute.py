@@ -21,11 +21,8 @@ from fiftyone_dfaulo.plugin.forms.params import (
     read_request,
 )
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
-from fiftyone_dfaulo.plugin.operators.base import (
-    DelegableOperator,
-    Messages,
-    check_params,
-)
+from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, check_params
+from fiftyone_dfaulo.plugin.operators.running import Messages
 
 
 class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):

@@ -35,17 +35,13 @@ from fiftyone_dfaulo.plugin.forms.problems import (
     problem_message,
 )
 from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
-from fiftyone_dfaulo.plugin.operators.base import (
-    LongOperator,
-    Messages,
-    Operator,
-    run_or_notify,
-)
+from fiftyone_dfaulo.plugin.operators.base import LongOperator, Operator
 from fiftyone_dfaulo.plugin.operators.review_base import (
     ReviewOperator,
     count_in_words,
     require_run,
 )
+from fiftyone_dfaulo.plugin.operators.running import Messages, run_or_notify
 
 
 class Planting(NamedTuple):

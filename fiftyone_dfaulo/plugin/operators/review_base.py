@@ -16,12 +16,8 @@ from fiftyone_dfaulo.plugin.app.review_target import open_in_app
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.problems import add_problem
 from fiftyone_dfaulo.plugin.host import Context, Inputs
-from fiftyone_dfaulo.plugin.operators.base import (
-    Messages,
-    Operator,
-    check_params,
-    run_or_notify,
-)
+from fiftyone_dfaulo.plugin.operators.base import Operator, check_params
+from fiftyone_dfaulo.plugin.operators.running import Messages, run_or_notify
 
 
 class ReviewOperator(Operator):

@@ -21,7 +21,7 @@ from fiftyone_dfaulo import (
     inject_faults,
     revert_faults,
 )
-from fiftyone_dfaulo.adapter.injection import inject
+from fiftyone_dfaulo.adapter.injection import inject, planting
 from fiftyone_dfaulo.adapter.injection.request import Injection
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.engine.injection.plans import KINDS, LABEL, PAINTED, TAKEN
@@ -399,7 +399,7 @@ def test_what_a_dead_process_has_left_is_reverted(
 
     with monkeypatch.context() as patch:
         patch.setattr(inject, "restore", lambda dataset: None)
-        patch.setattr(inject, "_change", die)  # truth is copied, nothing changed yet
+        patch.setattr(planting, "_change", die)  # truth is copied, nothing changed yet
         with pytest.raises(KeyboardInterrupt):
             inject_faults(pictures, kind="corrupt", rate=0.2, in_place=True)
     assert pictures.count_values("injected_fault") == {False: 88, None: 2}

@@ -9,13 +9,13 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.adapter.reading import embeddings as module
 from fiftyone_dfaulo.adapter.reading.embeddings import (
     check_embeddings,
     list_embeddings,
     read_embeddings,
 )
 from fiftyone_dfaulo.adapter.runs.writer import write_run
+from fiftyone_dfaulo.adapter.targets import sample
 from fiftyone_dfaulo.errors import InputError
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -93,7 +93,7 @@ class TestFields:
     def test_batches_make_no_difference(
         self, dataset: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "_BATCH", 3)
+        monkeypatch.setattr(sample, "_BATCH", 3)
 
         array, kept, _ = read_embeddings(dataset, "emb", dataset.values("id"))
 
@@ -135,7 +135,7 @@ class TestFields:
         batch: int,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(module, "_BATCH", batch)
+        monkeypatch.setattr(sample, "_BATCH", batch)
         ids = dataset.values("id")
         dataset.set_values("emb", {ids[3]: value}, key_field="id", validate=False)
 

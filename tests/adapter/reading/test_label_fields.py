@@ -69,7 +69,7 @@ class TestLabelFields:
         dataset.set_values("other", [value, value])
 
         with pytest.raises(InputError, match=f"'other' is a {kind} field"):
-            check_label_field(dataset, "other")
+            check_label_field(dataset, "other", one_class_a_sample=True)
 
     def test_objects_are_taken_where_they_are_wanted(self, make_dataset: Any) -> None:
         dataset = make_dataset(["a", "b"])
@@ -77,7 +77,7 @@ class TestLabelFields:
 
         check_label_field(dataset, "boxes")
         with pytest.raises(InputError, match="'boxes' is a Detections field"):
-            check_label_field(dataset, "boxes")
+            check_label_field(dataset, "boxes", one_class_a_sample=True)
 
     def test_a_field_inside_another_is_refused(self, make_dataset: Any) -> None:
         with pytest.raises(InputError, match="no label_field='ground_truth.label'"):

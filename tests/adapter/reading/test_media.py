@@ -111,7 +111,7 @@ class TestCheckSamples:
         patches = dataset.to_patches("boxes")
         check_label_field(patches, "boxes")
         with pytest.raises(InputError, match="a view of patches"):
-            check_label_field(patches, "boxes")
+            check_label_field(patches, "boxes", one_class_a_sample=True)
         with pytest.raises(InputError, match="shows patches of 'boxes'"):
             check_label_field(patches, "guesses")
         with pytest.raises(InputError, match="a view of evaluation patches"):

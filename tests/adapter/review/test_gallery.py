@@ -87,7 +87,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"path": "g.jpg"}, "does not end in .png"),
     ({"path": "no/such/folder/g.png"}, "folder no/such/folder does not exist"),
     ({"path": 5}, "path=5 is no path"),
-    ({"top": 0}, "top=0; expected a whole number from 1 to 1000"),
+    ({"top": 0}, "top=0 is not a whole number from 1 to 1000"),
     ({"top": 1.5}, "top=1.5"),
     ({"top": True}, "top=True"),
 ]

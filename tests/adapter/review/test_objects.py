@@ -29,6 +29,7 @@ from fiftyone_dfaulo import (
     tag_suspicious,
     update_suspiciousness,
 )
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
 
 NAMES = "ababab"
 
@@ -292,10 +293,8 @@ class TestCorrections:
     def test_an_edit_at_the_same_moment_wins(
         self, dataset: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from fiftyone_dfaulo.adapter.review import corrections
-
         one = ids(dataset)[0]
-        add = corrections.add_review_field
+        add = ReviewSession.add_field
 
         def edit_and_add(*args: Any) -> None:
             dataset._sample_collection.update_one(
@@ -304,7 +303,7 @@ class TestCorrections:
             )
             add(*args)
 
-        monkeypatch.setattr(corrections, "add_review_field", edit_and_add)
+        monkeypatch.setattr(ReviewSession, "add_field", edit_and_add)
         done = apply_suggestions(dataset, ids=one)
 
         assert done.applied == 0

@@ -10,7 +10,7 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo, DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
@@ -190,7 +190,7 @@ def test_a_process_that_never_loaded_the_package_does_all_of_it(
     )
 
     dataset.reload()
-    assert found == [DFauLoResults.__name__, [0.0, 0.1, 0.2, 0.3], ["a", "b"]]
+    assert found == [SingleLabelResults.__name__, [0.0, 0.1, 0.2, 0.3], ["a", "b"]]
     assert dataset.list_brain_runs() == ["new"]
     assert sorted(own_fields(dataset)) == sorted(NEW_FIELDS)
     assert "new_suspiciousness" in dataset.list_indexes()

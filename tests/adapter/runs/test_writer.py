@@ -368,7 +368,7 @@ import fiftyone as fo
 import numpy as np
 from fiftyone_dfaulo.adapter.runs import writer
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.config import Settings
 
 dataset = fo.load_dataset(sys.argv[1])
@@ -386,7 +386,7 @@ def die(*args, **kwargs):
 
 setattr(owner, where, die)
 ids = dataset.values("id")
-results = DFauLoResults(
+results = SingleLabelResults(
     dataset,
     DFauLoConfig("ground_truth", Settings().to_dict()),
     "dfaulo",

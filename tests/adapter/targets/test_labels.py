@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels, MultiLabels
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels
+from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
 from fiftyone_dfaulo.errors import InputError
 
 SOME = np.array([0, 2])

@@ -186,7 +186,7 @@ class TestScores:
         kept = {3: vectors[3], 9: vectors[9]}  # both have a and b
         plain.set_values("emb", [kept.get(n) for n in range(COUNT + 1)])
         check = unchanged(plain)
-        with pytest.raises(InputError, match="88 of 90 .* no tag is left that some"):
+        with pytest.raises(InputError, match="88 of 90 .* no class is left that some"):
             compute_suspiciousness(plain, "gt", embeddings="emb", progress=False)
         check()
 
@@ -240,13 +240,13 @@ class TestRefused:
         self, plain: Any, unchanged: Any, arguments: dict[str, Any], said: str
     ) -> None:
         check = unchanged(plain)
-        with pytest.raises(InputError, match=f"{said}.*'gt' holds several tags"):
+        with pytest.raises(InputError, match=f"{said}.*'gt' holds several labels"):
             compute_suspiciousness(plain, "gt", progress=False, **arguments)
         check()
 
     def test_tags_that_all_samples_share(self, plain: Any) -> None:
         plain.set_values("gt", [as_tags("ab") for _ in range(COUNT + 1)])
-        with pytest.raises(InputError, match="the same tags in 'gt': a, b; expected"):
+        with pytest.raises(InputError, match="the same labels in 'gt': a, b; expected"):
             compute_suspiciousness(plain, "gt", embeddings="emb", progress=False)
 
     def test_a_field_without_any_list(self, plain: Any) -> None:
@@ -354,7 +354,7 @@ class TestReview:
         sample.gt = as_tags("ba")
         sample.save()
         done = apply_suggestions(dataset, ids=sample.id)
-        assert done.skipped == {sample.id: "its tags are as suggested already"}
+        assert done.skipped == {sample.id: "its labels are as suggested already"}
         assert review_status(dataset).stale_ids == [sample.id]
 
     def test_a_copy_of_a_corrected_sample_is_left_alone(self, dataset: Any) -> None:

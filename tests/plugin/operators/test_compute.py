@@ -23,8 +23,8 @@ from fiftyone.operators.executor import ExecutionError, ExecutionRunState
 from fiftyone_dfaulo import Cancelled, InputError, compute_suspiciousness
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.plugin.operators.base import stop_if_failed
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
+from fiftyone_dfaulo.plugin.operators.running import stop_if_failed
 from tests.plugin.plugin_tools import URI, context, snapshot
 
 SOON = 60.0
