@@ -46,7 +46,7 @@ def test_weights_are_told_from_pickles_without_loading(tmp_path: Path) -> None:
         assert "is a pickled object" in text
         assert "torch.nn.modules.container.Sequential" in text
         assert "torch.export.save" in text
-        assert "allow_pickle=True" in text
+        assert "trust_model_file=True" in text
 
 
 @pytest.mark.parametrize("protocol", [2, 4])

@@ -123,7 +123,7 @@ def test_pickled_network_is_refused_unless_asked_for(tmp_path: Path) -> None:
     assert "is a pickled object (it names torch.nn.modules.linear.Linear" in refused(
         path
     )
-    model = load_model(str(path), allow_pickle=True)
+    model = load_model(str(path), trust_model_file=True)
     assert isinstance(model.module, nn.Linear)
 
 
