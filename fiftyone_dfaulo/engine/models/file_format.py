@@ -80,7 +80,7 @@ def check_file(path: str, factory: str | None, *, trusted: bool = False) -> str:
 
     Args:
         path: the file.
-        factory: the name of the function that builds the network; None if there is none.
+        factory: as :func:`.loading.load_model` takes it.
         trusted: whether code in the file may run.
 
     Raises:
@@ -97,6 +97,7 @@ def check_file(path: str, factory: str | None, *, trusted: bool = False) -> str:
         strange = pickled_globals(path)
         if strange:
             raise pickled(path, f"it names {', '.join(strange[:3])}")
+        check_zipped(path)
     check_factory(path, kind, factory)
     return kind
 
@@ -112,6 +113,15 @@ def check_factory(path: str, kind: str, factory: str | None) -> None:
         raise InputError(
             f"model={path!r} is a {kind}, which holds its network; leave out "
             f"factory={factory!r}"
+        )
+
+
+def check_zipped(path: str) -> None:
+    """Makes sure that weights are in the format that torch saves since 1.6."""
+    if not zipfile.is_zipfile(Path(path).expanduser()):
+        raise InputError(
+            f"model={path!r} is in a format from before torch 1.6, or a bare pickle; "
+            f"load it and {SAFE}"
         )
 
 

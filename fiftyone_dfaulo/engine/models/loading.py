@@ -6,7 +6,6 @@ import importlib
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from fiftyone_dfaulo.config import Preprocessing
 from fiftyone_dfaulo.engine.models import file_format
 from fiftyone_dfaulo.engine.models.original import OriginalModel
+from fiftyone_dfaulo.engine.models.state_dict import Placeholder, read_saved
 from fiftyone_dfaulo.engine.models.torch_export import load_exported
 from fiftyone_dfaulo.errors import InputError, one_line
 
@@ -167,28 +167,29 @@ def _load_safetensors(path: str) -> Mapping[str, Tensor]:
         ) from error
 
 
-def _load_weights(
-    path: str, trust_model_file: bool
-) -> nn.Module | Mapping[str, Tensor]:
-    file = Path(path).expanduser()
+def _load_weights(path: str, trusted: bool) -> nn.Module | Mapping[str, Tensor]:
+    if not trusted:
+        file_format.check_zipped(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = torch.load(
-                file, map_location="cpu", weights_only=not trust_model_file
-            )
+        loaded = _unpickle(path) if trusted else read_saved(path)
     except Exception as error:  # a damaged file may raise anything
-        if isinstance(error, UnpicklingError) and "Weights only" in str(error):
-            named = file_format.pickled_globals(path)
-            why = f"it names {', '.join(named[:3])}" if named else "not tensors alone"
-            raise file_format.pickled(path, why) from None
         raise InputError(
-            f"model={path!r} cannot be loaded by torch.load ({one_line(error)}); "
-            "save or copy it again"
+            f"model={path!r} cannot be loaded ({one_line(error)}); save or copy "
+            "it again"
         ) from error
     if isinstance(loaded, nn.Module):
         return loaded
+    if isinstance(loaded, Placeholder):
+        names = file_format.pickled_globals(path) or [loaded.name.replace(" ", ".")]
+        raise file_format.pickled(path, f"it names {', '.join(names[:3])}")
     return _state_dict(loaded, path)
+
+
+def _unpickle(path: str) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = Path(path).expanduser()
+        return torch.load(file, map_location="cpu", weights_only=False)
 
 
 def _state_dict(loaded: object, path: str) -> Mapping[str, Tensor]:

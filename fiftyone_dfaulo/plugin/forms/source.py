@@ -50,7 +50,7 @@ _SOURCES = {
     ),
     FILE: (
         "Use a model of yours, from a file",
-        "Weights, as safetensors or a state dict, and the function that builds its network",
+        "Safetensors or a state dict, and the function that builds the network",
     ),
 }
 """Way to score to its label and description."""

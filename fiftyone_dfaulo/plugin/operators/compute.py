@@ -68,7 +68,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         delegate: bool = False,
         **params: Any,
     ) -> ExecutionResult:
-        """As :meth:`.DelegableOperator.__call__`; ``overwrite`` says yes for the form."""
+        """As :meth:`.DelegableOperator.__call__`; ``overwrite`` is the form's yes."""
         self.check(params)
         if params.pop("overwrite", False):
             check_samples(samples)
