@@ -130,7 +130,7 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     Args:
         samples: a dataset or view.
         request: the arguments.
-        report: told the stage and the fraction of the whole; what it raises stops the
+        report: gets the stage and the fraction of the whole; what it raises stops the
             injection, and nothing is left of it.
     """
     check_injection(samples, request)

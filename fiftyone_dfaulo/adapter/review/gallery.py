@@ -39,9 +39,9 @@ def save_gallery(
         the path of the file.
 
     Raises:
-        InputError: if ``top`` is out of range, the name ends otherwise, its folder does
-            not exist or take it, the view leaves out a field that is needed, or the run
-            has scored objects.
+        InputError: if ``top`` is out of range; if the name ends otherwise, its folder
+            does not exist, or the file cannot be written; if the view leaves out a
+            field that is needed; or if the run has scored objects.
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples has a score.
     """

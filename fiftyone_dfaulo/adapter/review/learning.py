@@ -86,8 +86,8 @@ class ReviewStatus:
         precision: share of faulty among the checked; None before any verdict.
         expected_next: faults to expect in the next batch.
         corrected: labels that were replaced by ``apply_suggestions``.
-        stale: how many labels were edited or removed since the run, otherwise than by
-            it.
+        stale: how many labels were edited or removed since the run, corrections by
+            this run not counted.
         stale_ids: ids of the items that have them.
     """
 

@@ -1,4 +1,4 @@
-"""What a message says of ids, or of a view, that a run knows nothing of."""
+"""Messages about ids, or a view, that are not of the items of a run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def wrong_view(target: LabelTarget, key: str, view: Samples, name: str) -> str |
 
 
 def not_in_dataset(target: LabelTarget, dataset: Dataset, ids: Sequence[str]) -> str:
-    """That a dataset has no items with these ids, and which were probably meant."""
+    """Says that a dataset has no items with these ids, and what was probably meant."""
     return (
         f"dataset {dataset.name!r} has no {target.noun}s with these ids: "
         f"{_some(ids)}; nothing was changed" + _advice(target, dataset, ids)
@@ -47,7 +47,7 @@ def not_in_dataset(target: LabelTarget, dataset: Dataset, ids: Sequence[str]) ->
 
 
 def not_scored(target: LabelTarget, key: str, ids: Sequence[str]) -> str:
-    """That a run has no score for these items."""
+    """Says that a run has no score for these items."""
     return (
         f"brain run {key!r} has no score for these {target.noun}s: "
         f"{_some(ids)}; nothing was changed. Leave them out, or run "

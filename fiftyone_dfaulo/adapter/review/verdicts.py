@@ -28,7 +28,7 @@ def record_verdicts(
 
     An entry of the history is a dict with ``verdict`` (``"faulty"``, ``"correct"`` or
     ``"cleared"``), ``at`` (UTC) and ``by``. A verdict that a sample has already is not
-    written again. Of two people who judge the same sample, the later one's verdict
+    written again. If two people give verdicts on the same sample, the later verdict
     stands and both are in the history.
 
     Where a run has scored objects, a verdict is on an object: give ids of objects, or

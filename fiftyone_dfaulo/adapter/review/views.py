@@ -33,16 +33,16 @@ def suspicious_view(
         brain_key: the key of the run.
         limit: the most samples to show, at least 1; None shows all.
         min_suspiciousness: in [0, 1]; leaves out samples that score lower.
-        unreviewed: whether to leave out what has a verdict: samples, also those whose
-            objects all have one, or patches.
+        unreviewed: whether to leave out samples, or patches, that have a verdict. A
+            sample whose objects are scored is left out if all of them have one.
 
     Returns:
         a :class:`fiftyone.core.view.DatasetView`.
 
     Raises:
         InputError: if ``limit`` or ``min_suspiciousness`` is out of range, or the view
-            leaves out a field that is needed, or shows other patches; or if the run
-            has scored frames and these are none, or the other way round.
+            leaves out a field that is needed, or shows other patches; or if only one
+            of the run and the view is of frames.
         RunError: if there is no such run, or a field that is needed was deleted.
     """
     floor = _check_range(min_suspiciousness)

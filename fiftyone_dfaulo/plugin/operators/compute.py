@@ -1,4 +1,4 @@
-"""The operator that scores labels: a thin door to ``adapter.compute.run``."""
+"""The operator that scores labels: a thin door to :func:`.compute.run`."""
 
 from __future__ import annotations
 
