@@ -6,6 +6,7 @@ import numbers
 
 from fiftyone import ViewField
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
@@ -14,6 +15,7 @@ from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 
+@public
 def suspicious_view(
     samples: Samples,
     brain_key: str = "dfaulo",

@@ -8,6 +8,7 @@ import fiftyone.core.utils as fou
 from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
@@ -30,6 +31,7 @@ from fiftyone_dfaulo.errors import Cancelled
 READING = "Reading labels"
 
 
+@public
 def compute_suspiciousness(
     samples: Samples,
     label_field: str = "ground_truth",
