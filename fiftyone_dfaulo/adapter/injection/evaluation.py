@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 import numpy as np
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
 from fiftyone_dfaulo.adapter.reading.injection_record import find_record
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
@@ -89,6 +90,7 @@ class Evaluation(dict[str, float]):
     __repr__ = __str__
 
 
+@public
 def evaluate_ranking(
     samples: Samples, brain_key: str = "dfaulo", *, fault_field: str
 ) -> Evaluation:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
@@ -46,6 +47,7 @@ PESSIMISTIC = (
 )
 
 
+@public
 def estimate_quality(
     samples: Samples,
     label_field: str = "ground_truth",

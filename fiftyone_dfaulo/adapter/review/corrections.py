@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import edited_ids, read_state
@@ -60,6 +61,7 @@ class Reverted:
         )
 
 
+@public
 def apply_suggestions(
     samples: Samples,
     brain_key: str = "dfaulo",
@@ -211,6 +213,7 @@ def _obstacle(review: ReviewSession, item: Item, new: Any) -> str | None:
     return None
 
 
+@public
 def revert_suggestions(
     samples: Samples, brain_key: str = "dfaulo", *, ids: Any = None
 ) -> Reverted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.session import open_review
@@ -17,6 +18,7 @@ MOST = 1_000
 """The most samples on one picture."""
 
 
+@public
 def save_gallery(
     samples: Samples,
     brain_key: str = "dfaulo",

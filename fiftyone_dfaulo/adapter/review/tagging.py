@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
@@ -15,6 +16,7 @@ from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 
+@public
 def tag_suspicious(
     samples: Samples,
     brain_key: str = "dfaulo",

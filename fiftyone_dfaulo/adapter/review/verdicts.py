@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.storage.items import Item
@@ -15,6 +16,7 @@ VERDICTS = ("faulty", "correct")
 """What ``<key>_verdict`` may hold, besides None."""
 
 
+@public
 def record_verdicts(
     samples: Samples,
     brain_key: str = "dfaulo",

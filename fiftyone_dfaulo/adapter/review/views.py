@@ -6,6 +6,7 @@ import numbers
 
 from fiftyone import ViewField
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
@@ -15,6 +16,7 @@ from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 
+@public
 def suspicious_view(
     samples: Samples,
     brain_key: str = "dfaulo",
