@@ -42,7 +42,7 @@ def read_ids(target: LabelTarget, key: str, given: Any, name: str) -> list[str]:
         given = [given]
     elif isinstance(given, (*_DOCUMENTS, fo.Label)) or not isinstance(given, Iterable):
         raise InputError(f"{name} is a {type(given).__name__}; {_expected(target)}")
-    ids = {}
+    ids: dict[str, None] = {}
     for one in given:
         found = _id_of(target, one)
         if found is None:
