@@ -57,6 +57,7 @@ setup(
     install_requires=read_requirements(),
     extras_require={
         "test": [
+            "hypothesis>=6.100",
             "import-linter>=2.7",
             "mypy>=1.11",
             "pillow-heif>=0.16",

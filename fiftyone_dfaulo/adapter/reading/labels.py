@@ -28,7 +28,7 @@ class Labelled(NamedTuple):
         paths: their images, or parts of images.
         labels: their labels.
         unlabeled: ids of the items without a label.
-        unreadable: id of each item that has no place in its image to the reason.
+        unreadable: id of each item whose box shows nothing of its image, to the reason.
     """
 
     ids: list[str]
@@ -51,8 +51,8 @@ class Labelled(NamedTuple):
 def read_labels(samples: Samples, label_field: str) -> Labelled:
     """Reads ids, images and labels, and sets apart what has no label.
 
-    What a view holds twice (``concat``) is read once. All comes in the order of the
-    ids, so that a sorted view gives the same scores as an unsorted one.
+    What a view holds twice (``concat``) is read once. The items come in the order of
+    their ids, so that a sorted view gives the same scores as an unsorted one.
 
     Args:
         samples: a dataset or view that :func:`.media.check_samples` accepts.

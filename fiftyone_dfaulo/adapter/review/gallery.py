@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.session import open_review
@@ -17,6 +18,7 @@ MOST = 1_000
 """The most samples on one picture."""
 
 
+@public
 def save_gallery(
     samples: Samples,
     brain_key: str = "dfaulo",
@@ -41,10 +43,10 @@ def save_gallery(
         the path of the file.
 
     Raises:
-        InputError: if ``top`` is out of range, the name ends otherwise, its folder does
-            not exist or take it, there is a file of that name and ``overwrite`` is
-            False, or a link, pipe or folder, the view leaves out a field that is
-            needed, or the run has scored objects.
+        InputError: if ``top`` is out of range; if the name ends otherwise, its folder
+            does not exist or can't be written to; if it is the name of a link, pipe or
+            folder, or of a file while ``overwrite`` is False; if the view leaves out a
+            field that is needed; or if the run has scored objects.
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples has a score.
     """

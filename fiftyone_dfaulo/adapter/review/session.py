@@ -24,7 +24,11 @@ from fiftyone_dfaulo.adapter.review.unknown_ids import (
     read_ids,
 )
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
-from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
+from fiftyone_dfaulo.adapter.runs.lookup import (
+    check_run_field,
+    load_anew,
+    load_config,
+)
 from fiftyone_dfaulo.adapter.storage.documents import Storage, batches
 from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import SAMPLE, Item, Items, Query
@@ -234,13 +238,16 @@ class ReviewSession:
         show(self.samples, self.config.label_field, ids)
 
 
-def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession:
+def open_review(
+    samples: Samples, brain_key: str, *needed: str, reload: bool = True
+) -> ReviewSession:
     """The run as the database has it now, with the fields that are needed.
 
     Args:
         samples: a dataset or view.
         brain_key: the key of the run.
         *needed: which of :class:`.RunFields` must exist.
+        reload: whether to load the dataset anew; not where that was just done.
 
     Raises:
         InputError: if ``samples`` is neither a dataset nor a view, one of frames where
@@ -254,7 +261,8 @@ def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession
             "view"
         )
     dataset = samples._root_dataset
-    _reload(dataset)
+    if reload:
+        load_anew(dataset)
     config = load_config(dataset, brain_key)
     check_kind(samples, brain_key, config.target)
     check_not_mapped(samples, config.target)
@@ -269,14 +277,3 @@ def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession
         config.run_fields,
         config.review_fields or review_names(brain_key),
     ).need(*needed)
-
-
-def _reload(dataset: Dataset) -> None:
-    try:
-        dataset._doc.reload()  # by its id: it may have another name by now
-        dataset.reload()
-    except Exception as error:
-        raise RunError(
-            "the dataset cannot be loaded any more; it was probably deleted. Load "
-            f"another one ({error})"
-        ) from error

@@ -42,7 +42,7 @@ def read_ids(target: LabelTarget, key: str, given: Any, name: str) -> list[str]:
         given = [given]
     elif isinstance(given, (*_DOCUMENTS, fo.Label)) or not isinstance(given, Iterable):
         raise InputError(f"{name} is a {type(given).__name__}; {_expected(target)}")
-    ids = {}
+    ids: dict[str, None] = {}
     for one in given:
         found = _id_of(target, one)
         if found is None:
@@ -96,7 +96,7 @@ def _wrong_view(target: LabelTarget, key: str, view: Samples, name: str) -> str 
 
 
 def not_in_dataset(target: LabelTarget, dataset: Dataset, ids: Sequence[str]) -> str:
-    """That a dataset has no items with these ids, and which were probably meant."""
+    """Says that a dataset has no items with these ids, and what was probably meant."""
     return (
         f"dataset {dataset.name!r} has no {target.noun}s with these ids: "
         f"{_some(ids)}; nothing was changed" + _advice(target, dataset, ids)
@@ -104,7 +104,7 @@ def not_in_dataset(target: LabelTarget, dataset: Dataset, ids: Sequence[str]) ->
 
 
 def not_scored(target: LabelTarget, key: str, ids: Sequence[str]) -> str:
-    """That a run has no score for these items."""
+    """Says that a run has no score for these items."""
     return (
         f"brain run {key!r} has no score for these {target.noun}s: "
         f"{_some(ids)}; nothing was changed. Leave them out, or run "

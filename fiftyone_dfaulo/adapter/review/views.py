@@ -6,6 +6,7 @@ import numbers
 
 from fiftyone import ViewField
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
@@ -15,6 +16,7 @@ from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 
+@public
 def suspicious_view(
     samples: Samples,
     brain_key: str = "dfaulo",
@@ -34,8 +36,8 @@ def suspicious_view(
         brain_key: the key of the run.
         limit: the most samples to show, at least 1; None shows all.
         min_suspiciousness: in [0, 1]; leaves out samples that score lower.
-        unreviewed: whether to leave out what has a verdict: samples, also those whose
-            objects all have one, or patches.
+        unreviewed: whether to leave out samples, or patches, that have a verdict. A
+            sample whose objects are scored is left out if all of them have one.
 
     Returns:
         a :class:`fiftyone.core.view.DatasetView`.
@@ -43,7 +45,7 @@ def suspicious_view(
     Raises:
         InputError: if ``limit`` or ``min_suspiciousness`` is out of range, or the view
             leaves out a field that is needed, shows other patches or maps the labels;
-            or if the run has scored frames and these are none, or the other way round.
+            or if only one of the run and the view is of frames.
         RunError: if there is no such run, or a field that is needed was deleted.
     """
     floor = _check_range(min_suspiciousness)

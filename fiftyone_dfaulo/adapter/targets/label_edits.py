@@ -1,9 +1,9 @@
 """How labels are corrected and brought back, whatever their kind.
 
 A new label has the tag :data:`TAG`, and an id that is computed from the item, the
-original label and the new class. So the dataset alone tells whether a label is still
-the one that was applied, and an edit by hand is never undone. Tags that were added
-since are no edit: they stay on the label that is brought back.
+original label and the new class. So the dataset alone says whether a label is still the
+one that was applied, and an edit by hand is never undone. A tag that was added since is
+no edit: it stays on the label that is brought back.
 """
 
 from __future__ import annotations
