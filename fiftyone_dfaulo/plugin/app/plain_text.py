@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-_SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+_SIGNS = re.compile(r"([\\`*{}\[\]<>#|~&!]|(?<![^\W_])_|_(?![^\W_]))")
+"""Signs of markdown; an underscore between letters, as in a field's name, is none."""
 
 _LINK_PARTS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
 """Where an address is cut in two, so that none is found in it."""

@@ -17,7 +17,7 @@ J = "\N{WORD JOINER}"
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("cat_1 *and* dog|2", r"cat\_1 \*and\* dog\|2"),
+        ("cat_1 _a_ *and* dog|2", r"cat_1 \_a\_ \*and\* dog\|2"),
         ("[a](b) ![c](d) <b>e</b>", r"\[a\](b) \!\[c\](d) \<b\>e\</b\>"),
         ("a &amp; b &lt;", r"a \&amp; b \&lt;"),
         ("http://x.y HTTPS://x.y", f"http:{J}//x.y HTTPS:{J}//x.y"),

@@ -42,7 +42,7 @@ def test_summary_says_what_was_scored_left_out_and_found(summary: Any) -> None:
         "| **Scored** | 12,345 samples |",
         "|---|---|",
         "| **Probably faults** | about 678 |",
-        r"| **Most confused** | **cat\_1** that look like **dog\|2** (9 samples) |",
+        r"| **Most confused** | **cat_1** that look like **dog\|2** (9 samples) |",
         "| **Left out** | 4 without a label: a.png, b.png, c.png, …; "
         "1 that could not be read: d.png (the file is empty) |",
         "| **Took** | 9.1 s (Training the network 9.0) |",
