@@ -209,11 +209,14 @@ class ReviewSession:
             raise InputError(
                 f"{name} is a {type(ids).__name__}; expected {noun} ids or a view"
             )
-        unique = dict.fromkeys(ids)
-        for one in unique:
+        given = list(ids)
+        for one in given:
             if not isinstance(one, (str, ObjectId)):
-                raise InputError(f"{name} holds {one!r}; expected {noun} ids or a view")
-        return list(dict.fromkeys(map(str, unique)))
+                kind = type(one).__name__
+                raise InputError(
+                    f"{name} holds a {kind}; expected {noun} ids or a view"
+                )
+        return list(dict.fromkeys(map(str, given)))
 
     def find(
         self, ids: Sequence[str] | None, query: Query, *names: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.errors import InputError
 
 MODELS = "DFAULO_TRUSTED_MODELS"
@@ -66,3 +67,18 @@ def check_factory(factory: object) -> None:
         f"the server's environment names in {FACTORIES}. From Python, "
         "compute_suspiciousness() takes any"
     )
+
+
+def overwrite_name(dataset: Dataset, key: object) -> str:
+    """The form's parameter that says yes to replacing a run and its review.
+
+    It has the run's random token in its name, so that a foreign web page, which can
+    send a request but not read the form, cannot say yes.
+
+    Args:
+        dataset: the dataset.
+        key: of the run; there may be none.
+    """
+    runs = dataset.list_brain_runs()
+    config = dataset.get_brain_info(key).config if key in runs else None
+    return f"overwrite_{getattr(config, 'token', None)}"

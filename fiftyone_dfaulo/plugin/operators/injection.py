@@ -10,6 +10,7 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import (
@@ -157,6 +158,7 @@ class RevertFaults(Operator):
         Args:
             samples: the dataset, or any view into it.
         """
+        check_given(samples)
         dataset = samples._root_dataset
         params = {_confirmation(dataset): True}
         return foo.execute_operator(self.uri, {"dataset": dataset, "params": params})

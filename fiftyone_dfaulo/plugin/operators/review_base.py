@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators.executor import ExecutionResult
 
+from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
@@ -52,6 +53,7 @@ class ReviewOperator(Operator):
             InputError: if a parameter is unknown.
         """
         check_params(params, self.takes)
+        check_given(samples)
         context = {
             "dataset": samples._root_dataset,
             "view": samples.view(),
