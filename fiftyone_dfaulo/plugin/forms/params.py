@@ -82,6 +82,7 @@ def read_request(ctx: Context) -> Request:
         settings["trust_model_file"] = file and trust.is_trusted(model(ctx))
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
+    sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
     return Request(
         ctx.target_view(),
         label_field(ctx),
