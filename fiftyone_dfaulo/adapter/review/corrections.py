@@ -121,7 +121,9 @@ def apply(
     skipped, updates, edit = {}, {}, review.label_edit()
     edited = _edited(review) if wanted is None else set()
     for one, item in items.items():
-        new = label or suggested(item.get(review.fields.suggestion))
+        new = label
+        if new is None:
+            new = suggested(item.get(review.fields.suggestion))
         reason = _obstacle(review, item, new) or edit.obstacle(item, str(new))
         if one in edited:
             reason = reason or _EDITED
@@ -140,11 +142,7 @@ def apply(
 def _check(ids: Any, verdict: Any, label: Any) -> None:
     if verdict not in VERDICTS:
         raise InputError(f"verdict={verdict!r}; expected 'faulty' or 'correct'")
-    if label is None:
-        return
-    if not (isinstance(label, str) and label.strip()):
-        raise InputError(f"label={label!r} is no class; expected its name")
-    if ids is None:
+    if label is not None and ids is None:
         raise InputError(
             f"label={label!r} without ids would make all samples one class; pass the "
             "ids that it is for"
@@ -156,7 +154,9 @@ def takes_one_class(review: ReviewSession) -> bool:
     return issubclass(review.target.labels_type, ClassLabels)
 
 
-def _check_one_class(review: ReviewSession, label: str) -> None:
+def _check_one_class(review: ReviewSession, label: Any) -> None:
+    if not (isinstance(label, str) and label.strip()):
+        raise InputError(f"label={label!r} is no class; expected its name")
     if not takes_one_class(review):
         raise InputError(
             f"label={label!r} is one class, and {review.config.label_field!r} holds "
@@ -208,7 +208,7 @@ def _obstacle(review: ReviewSession, item: Item, new: Any) -> str | None:
         return "it is corrected already; revert that first"
     if review.target.label_text(item.get(LABEL)) is None:
         return "it has no label any more"
-    if not new:
+    if new is None:
         return "it has no suggestion"
     return None
 

@@ -25,29 +25,32 @@ def save_gallery(
     path: str | os.PathLike[str] = "gallery.png",
     *,
     top: int = 50,
+    overwrite: bool = False,
 ) -> Path:
     """Saves a contact sheet of the most suspicious samples.
 
     Under each image stand its label, the class that it looks like and its
-    suspiciousness. A file of that name is replaced, once the picture is drawn.
+    suspiciousness.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are shown.
         brain_key: the key of the run.
         path: the file, whose name ends in ``.png``.
         top: how many to show, 1 to 1,000.
+        overwrite: whether a file of that name is replaced, once the picture is drawn.
 
     Returns:
         the path of the file.
 
     Raises:
         InputError: if ``top`` is out of range; if the name ends otherwise, its folder
-            does not exist, or the file cannot be written; if the view leaves out a
+            does not exist or can't be written to; if it is the name of a link, pipe or
+            folder, or of a file while ``overwrite`` is False; if the view leaves out a
             field that is needed; or if the run has scored objects.
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples has a score.
     """
-    file = check_target(path, ".png")
+    file = check_target(path, ".png", overwrite=overwrite)
     limit = check_whole_number("top", top, 1, MOST)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
     review.check_of_samples()
@@ -73,5 +76,7 @@ def save_gallery(
         "Label; in red, what it looks like; suspiciousness"
     )
     picture = draw_sheet(title, tiles)
-    replace_file(file, lambda stream: picture.save(stream, format="PNG"))
+    replace_file(
+        file, lambda stream: picture.save(stream, format="PNG"), overwrite=overwrite
+    )
     return file

@@ -16,11 +16,12 @@ from fiftyone.core.collections import SampleCollection
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.unknown_ids import (
     not_in_dataset,
     not_scored,
-    wrong_view,
+    read_ids,
 )
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import (
@@ -189,34 +190,12 @@ class ReviewSession:
         return list(samples.values(path, unwind=True))
 
     def given_ids(self, ids: Any, name: str = "ids") -> list[str]:
-        """Ids as strings, each once: of a view, of any iterable, or a single one.
-
-        Args:
-            ids: what a caller has given.
-            name: what the caller calls it.
+        """Ids as strings, each once; see :func:`.unknown_ids.read_ids`.
 
         Raises:
-            InputError: if these are no ids, or a view of something else.
+            InputError: as there.
         """
-        noun = self.target.noun
-        if isinstance(ids, SampleCollection):
-            if problem := wrong_view(self.target, self.key, ids, name):
-                raise InputError(problem)
-            ids = ids.values("id")
-        elif isinstance(ids, (str, ObjectId)):
-            ids = [ids]
-        elif not isinstance(ids, Iterable):
-            raise InputError(
-                f"{name} is a {type(ids).__name__}; expected {noun} ids or a view"
-            )
-        given = list(ids)
-        for one in given:
-            if not isinstance(one, (str, ObjectId)):
-                kind = type(one).__name__
-                raise InputError(
-                    f"{name} holds a {kind}; expected {noun} ids or a view"
-                )
-        return list(dict.fromkeys(map(str, given)))
+        return read_ids(self.target, self.key, ids, name)
 
     def find(
         self, ids: Sequence[str] | None, query: Query, *names: str
@@ -271,8 +250,8 @@ def open_review(
         reload: whether to load the dataset anew; not where that was just done.
 
     Raises:
-        InputError: if ``samples`` is neither a dataset nor a view, or one of frames
-            where the run has scored samples.
+        InputError: if ``samples`` is neither a dataset nor a view, one of frames where
+            the run has scored samples, or one that maps the labels.
         RunError: if the dataset, the run or a needed field was deleted, or the run was
             interrupted.
     """
@@ -286,6 +265,7 @@ def open_review(
         load_anew(dataset)
     config = load_config(dataset, brain_key)
     check_kind(samples, brain_key, config.target)
+    check_not_mapped(samples, config.target)
     target = config.target.with_fields(config.own_fields(dataset))
     return ReviewSession(
         samples,

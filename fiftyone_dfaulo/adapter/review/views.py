@@ -8,6 +8,7 @@ from fiftyone import ViewField
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
 from fiftyone_dfaulo.adapter.targets.shown import check_shown
@@ -43,8 +44,8 @@ def suspicious_view(
 
     Raises:
         InputError: if ``limit`` or ``min_suspiciousness`` is out of range, or the view
-            leaves out a field that is needed, or shows other patches; or if only one
-            of the run and the view is of frames.
+            leaves out a field that is needed, shows other patches or maps the labels;
+            or if only one of the run and the view is of frames.
         RunError: if there is no such run, or a field that is needed was deleted.
     """
     floor = _check_range(min_suspiciousness)
@@ -52,6 +53,7 @@ def suspicious_view(
         advice = "leave it out to show all scored samples"
         limit = check_whole_number("limit", limit, 1, advice=advice)
     config = load_config(samples, brain_key)
+    check_not_mapped(samples, config.target)
     return most_suspicious(
         samples, brain_key, config, limit=limit, floor=floor, unreviewed=unreviewed
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -94,8 +93,3 @@ def applied_id(one: Any, original_id: Any, *facts: str) -> ObjectId:
     """The id of a label that was applied, by which it is known again."""
     text = "/".join((str(one), str(original_id), *facts))
     return ObjectId(hashlib.sha256(text.encode()).digest()[:12])
-
-
-def as_stored(label: Item) -> Mapping[str, Any]:
-    """A label without the empty attributes that FiftyOne may add when it saves."""
-    return {name: value for name, value in label.items() if value is not None}

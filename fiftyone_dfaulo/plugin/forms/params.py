@@ -89,9 +89,7 @@ def read_request(ctx: Context) -> Request:
         Settings(**settings),
         brain_key(ctx),
         embeddings(ctx) if chosen == EMBEDDINGS else None,
-        overwrite=bool(
-            ctx.params.get(trust.overwrite_name(ctx.dataset, brain_key(ctx)))
-        ),
+        overwrite=bool(ctx.params.get(sure)),
     )
 
 

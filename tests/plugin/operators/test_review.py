@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from fiftyone.operators.executor import ExecutionError
@@ -19,6 +21,7 @@ from fiftyone_dfaulo import (
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
+from fiftyone_dfaulo.plugin.forms.trust import confirmation
 from tests.plugin.plugin_tools import context, snapshot
 
 NAMES = {cls().config.name: cls for cls in OPERATORS}
@@ -174,6 +177,50 @@ def test_the_review_is_exported(run: Any, tmp_path: Path) -> None:
         f"Written to {path}: 1 sample"
     ]
     assert json.loads(path.read_text())[0]["verdict"] == "faulty"
+
+
+def test_a_file_without_a_folder_goes_to_the_one_that_is_named(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, server = tmp_path / "datasets", tmp_path / "server"
+    server.mkdir()
+    monkeypatch.setattr(fo.config, "default_dataset_dir", str(folder))
+    monkeypatch.chdir(server)
+    assert f"it is written to {folder}" in form("export_review", run)
+    said = execute("export_review", run, path="review.json")
+    assert said == [f"Written to {folder / 'review.json'}: 0 samples"]
+    assert os.listdir(folder) == ["review.json"]
+    with pytest.raises(DFauLoError, match="exists; pass another path, or overwrite"):
+        execute("export_review", run, path="review.json")
+    with pytest.raises(DFauLoError, match="exists"):  # as a foreign page would ask
+        execute("export_review", run, path="review.json", overwrite=True)
+    sure = {confirmation(run, "overwrite"): True}
+    assert execute("export_review", run, path="review.json", **sure)
+    export = foo.get_operator(PREFIX + "export_review")
+    export(run, path="review.json", overwrite=True)
+    with pytest.raises(ExecutionError, match="exists"):
+        export(run, path="review.json")
+    assert os.listdir(server) == []
+
+
+def test_files_are_written_only_where_the_server_lets_them(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+    (inside / "link").symlink_to(outside)
+    monkeypatch.setenv("DFAULO_EXPORTS", str(inside))
+    for path in (
+        outside / "new.csv",
+        inside / "link" / "new.csv",
+        inside / ".." / "out" / "new.csv",
+    ):
+        with pytest.raises(InputError, match="outside the folders .* DFAULO_EXPORTS"):
+            execute("export_review", run, path=str(path))
+    assert os.listdir(outside) == []
+    execute("export_review", run, path=str(inside / "new.csv"))
+    assert (inside / "new.csv").exists()
 
 
 def test_every_operator_can_be_called_from_python(run: Any, tmp_path: Path) -> None:
