@@ -2,7 +2,7 @@
 
 Each function, operator and event of the panel is called as it should be, with some of
 its arguments replaced by odd values. The calls are the same every time. With
-``DFAULO_FUZZ=400`` it is 400 of each, more than 10,000, instead of the few here.
+``DFAULO_FUZZ=160`` it is 160 of each, more than 10,000, instead of the few here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.conftest import build_dataset
 from tests.odd_values import JSON, ODD
 from tests.plugin.plugin_tools import context
 
-CALLS = int(os.environ.get("DFAULO_FUZZ", "20"))
+CALLS = int(os.environ.get("DFAULO_FUZZ", "8"))
 
 FUNCTIONS = {
     name: getattr(fiftyone_dfaulo, name)
