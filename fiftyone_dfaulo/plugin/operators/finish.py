@@ -21,6 +21,7 @@ from fiftyone_dfaulo.adapter.review.files import check_target
 from fiftyone_dfaulo.adapter.review.items import count_with_verdict, list_classes
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.tagging import tag_items
+from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.app.selection import selected_ids
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
 from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
@@ -113,7 +114,7 @@ class ApplySuggestions(ReviewOperator):
         if self._takes_selection(ctx, review) and takes_one_class(review):
             _add_new_label(inputs, ctx, review)
         note = types.Notice(
-            label=f"Changes the field {review.config.label_field}",
+            label=f"Changes the field {plain(review.config.label_field)}",
             description="The labels that were there are kept; 'Undo corrections' "
             "brings them back",
         )
@@ -210,7 +211,7 @@ class ExportReview(ReviewOperator):
         """Asks for the file."""
         text = (
             "Ends in .csv or .json. Without a folder, it is written to "
-            f"{export_folder()} on the machine of the App's server"
+            f"{plain(str(export_folder()))} on the machine of the App's server"
         )
         file = inputs.str("path", required=True, label="File", description=text)
         path = ctx.params.get("path")

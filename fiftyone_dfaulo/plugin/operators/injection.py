@@ -26,6 +26,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.app.plain_text import code, plain
 from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
@@ -83,8 +84,8 @@ class InjectFaults(LongOperator[Planting, Dataset]):
         name = inputs.str(
             "name",
             label="Name of the copy",
-            description=f"Empty is {ctx.dataset.name}-injected. Images are shared with "
-            "the dataset; new ones are written into a folder of the copy",
+            description=f"Empty is {plain(ctx.dataset.name)}-injected. Images are "
+            "shared with the dataset; new ones are written into a folder of the copy",
         )
         inputs.bool(
             "in_place",
@@ -128,7 +129,9 @@ def _show_planted(dataset: Dataset, injection: Injection) -> Property:
         )
     counts = count_planted(dataset, record)
     rows = [f"| {what} | {count:,} |" for what, count in sorted(counts.items())]
-    where = "This dataset" if injection.in_place else f"The copy **{dataset.name}**"
+    where = (
+        "This dataset" if injection.in_place else f"The copy **{plain(dataset.name)}**"
+    )
     lines = [
         f"{where} now holds planted faults: {KINDS[record.kind][0].lower()}.",
         "",
@@ -136,7 +139,7 @@ def _show_planted(dataset: Dataset, injection: Injection) -> Property:
         "|---|---|",
         *rows,
         "",
-        f"`{record.fields.fault}` says which they are. "
+        f"{code(record.fields.fault)} says which they are. "
         + ("" if injection.in_place else "Open the copy by the list of datasets. ")
         + "Then execute 'Find suspicious labels', and 'Evaluate a ranking'.",
     ]
@@ -171,7 +174,7 @@ class RevertFaults(Operator):
             problem = f"Dataset {ctx.dataset.name!r} holds no planted faults"
             add_problem(inputs, "This cannot be done", problem)
         else:
-            label, description = "Restores labels and images", _describe(record)
+            label, description = "Restores labels and images", plain(_describe(record))
             inputs.view("what", types.Notice(label=label, description=description))
             name = confirmation(ctx.dataset, "confirm")
             sure = inputs.bool(name, default=False, label="Yes, take them back")
