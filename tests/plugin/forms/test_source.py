@@ -169,7 +169,7 @@ def test_factories_are_those_that_the_environment_names(
 ) -> None:
     mark, path = tmp_path / "executed", tmp_path / "weights.pt"
     torch.save(nn.Linear(1, 1).state_dict(), path)
-    source = f"open({str(mark)!r}, 'w')\ndef build(): raise SystemExit(3)\n"
+    source = f"import os; os.mkdir({str(mark)!r})\ndef build(): raise SystemExit(3)\n"
     (tmp_path / "made_hostile.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("made_hostile:build", "os:abort", "torchvision.models:list_models"):
@@ -183,8 +183,8 @@ def test_factories_are_those_that_the_environment_names(
     monkeypatch.setenv(trust.FACTORIES, "made_hostile:build")
     params = {"model": str(path), "factory": "made_hostile:build"}
     assert problems(scored, **params) == {}
-    result = foo.execute_operator(URI, dataset=scored, params=params)
-    assert "raised SystemExit" in result.error
+    with pytest.raises(ExecutionError, match="raised SystemExit: 3"):
+        foo.execute_operator(URI, dataset=scored, params=params)
     assert mark.exists()
 
 

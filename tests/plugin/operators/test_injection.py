@@ -25,6 +25,7 @@ from fiftyone_dfaulo.adapter.injection import quality
 from fiftyone_dfaulo.engine.injection.plans import KINDS
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin.forms import injection
+from fiftyone_dfaulo.plugin.forms.trust import confirmation
 from fiftyone_dfaulo.plugin.operators.injection import (
     EvaluateRanking,
     InjectFaults,
@@ -108,10 +109,12 @@ def test_faults_planted_in_place_are_taken_back(scored: Any) -> None:
     sent = bodies(InjectFaults().execute(ctx))
     assert [name for name, _ in sent[-2:]] == ["reload_dataset", "show_output"]
     assert scored.count_values("injected_fault")[True] == 2
-    assert problems(RevertFaults(), scored) == {}
+    sure = confirmation(scored, "confirm")
+    assert problems(RevertFaults(), scored) == {sure: "Say yes to go on"}
+    assert problems(RevertFaults(), scored, **{sure: True}) == {}
     notice = fields(RevertFaults(), scored)["what"].view.description
-    assert "Blank and corrupt images in ground_truth, rate 0.05" in notice
-    sent = bodies(RevertFaults().execute(context(scored)))
+    assert "Blank and corrupt images in ground\\_truth, rate 0.05" in notice
+    sent = bodies(RevertFaults().execute(context(scored, **{sure: True})))
     assert [name for name, _ in sent] == ["reload_dataset", "notify"]
     assert sent[-1][1]["message"] == "Restored: 2 samples"
     assert snapshot(scored) == before

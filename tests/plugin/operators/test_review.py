@@ -21,6 +21,7 @@ from fiftyone_dfaulo import (
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
+from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms.trust import confirmation
 from tests.plugin.plugin_tools import context, snapshot
 
@@ -186,7 +187,8 @@ def test_a_file_without_a_folder_goes_to_the_one_that_is_named(
     server.mkdir()
     monkeypatch.setattr(fo.config, "default_dataset_dir", str(folder))
     monkeypatch.chdir(server)
-    assert f"it is written to {folder}" in form("export_review", run)
+    named = json.dumps(plain(str(folder)))[1:-1]
+    assert f"it is written to {named} on the" in form("export_review", run)
     said = execute("export_review", run, path="review.json")
     assert said == [f"Written to {folder / 'review.json'}: 0 samples"]
     assert os.listdir(folder) == ["review.json"]
