@@ -72,7 +72,7 @@ def test_tags_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     app.open()
     review = Review(app)
     review.says("0 found")
-    expect(review.panel.get_by_text("Tags to change")).to_be_visible()
+    expect(review.panel.get_by_text("Labels to change")).to_be_visible()
     app.photograph("panel for tags")
     review.panel.get_by_role("spinbutton").fill(str(BATCH))
     review.press("Next batch")

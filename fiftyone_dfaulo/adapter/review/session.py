@@ -16,14 +16,19 @@ from fiftyone.core.collections import SampleCollection
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.unknown_ids import (
     not_in_dataset,
     not_scored,
-    wrong_view,
+    read_ids,
 )
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
-from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
+from fiftyone_dfaulo.adapter.runs.lookup import (
+    check_run_field,
+    load_anew,
+    load_config,
+)
 from fiftyone_dfaulo.adapter.storage.documents import Storage, batches
 from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import SAMPLE, Item, Items, Query
@@ -185,31 +190,12 @@ class ReviewSession:
         return list(samples.values(path, unwind=True))
 
     def given_ids(self, ids: Any, name: str = "ids") -> list[str]:
-        """Ids as strings, each once: of a view, of any iterable, or a single one.
-
-        Args:
-            ids: what a caller has given.
-            name: what the caller calls it.
+        """Ids as strings, each once; see :func:`.unknown_ids.read_ids`.
 
         Raises:
-            InputError: if these are no ids, or a view of something else.
+            InputError: as there.
         """
-        noun = self.target.noun
-        if isinstance(ids, SampleCollection):
-            if problem := wrong_view(self.target, self.key, ids, name):
-                raise InputError(problem)
-            ids = ids.values("id")
-        elif isinstance(ids, (str, ObjectId)):
-            ids = [ids]
-        elif not isinstance(ids, Iterable):
-            raise InputError(
-                f"{name} is a {type(ids).__name__}; expected {noun} ids or a view"
-            )
-        unique = dict.fromkeys(ids)
-        for one in unique:
-            if not isinstance(one, (str, ObjectId)):
-                raise InputError(f"{name} holds {one!r}; expected {noun} ids or a view")
-        return list(dict.fromkeys(map(str, unique)))
+        return read_ids(self.target, self.key, ids, name)
 
     def find(
         self, ids: Sequence[str] | None, query: Query, *names: str
@@ -252,17 +238,20 @@ class ReviewSession:
         show(self.samples, self.config.label_field, ids)
 
 
-def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession:
+def open_review(
+    samples: Samples, brain_key: str, *needed: str, reload: bool = True
+) -> ReviewSession:
     """The run as the database has it now, with the fields that are needed.
 
     Args:
         samples: a dataset or view.
         brain_key: the key of the run.
         *needed: which of :class:`.RunFields` must exist.
+        reload: whether to load the dataset anew; not where that was just done.
 
     Raises:
-        InputError: if ``samples`` is neither a dataset nor a view, or one of frames
-            where the run has scored samples.
+        InputError: if ``samples`` is neither a dataset nor a view, one of frames where
+            the run has scored samples, or one that maps the labels.
         RunError: if the dataset, the run or a needed field was deleted, or the run was
             interrupted.
     """
@@ -272,9 +261,11 @@ def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession
             "view"
         )
     dataset = samples._root_dataset
-    _reload(dataset)
+    if reload:
+        load_anew(dataset)
     config = load_config(dataset, brain_key)
     check_kind(samples, brain_key, config.target)
+    check_not_mapped(samples, config.target)
     target = config.target.with_fields(config.own_fields(dataset))
     return ReviewSession(
         samples,
@@ -286,14 +277,3 @@ def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession
         config.run_fields,
         config.review_fields or review_names(brain_key),
     ).need(*needed)
-
-
-def _reload(dataset: Dataset) -> None:
-    try:
-        dataset._doc.reload()  # by its id: it may have another name by now
-        dataset.reload()
-    except Exception as error:
-        raise RunError(
-            "the dataset cannot be loaded any more; it was probably deleted. Load "
-            f"another one ({error})"
-        ) from error

@@ -11,17 +11,19 @@ from fiftyone_dfaulo.errors import InputError, RunError
 
 def list_runs(dataset: Dataset) -> list[str]:
     """Keys of the dataset's DFauLo runs that are written whole, the newest first."""
-    infos = {
-        key: DFauLo.get_run_info(dataset, key)
-        for key in dataset.list_brain_runs(type=TYPE)
-    }
-    whole = [key for key, info in infos.items() if info.config.complete]
-    return sorted(whole, key=lambda key: infos[key].timestamp, reverse=True)
+    return list(times_of_runs(dataset))
 
 
-def time_of_run(dataset: Dataset, brain_key: str) -> str:
-    """When a run was made, as text; later ones are greater."""
-    return str(DFauLo.get_run_info(dataset, brain_key).timestamp.isoformat())
+def times_of_runs(dataset: Dataset) -> dict[str, str]:
+    """Keys of the same runs, in that order, to when each was made.
+
+    The times are text; later ones are greater.
+    """
+    keys = dataset.list_brain_runs(type=TYPE)
+    infos = {key: DFauLo.get_run_info(dataset, key) for key in keys}
+    whole = {k: info.timestamp for k, info in infos.items() if info.config.complete}
+    newest_first = sorted(whole, key=lambda key: whole[key], reverse=True)
+    return {key: whole[key].isoformat() for key in newest_first}
 
 
 def is_dfaulo_run(samples: Samples, key: str) -> bool:
@@ -46,6 +48,22 @@ def fields_of_runs(dataset: Dataset, *, frames: bool = False) -> dict[str, str]:
         if config.target.frames == frames
         for path in config.fields
     }
+
+
+def load_anew(dataset: Dataset) -> None:
+    """Reads a dataset from the database again; other processes may have changed it.
+
+    Raises:
+        RunError: if it was deleted.
+    """
+    try:
+        dataset._doc.reload()  # by its id: it may have another name by now
+        dataset.reload()
+    except Exception as error:
+        raise RunError(
+            "the dataset cannot be loaded any more; it was probably deleted. Load "
+            f"another one ({error})"
+        ) from error
 
 
 def load_config(samples: Samples, brain_key: str) -> DFauLoConfig:

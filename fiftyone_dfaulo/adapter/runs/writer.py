@@ -9,9 +9,10 @@ Steps of a write:
 3. Add the fields, write the values in batches, create the index, save the results.
 4. Delete the run to be replaced, and give the new one its key.
 
-A failure in 1 to 3 deletes what was written; the old run was never touched. A failure
-in 4 is met by completing 4. A process that dies leaves a run that ``delete_brain_run``
-deletes, and that the next write under the same key clears away.
+After a failure in steps 1 to 3, what was written is deleted; the old run was never
+touched. After a failure in step 4, step 4 is completed. If the process dies, it leaves
+an unfinished run: ``delete_brain_run`` deletes it, and so does the next write under the
+same key.
 """
 
 from __future__ import annotations
@@ -58,13 +59,13 @@ def write_run(
 ) -> None:
     """Writes fields, index, brain run and results; replaces a run of the same key.
 
-    What no longer exists is moved to ``results.vanished``. Samples, or objects, that
-    are not in the results have None, or no value, in all fields.
+    Items that no longer exist are moved to ``results.vanished``. Samples that are not
+    in the results have None in all fields, and objects no value.
 
     Args:
         results: what to write, with its samples, config and key.
         overwrite: whether a run that holds verdicts may be replaced.
-        report: told the fraction done; what it raises stops the write.
+        report: gets the fraction done; what it raises stops the write.
 
     Raises:
         RunError: as :func:`check_key`; if all samples were deleted meanwhile; or if

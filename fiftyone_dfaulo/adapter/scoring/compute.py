@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import fiftyone.core.utils as fou
 from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
@@ -30,6 +33,7 @@ from fiftyone_dfaulo.errors import Cancelled
 READING = "Reading labels"
 
 
+@public
 def compute_suspiciousness(
     samples: Samples,
     label_field: str = "ground_truth",
@@ -86,11 +90,11 @@ def compute_suspiciousness(
             has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
             an attribute, a brain run on the patches, or an array in their order.
         model: the original model, rather than a network trained here: a
-            ``torch.nn.Module``; a FiftyOne model; the path of a TorchScript or
-            ``torch.export`` archive, or of safetensors or a state dict with
-            ``factory``; the name of a FiftyOne zoo model; or a torchvision
-            architecture, such as ``"resnet18"``, with pretrained weights. It is never
-            changed. Not with ``embeddings``.
+            ``torch.nn.Module``; a FiftyOne model; the path of safetensors or a state
+            dict with ``factory``, or of a network with ``trust_model_file``; the name
+            of a FiftyOne zoo model; or a torchvision architecture, such as
+            ``"resnet18"``, with pretrained weights. It is never changed. Not with
+            ``embeddings``.
         predictions: name of a Classification field whose logits, probabilities or
             confidences serve as the original model.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
@@ -116,8 +120,9 @@ def compute_suspiciousness(
             results then note.
         factory: ``"package.module:function"`` that builds the network whose weights
             the model's file holds; it is called without arguments.
-        allow_pickle: whether a pickled model may be loaded, which runs any code that
-            is in the file.
+        trust_model_file: whether code in the model's file may run. Archives of
+            TorchScript and ``torch.export``, and pickled models, are programs and are
+            refused without it; give it with every call.
         out_of_sample: whether the model or the predictions never saw these labels; then
             it votes beside the heads.
         depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it, or a
@@ -156,7 +161,8 @@ def compute_suspiciousness(
     request = Request(
         samples, label_field, made, brain_key, embeddings, model, overwrite
     )
-    check(request)  # before a bar is drawn
+    with _usual_torch():
+        check(request)  # before a bar is drawn
     with fou.ProgressBar(total=100, progress=progress, **BAR) as bar:
         return _run(request, report_to(bar))
 
@@ -189,8 +195,18 @@ def run(request: Request, report: Report = silent) -> DFauLoResults:
     Raises:
         InputError, RunError, WeightsError: as there.
     """
-    check(request)
+    with _usual_torch():
+        check(request)
     return _run(request, report)
+
+
+def _usual_torch() -> AbstractContextManager[None]:
+    """Torch as the engine expects it; nobody can have changed it before its import."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from fiftyone_dfaulo.engine.device import usual_state
+
+    return usual_state()
 
 
 def _run(request: Request, report: Report) -> DFauLoResults:
@@ -201,7 +217,8 @@ def _run(request: Request, report: Report) -> DFauLoResults:
     with stages.stage(READING):
         labelled = read_labels(samples, label_field)
     context = ScoringContext(samples, target, labelled, request.settings, stages)
-    items, scores = method.score(context)
+    with _usual_torch():
+        items, scores = method.score(context)
     results = make_results(request, target, items, scores, stages.seconds)
     written = False
     try:

@@ -25,6 +25,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.app.plain_text import code, plain
 from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
@@ -81,8 +82,8 @@ class InjectFaults(LongOperator[Planting, Dataset]):
         name = inputs.str(
             "name",
             label="Name of the copy",
-            description=f"Empty is {ctx.dataset.name}-injected. Images are shared with "
-            "the dataset; new ones are written into a folder of the copy",
+            description=f"Empty is {plain(ctx.dataset.name)}-injected. Images are "
+            "shared with the dataset; new ones are written into a folder of the copy",
         )
         inputs.bool(
             "in_place",
@@ -126,7 +127,9 @@ def _show_planted(dataset: Dataset, injection: Injection) -> Property:
         )
     counts = count_planted(dataset, record)
     rows = [f"| {what} | {count:,} |" for what, count in sorted(counts.items())]
-    where = "This dataset" if injection.in_place else f"The copy **{dataset.name}**"
+    where = (
+        "This dataset" if injection.in_place else f"The copy **{plain(dataset.name)}**"
+    )
     lines = [
         f"{where} now holds planted faults: {KINDS[record.kind][0].lower()}.",
         "",
@@ -134,7 +137,7 @@ def _show_planted(dataset: Dataset, injection: Injection) -> Property:
         "|---|---|",
         *rows,
         "",
-        f"`{record.fields.fault}` says which they are. "
+        f"{code(record.fields.fault)} says which they are. "
         + ("" if injection.in_place else "Open the copy by the list of datasets. ")
         + "Then execute 'Find suspicious labels', and 'Evaluate a ranking'.",
     ]
@@ -157,7 +160,9 @@ class RevertFaults(Operator):
         Args:
             samples: the dataset, or any view into it.
         """
-        return foo.execute_operator(self.uri, {"dataset": samples._root_dataset})
+        dataset = samples._root_dataset
+        params = {_confirmation(dataset): True}
+        return foo.execute_operator(self.uri, {"dataset": dataset, "params": params})
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:
         """Says what will be taken back."""
@@ -166,14 +171,30 @@ class RevertFaults(Operator):
             problem = f"Dataset {ctx.dataset.name!r} holds no planted faults"
             add_problem(inputs, "This cannot be done", problem)
         else:
-            label, description = "Restores labels and images", _describe(record)
+            label, description = "Restores labels and images", plain(_describe(record))
             inputs.view("what", types.Notice(label=label, description=description))
+            name = _confirmation(ctx.dataset)
+            sure = inputs.bool(name, default=False, label="Yes, take them back")
+            mark_invalid(sure, "" if ctx.params.get(name) else "Say yes to go on")
 
     def execute(self, ctx: Context) -> Messages[None]:
         """Takes them back, and has the App show it."""
-        count = yield from run_or_notify(ctx, lambda: inject.revert_faults(ctx.dataset))
+
+        def revert() -> int:
+            if not ctx.params.get(_confirmation(ctx.dataset)):
+                raise InputError(
+                    "Taking faults back undoes later changes, too: say yes in the form"
+                )
+            return inject.revert_faults(ctx.dataset)
+
+        count = yield from run_or_notify(ctx, revert)
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(f"Restored: {count_in_words(count)}", variant="success")
+
+
+def _confirmation(dataset: Dataset) -> str:
+    """The parameter that says yes; its name has what a foreign web page cannot know."""
+    return f"confirm_{dataset._doc.id}"
 
 
 def _describe(record: Record) -> str:
