@@ -19,7 +19,7 @@ from fiftyone_dfaulo.adapter.runs.keys import check_key, check_no_review
 from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.app.plain_text import plain
-from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms import params, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.forms.params import NETWORK
@@ -133,7 +133,7 @@ def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
 def _add_replace(inputs: Inputs, ctx: Context, info: BrainInfo, work: str) -> None:
     """Says what happens to the earlier run; deleting a review needs an explicit yes."""
     if work:
-        name = params.overwrite_name(ctx.dataset, params.brain_key(ctx))
+        name = trust.overwrite_name(ctx.dataset, params.brain_key(ctx))
         sure = inputs.bool(
             name,
             default=False,

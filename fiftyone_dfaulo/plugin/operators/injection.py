@@ -10,6 +10,7 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import (
@@ -35,6 +36,7 @@ from fiftyone_dfaulo.plugin.forms.problems import (
     mark_invalid,
     problem_message,
 )
+from fiftyone_dfaulo.plugin.forms.trust import confirmation
 from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
 from fiftyone_dfaulo.plugin.operators.base import LongOperator, Operator
 from fiftyone_dfaulo.plugin.operators.review_base import (
@@ -160,8 +162,9 @@ class RevertFaults(Operator):
         Args:
             samples: the dataset, or any view into it.
         """
+        check_given(samples)
         dataset = samples._root_dataset
-        params = {_confirmation(dataset): True}
+        params = {confirmation(dataset, "confirm"): True}
         return foo.execute_operator(self.uri, {"dataset": dataset, "params": params})
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:
@@ -173,7 +176,7 @@ class RevertFaults(Operator):
         else:
             label, description = "Restores labels and images", plain(_describe(record))
             inputs.view("what", types.Notice(label=label, description=description))
-            name = _confirmation(ctx.dataset)
+            name = confirmation(ctx.dataset, "confirm")
             sure = inputs.bool(name, default=False, label="Yes, take them back")
             mark_invalid(sure, "" if ctx.params.get(name) else "Say yes to go on")
 
@@ -181,7 +184,8 @@ class RevertFaults(Operator):
         """Takes them back, and has the App show it."""
 
         def revert() -> int:
-            if not ctx.params.get(_confirmation(ctx.dataset)):
+            sure = ctx.params.get(confirmation(ctx.dataset, "confirm"))
+            if find_record(ctx.dataset) is not None and not sure:
                 raise InputError(
                     "Taking faults back undoes later changes, too: say yes in the form"
                 )
@@ -190,11 +194,6 @@ class RevertFaults(Operator):
         count = yield from run_or_notify(ctx, revert)
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(f"Restored: {count_in_words(count)}", variant="success")
-
-
-def _confirmation(dataset: Dataset) -> str:
-    """The parameter that says yes; its name has what a foreign web page cannot know."""
-    return f"confirm_{dataset._doc.id}"
 
 
 def _describe(record: Record) -> str:

@@ -40,6 +40,14 @@ def build_panel(panel: Any, ctx: Any) -> types.Property:
     return types.Property(out, view=view)
 
 
+def build_lost() -> types.Property:
+    """The panel where its state is none that it could have made."""
+    out = types.Object()
+    text = "Close the panel and open it again; nothing that was recorded is lost"
+    out.view("problem", types.Error(label="The panel lost its place", description=text))
+    return types.Property(out)
+
+
 def _add_empty(out: types.Object, panel: Any) -> None:
     out.md(
         "**Nothing to review yet**\n\nFirst let the labels be ranked by how likely "
