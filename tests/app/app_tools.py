@@ -10,7 +10,6 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 SECONDS = 1000.0  # Playwright counts in milliseconds
 SOON = 30 * SECONDS
-"""How long a network may train, on a machine that does other things too."""
 
 LABEL = "Find suspicious labels"
 
