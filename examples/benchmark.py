@@ -7,6 +7,7 @@
     python examples/benchmark.py ways [--npz FILE[:LABELS[:TRUTH]]] [--limit 5000]
     python examples/benchmark.py embeddings [--counts 10000 100000]
     python examples/benchmark.py review-scale [--counts 100000]
+    python examples/benchmark.py busy [--npz FILE[:LABELS[:TRUTH]]] [--limit 600]
 
 ``compare`` plants faults of several kinds and has every method find them: ours, the
 paper's, cleanlab's, FiftyOne's own and more, all on the outputs of one network for each
@@ -22,6 +23,7 @@ each seed; ``objects`` does so with the images pasted on canvases, as objects wi
 boxes. ``ways`` brings one trained network in each way that there is, and finds the
 same faults through Python and through the operator. ``embeddings`` scores synthetic
 embeddings of growing number, and ``review-scale`` times each step of a review of them.
+``busy`` times every way to score with all cores free and with one kept busy.
 
 The images are scikit-learn's digits, or those of ``--npz`` (``images`` (N, H, W) or
 (N, H, W, 3), uint8, and labels (N,)), ``--folder`` (a folder for each class) or
@@ -47,7 +49,17 @@ from typing import Any
 
 import fiftyone as fo
 import numpy as np
-from bench import calibration, canvases, cases, compare, outputs, review, scale, ways_in
+from bench import (
+    busy,
+    calibration,
+    canvases,
+    cases,
+    compare,
+    outputs,
+    review,
+    scale,
+    ways_in,
+)
 from bench.cases import Case
 from bench.methods import METHODS, OURS, Subject, our_scores, papers_scores
 from PIL import Image
@@ -296,6 +308,11 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     ways = commands.add_parser("ways", parents=[sources], help="every way in")
     ways.add_argument("--rate", type=float, default=0.05, help="share of faults")
     ways.add_argument("--epochs", type=int, default=dfaulo.Settings.epochs)
+    beside = commands.add_parser(
+        "busy", parents=[sources], help="idle against one busy core"
+    )
+    beside.add_argument("--runs", type=int, default=3, help="of each, of which least")
+    beside.add_argument("--ways", nargs="+", default=[], help="words of their names")
     embeddings = commands.add_parser("embeddings", help="score synthetic embeddings")
     embeddings.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000])
     embeddings.add_argument("--width", type=int, default=512)
@@ -362,6 +379,13 @@ def run_review_scale(options: argparse.Namespace) -> None:
         scale.measure(count, options.classes)
 
 
+def run_busy(options: argparse.Namespace) -> None:
+    """Every way to score, idle and with one busy core, on the first source."""
+    source = read_sources(options)[0]
+    for line in busy.measure(source, build_dataset, options.runs, options.ways):
+        print(line, flush=True)
+
+
 def main() -> None:
     options = read_options()
     {
@@ -372,6 +396,7 @@ def main() -> None:
         "ways": run_ways,
         "embeddings": run_embeddings,
         "review-scale": run_review_scale,
+        "busy": run_busy,
     }[options.command](options)
 
 

@@ -10,8 +10,6 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 SECONDS = 1000.0  # Playwright counts in milliseconds
 SOON = 30 * SECONDS
-TRAINED = 90 * SECONDS
-"""How long a network may train, on a machine that does other things too."""
 
 LABEL = "Find suspicious labels"
 
@@ -117,6 +115,20 @@ class App:
         shown = " ".join(self.message.all_inner_texts()).split()
         match = re.fullmatch(r"(\d+)% (.+) Done", " ".join(shown))
         return (match[2], int(match[1])) if match else None
+
+    def works_until(self, text: str) -> None:
+        """Waits for what a running operator says at its end, as long as it works.
+
+        How long that takes is up to the machine: the time starts anew while the
+        progress is on the screen.
+        """
+        shown = self.tab.get_by_text(text).first
+        end = time.monotonic() + SOON / SECONDS
+        while not shown.is_visible():
+            if self.progress():
+                end = time.monotonic() + SOON / SECONDS
+            assert time.monotonic() < end, f"neither progress nor {text!r}"
+            self.tab.wait_for_timeout(0.1 * SECONDS)
 
     def tags(self, tile: int) -> dict[str, str]:
         """Field to text of what a tile shows over its image."""

@@ -86,6 +86,8 @@ def watch(app: App) -> list[tuple[str, int]]:
             told.append(news)
             if len(told) == 3:
                 app.photograph("progress")
+        if news:  # it works, however long it takes
+            deadline = time.monotonic() + PATIENCE
         assert time.monotonic() < deadline, f"no summary; progress so far: {told}"
     return told
 

@@ -42,6 +42,7 @@ def test_frames_are_scored_and_marked_and_the_grid_shows_it(
     expect(app.form.get_by_text(f"label ({COUNT} labels)")).to_be_visible()
     app.form.get_by_text("Use embeddings that are there").click()
     app.button("Execute").click()
+    app.works_until(f"{COUNT} frames")
     expect(app.message.get_by_text(f"{COUNT} frames")).to_be_visible()
     app.photograph("summary of frames")
     app.tab.get_by_role("button", name="Done", exact=True).click()

@@ -55,7 +55,7 @@ def test_the_form_scores_objects_and_shows_them_as_patches(
     app.form.get_by_text("Use embeddings that are there").click()
     expect(app.form.get_by_text("pixels (field)")).to_be_visible()
     app.button("Execute").click()
-    expect(app.tab.get_by_text(f"{COUNT} objects")).to_be_visible()
+    app.works_until(f"{COUNT} objects")
     app.photograph("summary of objects")
     app.tab.get_by_role("button", name="Done").click()
     expect(app.tab.get_by_text(f"{COUNT} patches")).to_be_visible()

@@ -43,6 +43,7 @@ def test_how_well_it_would_work_is_shown_as_a_plot_and_a_table(
     while not app.message.get_by_text("most suspicious finds").is_visible():
         if news := app.progress():
             stages.add(news[0])
+            deadline = time.monotonic() + PATIENCE  # it works, however long it takes
         copies |= set(fo.list_datasets()) - set(before[0])
         assert time.monotonic() < deadline, f"no report; progress so far: {stages}"
     assert len(stages) >= 2

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.signals import rank_in_class
+from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 FOLDS = 5
 INVERSE_REGULARIZATION = 30.0
@@ -122,7 +122,7 @@ def out_of_sample(
     # each of many small products, and long where the machine is busy.
     with (
         warnings.catch_warnings(),
-        threadpool_limits(1, user_api="blas"),
+        one_blas_thread,
         ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool,
     ):
         # labels are classes, however many there are, and no regression target

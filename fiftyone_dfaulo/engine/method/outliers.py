@@ -24,6 +24,7 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from fiftyone_dfaulo.engine.method.heads import FOLDS
+from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 KEPT = 0.75  # share of the samples that the distribution is fitted to
 ROUNDS = 3  # of leaving out the farthest
@@ -69,6 +70,7 @@ def foreign_content(
     return np.maximum(beyond, _excess(scores, contradicted))
 
 
+@one_blas_thread
 def outlier_score(
     appearance: np.ndarray, labels: np.ndarray, folds: np.ndarray
 ) -> np.ndarray:

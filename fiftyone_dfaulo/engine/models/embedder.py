@@ -14,6 +14,7 @@ from fiftyone_dfaulo.engine.images.batches import iter_batches
 from fiftyone_dfaulo.engine.images.decoding import Source
 from fiftyone_dfaulo.engine.models.model_output import check_finite
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.threads import sharing_cores
 
 
 class Embedder(ABC):
@@ -59,6 +60,7 @@ class Embedder(ABC):
         return nullcontext()
 
 
+@sharing_cores
 def embed_images(
     paths: Sequence[Source],
     embedder: Embedder,

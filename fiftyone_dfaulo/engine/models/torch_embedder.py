@@ -22,6 +22,7 @@ from fiftyone_dfaulo.engine.models.penultimate import (
     named_layer,
     pool,
 )
+from fiftyone_dfaulo.engine.threads import sharing_cores
 from fiftyone_dfaulo.errors import InputError, one_line
 
 _PIXELS = 2**22  # per forward pass, so that large images do not exhaust the memory
@@ -135,6 +136,7 @@ class TorchEmbedder(Embedder):
         owner = self.module.get_submodule(layer.removeprefix("<"))
         return isinstance(owner, nn.Linear)
 
+    @sharing_cores
     def _probe(self, layer: str | None) -> None:
         """Finds the layer on noise, and what the model gives."""
         count = self._batch or _PROBES

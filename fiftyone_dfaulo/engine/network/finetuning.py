@@ -25,6 +25,7 @@ from fiftyone_dfaulo.engine.method.heads import (
 from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.engine.network.training import train_network
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.threads import one_blas_thread, sharing_cores
 from fiftyone_dfaulo.errors import InputError
 
 SUBSET = 0.10
@@ -83,6 +84,7 @@ def retrain_network(
     return network.outputs(pixels, views=True, batch_size=settings.batch_size)
 
 
+@sharing_cores
 def retrain_model(
     embedder: TorchEmbedder,
     pixels: np.ndarray,
@@ -127,6 +129,7 @@ def retrain_model(
     return features, logits.cpu().numpy()
 
 
+@sharing_cores
 def embed_pixels(
     embedder: TorchEmbedder, pixels: np.ndarray, report: StageReport = silent_stage
 ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -145,6 +148,7 @@ def _subset(suspiciousness: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return leave_out(suspiciousness, labels, count)
 
 
+@one_blas_thread
 def _fitted_head(embeddings: np.ndarray, labels: np.ndarray) -> nn.Linear:
     """A linear layer that does what a regression on the scaled features would."""
     mean, spread = embeddings.mean(0), embeddings.std(0)

@@ -14,6 +14,7 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.device import autocast, pick_device, repeatable
 from fiftyone_dfaulo.engine.network.architecture import seeded_network
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.threads import sharing_cores, threads_for
 
 PEAK_RATE = 0.1  # learning rate at the peak, for batches of MAX_BATCH images
 MAX_BATCH = 128
@@ -53,6 +54,7 @@ class Network:
         images = (batch.to(self.device).float() - self.mean) / self.std
         return images.permute(0, 3, 1, 2)
 
+    @sharing_cores
     def outputs(
         self,
         pixels: np.ndarray,
@@ -85,6 +87,7 @@ class Network:
             logits.append(head(features).cpu().numpy())
         return np.concatenate(embeddings), np.concatenate(logits)
 
+    @sharing_cores
     def appearance(self, pixels: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
         """What the first layers see in all images: float32 (N, A).
 
@@ -106,6 +109,7 @@ class Network:
                 report((start + len(batch)) / len(pixels))
 
 
+@sharing_cores
 def train_network(
     pixels: np.ndarray,
     labels: np.ndarray,
@@ -146,7 +150,8 @@ def train_network(
 
     first = settings.epochs // 2  # before, it knows too little
     for epoch in range(settings.epochs):
-        logits = trainer.go_through(epoch)
+        with threads_for(trainer.batch * pixels[0].size // 3, device):
+            logits = trainer.go_through(epoch)
         if epoch >= first:
             learning += logits / (settings.epochs - first)
         after_epoch(logits)

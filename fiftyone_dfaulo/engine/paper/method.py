@@ -44,6 +44,7 @@ from fiftyone_dfaulo.engine.paper.suspiciousness import (
 from fiftyone_dfaulo.engine.paper.vae import reconstruction_errors
 from fiftyone_dfaulo.engine.progress import StageReport, Stages, silent_stage
 from fiftyone_dfaulo.engine.scores import Scores
+from fiftyone_dfaulo.engine.threads import one_blas_thread, sharing_cores, threads_for
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.network.training import Network
@@ -60,6 +61,8 @@ _WEIGHTS = {"outputs": 1.0, "subsets": 9.0, **dict.fromkeys(MUTANTS, 30.0)}
 """Rough shares of the time that the steps take."""
 
 
+@sharing_cores
+@one_blas_thread
 def score(
     pixels: np.ndarray,
     labels: np.ndarray,
@@ -117,6 +120,7 @@ def score(
 # Step 3: three mutants
 
 
+@sharing_cores
 def train_mutant(
     network: Network,
     pixels: np.ndarray,
@@ -149,15 +153,17 @@ def train_mutant(
     for epoch in range(MUTANT_EPOCHS if len(kept) > 1 else 0):
         order = kept[torch.randperm(len(kept), generator=generator).numpy()]
         # A last batch of one joins the one before: batch normalisation needs two.
-        for batch in np.split(order, range(MUTANT_BATCH, len(order) - 1, MUTANT_BATCH)):
-            images = mutant.normalise(torch.from_numpy(pixels[batch]))
-            targets = torch.from_numpy(labels[batch]).to(mutant.device)
-            with repeatable():
-                with autocast(mutant.device):
-                    logits = mutant.module(images)
-                optimizer.zero_grad()
-                cross_entropy(logits.float(), targets).backward()
-            optimizer.step()
+        batches = np.split(order, range(MUTANT_BATCH, len(order) - 1, MUTANT_BATCH))
+        with threads_for(MUTANT_BATCH * pixels[0].size // 3, mutant.device):
+            for batch in batches:
+                images = mutant.normalise(torch.from_numpy(pixels[batch]))
+                targets = torch.from_numpy(labels[batch]).to(mutant.device)
+                with repeatable():
+                    with autocast(mutant.device):
+                        logits = mutant.module(images)
+                    optimizer.zero_grad()
+                    cross_entropy(logits.float(), targets).backward()
+                optimizer.step()
         report((epoch + 1) / MUTANT_EPOCHS)
     mutant.module.eval()
     return mutant

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.threads import threads_for
 
 HIDDEN = (128, 64, 32)
 LATENT = 2
@@ -52,7 +53,9 @@ def reconstruction_errors(
         model = VAE(int(np.prod(pixels.shape[1:])), generator).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         for _ in range(EPOCHS):
-            _train_epoch(model, optimizer, pixels, members, generator)
+            # so few layers are little work, however large the images
+            with threads_for(1, device):
+                _train_epoch(model, optimizer, pixels, members, generator)
             done += len(members)
             report(done / (EPOCHS * len(labels)))
         for start in range(0, len(members), _SCORING_BATCH):
