@@ -37,6 +37,7 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     find_record,
 )
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.engine.injection.painting import read_shapes
 from fiftyone_dfaulo.engine.injection.plans import PAIRED, plan_faults
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
@@ -226,7 +227,7 @@ def revert_faults(samples: Samples) -> int:
             "view"
         )
     dataset = samples._root_dataset
-    dataset.reload()
+    refresh(dataset)
     if find_record(dataset) is None:
         raise RunError(
             f"dataset {dataset.name!r} holds no planted faults; pass the dataset that "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.runs.brain_run import TYPE, DFauLo, DFauLoConfig
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.shown import path_in
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -61,7 +62,7 @@ def load_config(samples: Samples, brain_key: str) -> DFauLoConfig:
     """
     dataset = samples._root_dataset
     if not dataset.has_brain_run(brain_key):
-        dataset.reload()  # the run may come from another process
+        refresh(dataset)  # the run may come from another process
     if not dataset.has_brain_run(brain_key):
         keys = ", ".join(map(repr, dataset.list_brain_runs(type=TYPE))) or "none yet"
         raise RunError(
