@@ -12,6 +12,7 @@ values are written, and values removed before fields are.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,21 +32,45 @@ from fiftyone_dfaulo.adapter.storage.refresh import (
 )
 from fiftyone_dfaulo.adapter.storage.schema import TOKEN, RunField
 
+_WATCHED = 10
+"""How long new fields are watched, in multiples of what it took to add them.
+
+FiftyOne takes three or four times as long between its look at a schema and its save.
+"""
+
+_LOOKS = 200
+"""How often at most: another tool may take fields away all the time."""
+
 
 def declare(storage: Storage, fields: Iterable[RunField], token: str | None) -> None:
     """Makes sure that fields of a run are in the schema, marked as the run's own.
+
+    Another tool that has looked at the schema before and saves it after takes them out
+    again; so this goes on looking for a while, and adds them again.
 
     Args:
         storage: the dataset's samples, or its frames.
         fields: the fields.
         token: the run's token.
     """
-    for parents, group in _by_parents([(f.path, f) for f in fields]):
-        for path, field in group:
-            name = path.rpartition(".")[2]
-            document = _field_document(name, field, token)
-            _push(storage, parents, name, document)
+    wanted, start = list(fields), time.monotonic()
+    _add(storage, wanted, token)
     refresh(storage.dataset)
+    quiet_since = time.monotonic()
+    took = quiet_since - start
+    for _ in range(_LOOKS):
+        if time.monotonic() - quiet_since > _WATCHED * took:
+            return
+        time.sleep(took / 2)
+        if missing(storage, [field.path for field in wanted]):
+            _add(storage, wanted, token)
+            quiet_since = time.monotonic()
+
+
+def _add(storage: Storage, fields: Iterable[RunField], token: str | None) -> None:
+    for field in fields:
+        *parents, name = field.path.split(".")
+        _push(storage, parents, name, _field_document(name, field, token))
 
 
 def missing(storage: Storage, paths: Iterable[str]) -> list[str]:

@@ -84,7 +84,7 @@ class Storage:
     def create_index(self, name: str) -> bool:
         """Indexes a field; returns False where the database allows no more indexes."""
         try:
-            self.dataset.create_index(self.path(name))
+            self.collection.create_index(name)
         except OperationFailure:
             return False
         return True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import fiftyone.core.odm as foo
+from mongoengine.errors import FieldDoesNotExist
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.errors import RunError
@@ -65,7 +67,9 @@ def refresh(dataset: Dataset) -> None:
     old._data["name"] = name  # FiftyOne loads by name
     unsaved = [*(getattr(old, "_changed_fields", None) or ())]
     try:
-        dataset.reload()
+        dataset._reload(hard=True)
+        with suppress(FieldDoesNotExist):  # see repair(); those in memory stay old
+            dataset._reload_docs(hard=True)
     except Exception as error:
         dataset_document(dataset)  # it was deleted, or it is something else
         raise RunError(f"the dataset cannot be loaded any more ({error})") from error

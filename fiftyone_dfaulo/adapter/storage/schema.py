@@ -52,6 +52,11 @@ def part_of(name: str) -> str:
     return next(part for part in _PARTS if name.endswith(f"_{part}"))
 
 
+def is_part(name: str) -> bool:
+    """Whether a run could have made a sample's field of this name."""
+    return "." not in name and any(name.endswith(f"_{part}") for part in _PARTS)
+
+
 def rekeyed(path: str, brain_key: str) -> str:
     """What a field of a run is called once the run has this key."""
     at, dot, name = path.rpartition(".")
