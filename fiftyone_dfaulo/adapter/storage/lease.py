@@ -1,13 +1,16 @@
 """A lease on a dataset: only who holds it changes its runs and their fields.
 
 A document in the database for each dataset that is being changed. It is renewed while
-it is held; where its holder dies, it ends by itself, and the next one takes it over.
+it is held; where its holder dies, it ends by itself, at once where that was on the
+same machine, and the next one takes it over.
 It binds this package alone: other tools do not know of it.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import socket
 import threading
 import time
 import uuid
@@ -44,7 +47,13 @@ def changing(
     Raises:
         RunError: if another has held it all the time for :data:`PATIENCE`.
     """
-    one = dataset_id(dataset)
+    with holding(dataset_id(dataset), waiting):
+        yield
+
+
+@contextmanager
+def holding(one: Any, waiting: Callable[[], object] | None = None) -> Iterator[None]:
+    """As :func:`changing`, of anything that has an id or a name of its own."""
     mine: set[Any] = _held.__dict__.setdefault("ids", set())
     if one in mine:
         yield
@@ -64,6 +73,18 @@ def changing(
             _leases().delete_one({"_id": one, "owner": owner})
 
 
+def is_held(one: Any) -> bool:
+    """Whether a process that lives holds this lease."""
+    _free_if_dead(one)
+    query = {"_id": one, "$expr": {"$gte": ["$until", "$$NOW"]}}
+    return _leases().find_one(query) is not None
+
+
+def clear_ended() -> None:
+    """Deletes what is left of leases that have ended by themselves."""
+    _leases().delete_many({"$expr": {"$lt": ["$until", "$$NOW"]}})
+
+
 def _leases() -> Documents:
     leases: Documents = foo.get_db_conn()["dfaulo_leases"]
     return leases
@@ -72,6 +93,7 @@ def _leases() -> Documents:
 def _wait_for(one: Any, owner: str, waiting: Callable[[], object] | None) -> None:
     start = time.monotonic()
     while not _take(one, owner):
+        _free_if_dead(one)
         if time.monotonic() - start > PATIENCE:
             raise RunError(
                 f"another process has been changing this dataset for {PATIENCE:.0f} "
@@ -85,7 +107,8 @@ def _wait_for(one: Any, owner: str, waiting: Callable[[], object] | None) -> Non
 def _take(one: Any, owner: str) -> bool:
     """Takes a lease that is free, or has ended by the database's clock."""
     until = {"$add": ["$$NOW", int(1000 * TERM)]}
-    taken = [{"$set": {"owner": owner, "until": until}}]
+    who = {"owner": owner, "machine": _machine(), "pid": os.getpid()}
+    taken = [{"$set": {**who, "until": until}}]
     ended = {"_id": one, "$expr": {"$lt": ["$until", "$$NOW"]}}
     if _leases().update_one(ended, taken).matched_count:
         return True
@@ -95,6 +118,28 @@ def _take(one: Any, owner: str) -> bool:
     except DuplicateKeyError:
         return False
     return True
+
+
+def _free_if_dead(one: Any) -> None:
+    """Ends a lease at once whose holder ran on this machine and is dead."""
+    found = _leases().find_one({"_id": one, "machine": _machine()})
+    if found is None or os.name != "posix":
+        return
+    try:
+        os.kill(found["pid"], 0)  # which only looks
+    except ProcessLookupError:
+        _leases().delete_one({"_id": one, "owner": found["owner"]})
+    except PermissionError:
+        return  # another user's, alive
+
+
+def _machine() -> str:
+    """What numbers processes as this process sees them."""
+    try:
+        numbering = os.readlink("/proc/self/ns/pid")  # a container has its own
+    except OSError:
+        numbering = ""
+    return f"{socket.gethostname()} {uuid.getnode()} {numbering}"
 
 
 def _renew(one: Any, owner: str, over: threading.Event) -> None:

@@ -45,7 +45,7 @@ def test_it_is_given_back(dataset: Any) -> None:
 
     with pytest.raises(KeyError):
         fail()
-    assert leases().count_documents({}) == 0
+    assert leases().count_documents({"_id": dataset._doc.id}) == 0
 
 
 def test_another_waits_until_it_is_given_back(dataset: Any) -> None:
@@ -64,14 +64,25 @@ def test_another_waits_until_it_is_given_back(dataset: Any) -> None:
     assert order == ["first", "second"]
 
 
-def test_a_dead_process_has_it_until_its_term_ends(
+def test_that_of_a_dead_process_is_free_at_once_on_its_machine(dataset: Any) -> None:
+    assert run_python(DIE, dataset.name, "1000").returncode == -9
+    assert leases().count_documents({"_id": dataset._doc.id}) == 1
+    with changing(dataset):
+        assert lease.is_held(dataset._doc.id)
+    assert not lease.is_held(dataset._doc.id)
+
+
+def test_elsewhere_it_ends_with_its_term(
     dataset: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    away = {"$set": {"machine": "another"}}
     assert run_python(DIE, dataset.name, "1").returncode == -9
+    leases().update_one({"_id": dataset._doc.id}, away)
     with changing(dataset):
         assert leases().count_documents({"_id": dataset._doc.id}) == 1
 
     assert run_python(DIE, dataset.name, "1000").returncode == -9
+    leases().update_one({"_id": dataset._doc.id}, away)
     monkeypatch.setattr(lease, "PATIENCE", 0)
     with (
         pytest.raises(RunError, match="another process has been changing"),
@@ -85,5 +96,6 @@ def test_waiting_can_be_stopped(dataset: Any) -> None:
         raise Cancelled
 
     assert run_python(DIE, dataset.name, "1000").returncode == -9
+    leases().update_one({"_id": dataset._doc.id}, {"$set": {"machine": "another"}})
     with pytest.raises(Cancelled), changing(dataset, stop):
         pass
