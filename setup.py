@@ -57,14 +57,17 @@ setup(
     install_requires=read_requirements(),
     extras_require={
         "test": [
+            "hypothesis>=6.100",
             "import-linter>=2.7",
             "mypy>=1.11",
+            "pillow-heif>=0.16",
             "playwright>=1.45",
             "pytest>=8",
             "ruff>=0.6",
             "setuptools>=68",
             "types-psutil",
         ],
+        "heif": ["pillow-heif>=0.16"],
         "bench": ["cleanlab>=2.6", "matplotlib>=3.8"],
     },
     entry_points={

@@ -60,7 +60,7 @@ def find_suspicious(folder: Path, gallery: Path, epochs: int) -> None:
         score, given = sample.dfaulo_suspiciousness, sample.ground_truth.label
         seen, file = sample.dfaulo_suggestion.label, Path(sample.filepath).name
         print(f"  {score:.3f}  {given} looks like {seen}  {given}/{file}")
-    saved = dfaulo.save_gallery(dataset, path=gallery)
+    saved = dfaulo.save_gallery(dataset, path=gallery, overwrite=True)
     print(f"\nThe first 50, as a picture: {saved}")
 
 

@@ -6,6 +6,9 @@ from numbers import Integral
 
 from fiftyone_dfaulo.errors import InputError
 
+_MOST = 2**63 - 1
+"""The largest number that the database holds."""
+
 
 def is_whole_number(value: object) -> bool:
     """Whether a value is an integer of Python or numpy; True and False are not."""
@@ -35,8 +38,22 @@ def check_whole_number(
     limits = f"of {low} or more" if high is None else f"from {low} to {high}"
     if isinstance(value, Integral) and not isinstance(value, bool):
         number = int(value)
-        if low <= number and (high is None or number <= high):
+        if low <= number <= (_MOST if high is None else high):
             return number
     raise InputError(
         f"{name}={value!r} is not a whole number {limits}" + (advice and f"; {advice}")
     )
+
+
+def check_text(name: str, value: str) -> None:
+    """Makes sure that a text can be stored, and be part of a path.
+
+    Args:
+        name: what the caller calls it.
+        value: the text.
+
+    Raises:
+        InputError: if it has a zero byte, or half a pair of surrogates.
+    """
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise InputError(f"{name}={value[:60]!r} has characters that no text may have")

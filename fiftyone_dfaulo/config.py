@@ -129,7 +129,8 @@ class Settings:
             those that the model states.
         preprocessing: how images are prepared for the model, a :class:`Preprocessing`
             or a dict of its values; None takes what the model states.
-        allow_pickle: whether a file may be unpickled, which runs any code in it.
+        trust_model_file: whether code in the model's file may run, as it does in
+            pickles and archives of TorchScript and torch.export.
         depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it again
             without the most suspicious samples.
         predictions: name of a field of predictions that serve as the original model.
@@ -158,7 +159,7 @@ class Settings:
     layer: str | None = None
     classes: tuple[str, ...] | None = None
     preprocessing: Preprocessing | None = None
-    allow_pickle: bool = False
+    trust_model_file: bool = False
     depth: str = "head"
     predictions: str | None = None
     out_of_sample: bool = False
@@ -183,7 +184,7 @@ class Settings:
             object.__setattr__(self, name, number)  # numpy's integers are no JSON
         for name in ("model", "factory", "layer", "predictions", "device"):
             self._check_type(name, str, "a string or None", optional=True)
-        for name in ("allow_pickle", "out_of_sample"):
+        for name in ("trust_model_file", "out_of_sample"):
             self._check_type(name, bool, "True or False")
         if self.depth not in DEPTHS:
             raise InputError(f"depth={self.depth!r} is unknown; choose one of {DEPTHS}")
@@ -220,7 +221,7 @@ class Settings:
             ("factory", sources[:1]),
             ("layer", sources[:1]),
             ("preprocessing", sources[:1]),
-            ("allow_pickle", sources[:1]),
+            ("trust_model_file", sources[:1]),
             ("classes", sources),
             ("out_of_sample", sources),
         ):

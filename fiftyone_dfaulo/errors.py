@@ -32,6 +32,6 @@ class Cancelled(DFauLoError):
     """The caller stopped the run; the dataset is as it was before."""
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """What another library's error says, in one line of at most 200 characters."""
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

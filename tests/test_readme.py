@@ -56,7 +56,7 @@ def test_every_snippet_runs(
     datasets = {
         "my-dataset": dataset,
         "my-detections": detections,
-        "my-tags": tagged,
+        "my-multilabel": tagged,
         "my-videos": videos,
     }
     monkeypatch.setattr(fo, "load_dataset", datasets.__getitem__)
@@ -84,8 +84,8 @@ def test_every_snippet_runs(
         None: 10,
     }
     videos.delete()
-    assert tagged.list_brain_runs() == ["tags"]
-    assert names["first"].tags_suggestion is not None
+    assert tagged.list_brain_runs() == ["several"]
+    assert names["first"].several_suggestion is not None
     tagged.delete()
 
 

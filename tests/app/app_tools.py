@@ -10,6 +10,9 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 SECONDS = 1000.0  # Playwright counts in milliseconds
 SOON = 30 * SECONDS
+TRAINED = 90 * SECONDS
+"""How long a network may train, on a machine that does other things too."""
+
 LABEL = "Find suspicious labels"
 
 expect.set_options(timeout=SOON)
@@ -128,8 +131,11 @@ class App:
         self.tiles.nth(tile).click()
         self.tab.wait_for_url(re.compile(r"[?&]id="))
         match = re.search(r"[?&]id=(\w+)", self.tab.url)
+        modal = self.tab.locator("[data-cy=modal]")
+        expect(modal).to_be_visible()
+        self.settle()  # before it is all there, it does not hear the key
         self.tab.keyboard.press("Escape")
-        expect(self.tab.locator("[data-cy=modal]")).to_be_hidden()
+        expect(modal).to_be_hidden()
         return match[1] if match else ""
 
     def photograph(self, name: str) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
-from tests.app.app_tools import App
+from tests.app.app_tools import TRAINED, App
 from tests.app.test_review import Review
 from tests.tagged import build_pairs, draw_pairs
 
@@ -47,7 +47,8 @@ def test_the_form_scores_tags_and_shows_the_most_suspicious(
     expect(app.form.get_by_text(f"digits ({count} labels)")).to_be_visible()
     app.photograph("form for tags")
     app.button("Execute").click()
-    expect(app.tab.get_by_text("Given tags that look wrong")).to_be_visible()
+    summary = app.tab.get_by_text("Given tags that look wrong")
+    expect(summary).to_be_visible(timeout=TRAINED)
     app.photograph("summary of tags")
     app.tab.get_by_role("button", name="Done").click()
     expect(app.tab.get_by_text(f"{COUNT} samples")).to_be_visible()
@@ -72,7 +73,7 @@ def test_tags_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     app.open()
     review = Review(app)
     review.says("0 found")
-    expect(review.panel.get_by_text("Tags to change")).to_be_visible()
+    expect(review.panel.get_by_text("Labels to change")).to_be_visible()
     app.photograph("panel for tags")
     review.panel.get_by_role("spinbutton").fill(str(BATCH))
     review.press("Next batch")

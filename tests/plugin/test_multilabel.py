@@ -61,7 +61,7 @@ def test_the_form_offers_tags_and_what_scores_them(plain: Any) -> None:
 def test_the_form_says_which_tags_cannot_be_scored(plain: Any) -> None:
     same = plain.limit(1)
     said = problems(same)["label_field"]
-    assert said.startswith("all 1 samples have the same tags in 'digits'")
+    assert said.startswith("all 1 samples have the same labels in 'digits'")
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_the_panel_counts_changes_and_shows_those_of_a_row(tagged: Any) -> None:
     assert pairs
     assert all(counts[row["looks_like"]] == row["count"] for row in pairs)
     assert pairs == sorted(pairs, key=lambda row: (-row["count"], row["looks_like"]))
-    assert "Tags to change" in panel.shown()
+    assert "Labels to change" in panel.shown()
     assert "Labelled as" not in panel.shown()
     panel.did("on_pair", row=0)
     assert len(panel.view) == pairs[0]["count"]
     labels = panel.view.values("dfaulo_suggestion.label")
     assert set(labels) == {pairs[0]["looks_like"]}
-    assert f"tags to change: {labels[0]}" in panel.shown()
+    assert f"labels to change: {labels[0]}" in panel.shown()
 
     ids = panel.view.values("id")
     record_verdicts(tagged, faulty=ids)

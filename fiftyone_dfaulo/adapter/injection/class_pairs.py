@@ -1,4 +1,4 @@
-"""Which classes are taken for one another: as given, or as a run or embeddings say."""
+"""Which class looks like which other one: as given, or by a run or embeddings."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def check_pairs(samples: Samples, pairs: Any) -> None:
             results = load_config(samples, pairs).target.results_type
             if not issubclass(results, SingleLabelResults):
                 raise InputError(
-                    f"brain run {pairs!r} has scored several tags a sample, which says "
-                    "of no class what it is taken for; pass another run, or pairs"
+                    f"brain run {pairs!r} has scored several labels a sample, so it "
+                    "does not say which class looks like which; pass another run, or "
+                    "pairs"
                 )
         else:
             check_embeddings(samples, pairs)
@@ -62,9 +63,10 @@ def read_pairs(
     Args:
         samples: a dataset or view.
         labelled: its labels.
-        pairs: pairs of class names; the key of a DFauLo run, for the classes that its
-            suggestions take each class for; the name of embeddings, for the class whose
-            mean lies nearest; or None, for each class and the next one by name.
+        pairs: pairs of class names. Or the key of a DFauLo run: each class is then
+            paired with those that the run suggests for it. Or the name of embeddings:
+            with the class whose mean lies nearest. None pairs each class with the next
+            one by name.
 
     Raises:
         InputError: as :func:`check_pairs`, or if a class does not occur, or is the

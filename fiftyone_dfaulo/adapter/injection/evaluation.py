@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import fiftyone as fo
 import numpy as np
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
 from fiftyone_dfaulo.adapter.reading.injection_record import find_record
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
@@ -28,9 +29,10 @@ class Evaluation(dict[str, float]):
     and ``unranked`` (number of samples whose truth is known and that have no score).
 
     Attributes:
-        curve: ``reviewed``, ``precision`` and ``recall``, lists of equal length: of
-            the first so many samples, the share that are faults, and the share of all
-            faults that are among them.
+        curve: ``reviewed``, ``precision`` and ``recall``, lists of equal length. An
+            entry of ``reviewed`` is a number of samples from the top of the ranking.
+            ``precision`` is the share of them that are faults, ``recall`` the share of
+            all faults that are among them.
         notes: plain sentences to read with the figures.
     """
 
@@ -88,6 +90,7 @@ class Evaluation(dict[str, float]):
     __repr__ = __str__
 
 
+@public
 def evaluate_ranking(
     samples: Samples, brain_key: str = "dfaulo", *, fault_field: str
 ) -> Evaluation:
@@ -142,8 +145,8 @@ def list_fault_fields(dataset: Dataset, target: LabelTarget) -> list[str]:
 
     Args:
         dataset: the dataset.
-        target: the labels that a run has scored. Where a sample has several, a field of
-            labels cannot say it.
+        target: the labels that a run has scored. If a sample has several, only boolean
+            fields will do.
     """
     record = None if target.frames else find_record(dataset)
     first = [] if record is None else [record.fields.fault]

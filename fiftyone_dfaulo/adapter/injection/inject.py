@@ -23,6 +23,7 @@ import fiftyone as fo
 import fiftyone.core.dataset as fod
 import numpy as np
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.injection.class_pairs import read_pairs
 from fiftyone_dfaulo.adapter.injection.copies import unfinished_name
@@ -51,6 +52,7 @@ COPYING = "Copying the dataset"
 PLANTING = "Planting faults"
 
 
+@public
 def inject_faults(
     samples: Samples,
     label_field: str = "ground_truth",
@@ -135,7 +137,7 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     Args:
         samples: a dataset or view.
         request: the arguments.
-        report: told the stage and the fraction of the whole; what it raises stops the
+        report: gets the stage and the fraction of the whole; what it raises stops the
             injection, and nothing is left of it.
     """
     check_injection(samples, request)
@@ -223,6 +225,7 @@ def _clone(samples: Samples, request: Injection, name: str) -> Any:
     return source.clone(name, persistent=request.persistent)
 
 
+@public
 def revert_faults(samples: Samples) -> int:
     """Takes planted faults back: labels and images are, byte for byte, as they were.
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.copies import unfinished_name
@@ -46,6 +47,7 @@ PESSIMISTIC = (
 )
 
 
+@public
 def estimate_quality(
     samples: Samples,
     label_field: str = "ground_truth",
@@ -70,8 +72,9 @@ def estimate_quality(
         kind, rate, pairs: what to plant, as :func:`fiftyone_dfaulo.inject_faults`.
         seed: of the faults and of the scoring.
         embeddings: where to take embeddings from, as
-            :func:`fiftyone_dfaulo.compute_suspiciousness`. Neither they nor
-            ``predictions`` go with kinds that replace images, which they do not show.
+            :func:`fiftyone_dfaulo.compute_suspiciousness`. For kinds that replace
+            images, neither embeddings nor ``predictions`` can be used: they are of the
+            images from before.
         progress: whether to show a progress bar, as there.
         **settings: the other arguments that say how to score, as there; ``model`` by
             name or path only.
@@ -99,8 +102,8 @@ def check(
     """Makes sure that :func:`run` can take these; computes and writes nothing.
 
     Raises:
-        InputError, RunError: as :func:`run`, apart from what only labels, images and
-            embeddings tell.
+        InputError, RunError: as :func:`run`, as far as that is known without reading
+            labels, images and embeddings.
     """
     check_injection(samples, request)
     check_seen(request, embeddings, settings)
@@ -114,11 +117,11 @@ def check(
 def check_seen(
     request: Injection, embeddings: ArrayLike | None, settings: Settings
 ) -> None:
-    """Makes sure that what scores can see the faults.
+    """Makes sure that scoring can see the faults.
 
     Raises:
-        InputError: if they are in the images, and embeddings or predictions of others
-            are used.
+        InputError: if the faults are in the images, and embeddings or predictions are
+            used, which are of the images from before.
     """
     given = {"embeddings": embeddings, "predictions": settings.predictions}
     for name, value in given.items():
@@ -176,9 +179,9 @@ def _part(report: Report, start: float, end: float) -> Report:
 def _match_embeddings(
     samples: Samples, request: Injection, embeddings: ArrayLike | None, copy: Dataset
 ) -> tuple[Samples, np.ndarray | None]:
-    """What of the copy to score, with its embeddings, wherever they are, as an array.
+    """The samples of the copy to score, and their embeddings as an array.
 
-    Labelled samples that have none are left out.
+    Labelled samples without an embedding are left out.
     """
     if embeddings is None:
         return copy, None

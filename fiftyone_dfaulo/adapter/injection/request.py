@@ -47,8 +47,8 @@ def check_injection(samples: Samples, request: Injection) -> None:
     """Makes sure that faults can be planted; reads no labels, writes nothing.
 
     Raises:
-        InputError, RunError: as :func:`fiftyone_dfaulo.inject_faults`, apart from
-            what only the labels and images tell.
+        InputError, RunError: as :func:`fiftyone_dfaulo.inject_faults`, as far as that
+            is known without reading labels and images.
     """
     check_samples(samples)
     check_label_field(samples, request.label_field, one_class_a_sample=True)

@@ -73,7 +73,8 @@ def check_embeddings(
     """Makes sure that the source exists and is of the right kind and shape.
 
     Raises:
-        InputError: as :func:`read_embeddings`, apart from what only the values tell.
+        InputError: as :func:`read_embeddings`, as far as that is known without reading
+            the values.
     """
     if isinstance(embeddings, str):
         _find_source(samples, embeddings, target)

@@ -1,4 +1,4 @@
-"""What an injection of faults leaves on a dataset to be known and undone by."""
+"""The record that an injection of faults leaves on a dataset, to be undone by."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Record(NamedTuple):
     Attributes:
         fields: the fields of the injection.
         label_field: whose labels it is about.
-        kind: of faults.
-        rate: as it was asked for.
-        seed: of the choice.
-        folder: of the new images; None if there are none.
-        dataset: id of the dataset that it was written for; a clone of that has the
-            same record, but not the images.
+        kind: the kind of faults.
+        rate: the rate that was asked for.
+        seed: the seed of the choice.
+        folder: the folder of the new images; None if there are none.
+        dataset: id of the dataset that the record was written for. A clone of that
+            dataset has the same record, but the images are not its own.
     """
 
     fields: FaultFields

@@ -1,4 +1,4 @@
-"""Whether labels can be scored, found out with few reads; forms ask after each key."""
+"""Whether labels can be scored, with few reads: forms ask after each keystroke."""
 
 from __future__ import annotations
 

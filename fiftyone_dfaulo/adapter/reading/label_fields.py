@@ -8,6 +8,7 @@ import fiftyone as fo
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.injection_record import true_label_fields
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.runs.lookup import fields_of_runs
 from fiftyone_dfaulo.adapter.storage.documents import (
     FRAMES_PREFIX,
@@ -15,7 +16,7 @@ from fiftyone_dfaulo.adapter.storage.documents import (
     all_fields,
 )
 from fiftyone_dfaulo.adapter.storage.frames import shows_frames
-from fiftyone_dfaulo.adapter.targets.kinds import target_of
+from fiftyone_dfaulo.adapter.targets.kinds import find_target, target_of
 from fiftyone_dfaulo.errors import InputError
 
 
@@ -56,7 +57,8 @@ def check_label_field(
 
     Raises:
         InputError: if there is no such field, it is of another type, the view leaves
-            it out or shows patches of another one, or a DFauLo run writes it.
+            it out, shows patches of another one or maps its labels, or a DFauLo run
+            writes it.
     """
     if not isinstance(label_field, str):
         raise InputError(
@@ -65,6 +67,7 @@ def check_label_field(
         )
     if samples._is_patches:
         _check_patches(samples, label_field, one_class_a_sample)
+        check_not_mapped(samples, find_target(samples, label_field))
         return
     field = all_fields(samples.get_field_schema()).get(label_field)
     if field is None:
@@ -91,6 +94,7 @@ def check_label_field(
             f"{runs[label_field]!r}; pass the field with the given labels. "
             f"{label_choices(samples)}"
         )
+    check_not_mapped(samples, find_target(samples, label_field))
 
 
 def _check_patches(samples: Samples, label_field: str, whole_images: bool) -> None:

@@ -28,7 +28,7 @@ class Labelled(NamedTuple):
         paths: their images, or parts of images.
         labels: their labels.
         unlabeled: ids of the items without a label.
-        unreadable: id of each item that has no place in its image to the reason.
+        unreadable: id of each item whose box shows nothing of its image, to the reason.
     """
 
     ids: list[str]
@@ -51,19 +51,20 @@ class Labelled(NamedTuple):
 def read_labels(samples: Samples, label_field: str) -> Labelled:
     """Reads ids, images and labels, and sets apart what has no label.
 
-    What a view holds twice (``concat``) is read once. All comes in the order of the
-    ids, so that a sorted view gives the same scores as an unsorted one.
+    What a view holds twice (``concat``) is read once. The items come in the order of
+    their ids, so that a sorted view gives the same scores as an unsorted one.
 
     Args:
         samples: a dataset or view that :func:`.media.check_samples` accepts.
         label_field: a field that :func:`.label_fields.check_label_field` accepts.
 
     Raises:
-        InputError: if nothing has a label, or all have the same; or if two objects
-            have the same id.
+        InputError: if nothing has a label, or all have the same; if a label is no
+            text; or if two objects have the same id.
     """
     target = find_target(samples, label_field)
     found = target.read(samples)
+    _check_text(target, found)
     labelled = [row for row in found.rows if row[2] is not None]
     if not labelled:
         raise InputError(_none_labelled(samples, target, found))
@@ -77,6 +78,28 @@ def read_labels(samples: Samples, label_field: str) -> Labelled:
         unlabeled=[one for one, _, label in found.rows if label is None],
         unreadable=found.unreadable,
     )
+
+
+def _check_text(target: LabelTarget, found: Rows) -> None:
+    """Refuses labels that are no text, such as numbers; None is no label.
+
+    FiftyOne's own functions store nothing else as a label. Where validation was turned
+    off, or another program wrote, corrections would make a dataset of mixed types, and
+    1, 1.0 and True would be one class; NaN is not even equal to itself.
+    """
+    odd = [
+        (one, value)
+        for one, _, label in found.rows
+        for value in (label if isinstance(label, list) else [label])
+        if not (value is None or isinstance(value, str))
+    ]
+    if odd:
+        one, value = odd[0]
+        raise InputError(
+            f"{len(odd)} labels in {target.label_field!r} are no text, the first that "
+            f"of {target.noun} {one}: {value!r} ({type(value).__name__}); store labels "
+            "as text, and None where there is none"
+        )
 
 
 def _none_labelled(samples: Samples, target: LabelTarget, found: Rows) -> str:

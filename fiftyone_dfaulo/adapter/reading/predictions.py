@@ -131,21 +131,21 @@ def read_predictions(
 ) -> Predictions:
     """Reads the predictions of some samples as log-probabilities.
 
-    Logits that have no negative number and, most rows of them, sum to 1 are
-    probabilities; rows of these, and of what is called so, are scaled to sum to 1. Of a
-    confidence alone, what is left of 1 is shared among the other classes.
+    Logits without a negative number are taken for probabilities if most rows sum to 1.
+    Probabilities are scaled so that each row sums to 1. If there is only a confidence,
+    the other classes share what is left of 1.
 
-    Which column is which class the predictions say themselves: the label of those where
-    it is the largest.
+    The predictions themselves say which column is which class: it is the label of those
+    predictions where the column is the largest.
 
     Args:
         samples: a dataset or view.
         field: a field that :func:`check_predictions` accepts.
         ids: ids of the samples to read, all of them in ``samples``.
         classes: the K classes of the labels, sorted.
-        given: the classes of the predictions, in the order of their logits; None goes
-            by their labels, and for what these leave open by the classes that the
-            dataset states, or by those of the labels if they are as many.
+        given: the classes of the predictions, in the order of their logits. None takes
+            the labels of the predictions. What these leave open is taken from the
+            classes that the dataset states, or from ``classes`` if they are as many.
 
     Raises:
         InputError: if no sample has a prediction; if logits differ in their number or
@@ -182,9 +182,10 @@ def read_predictions(
 
 
 def _named(labels: Sequence[str | None], array: np.ndarray) -> list[str | None]:
-    """Of each column, the commonest label where it is the largest; None if unknown.
+    """The class of each column: the commonest label where the column is the largest.
 
-    All are unknown if two have the same: the labels are not the likeliest classes then.
+    None where that is unknown. All are unknown if two columns have the same label: the
+    labels are not the likeliest classes then.
     """
     named: list[str | None] = [None] * array.shape[1]
     counts = Counter(zip(array.argmax(1).tolist(), labels))

@@ -107,7 +107,7 @@ class DFauLoResults(fob.BrainResults):
         self.notes = list(notes)
         self.seconds = dict(seconds or {})
 
-    # ---- what the kinds of label differ in ----
+    # ---- what differs between the kinds of label ----
 
     @abstractmethod
     def label_texts(self) -> np.ndarray:
@@ -169,13 +169,13 @@ class DFauLoResults(fob.BrainResults):
         self.estimated_faults = min(self.estimated_faults, len(self.ids))
 
     def near_duplicate_ids(self, ids: Sequence[str] | None = None) -> list[str]:
-        """Ids of near duplicates with different labels, each beside its other ones.
+        """Ids of near duplicates with different labels, those of a picture together.
 
         Where the items are samples, ``dataset.select(ids, ordered=True)`` shows them.
 
         Args:
-            ids: some items, in whose order they are to come; None is all, the most
-                suspicious first.
+            ids: some items; their near duplicates come in the order of these. None
+                takes all, the most suspicious first.
         """
         beside: dict[str, set[str]] = {}
         for one, other in self.near_duplicates.items():

@@ -37,8 +37,8 @@ class MultiLabelResults(DFauLoResults):
         hard: bool (N, K), whether the class is hard to learn.
         suspiciousness: float64 (N,), the maximum of the signals over the classes.
         label_sets: int64 (N,), equal for items with equal sets of labels.
-        likeliest: int64 (N,), the likeliest change: k to remove class k, K + k to add
-            it. All that is suggested is in :meth:`changes`.
+        likeliest: int64 (N,), the likeliest change: k removes class k, K + k adds it.
+            :meth:`changes` has all changes that are suggested.
         confidence: float32 (N,), how likely that change is right.
     """
 

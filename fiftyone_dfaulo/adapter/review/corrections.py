@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import edited_ids, read_state
@@ -60,6 +61,7 @@ class Reverted:
         )
 
 
+@public
 def apply_suggestions(
     samples: Samples,
     brain_key: str = "dfaulo",
@@ -71,11 +73,11 @@ def apply_suggestions(
     """Sets the label of samples to the suggestion, or to a class that is given.
 
     The original label is kept whole in ``<key>_original_label``, and the new one has
-    the tag ``"corrected"``. Label and original are written in one step a sample, and
-    only where the label is still the one that was read. Of an object, the class and the
-    tags change and a confidence is emptied; its box and all else stay. Of a sample's
-    several labels, those that should go do, those that are missing are added with that
-    tag, and the others stay as they are.
+    the tag ``"corrected"``. Both are written in one step a sample, and only where the
+    label is still the one that was read. Of an object, the class and the tags change
+    and a confidence is emptied; its box and all else stay. Where a sample has several
+    labels, those that look wrong are removed, and those that look missing are added
+    with that tag. The others stay as they are.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are taken by
@@ -89,8 +91,8 @@ def apply_suggestions(
 
     Returns:
         how many labels were replaced, and why others were not: there is no suggestion,
-        it equals the label, the sample has no label, is corrected already, or, if no
-        ids are given, its label was edited since the run.
+        or it equals the label; the sample has no label, or is corrected already; or, if
+        no ids are given, its label was edited since the run.
 
     Raises:
         InputError: if an id is unknown or not among the scored samples, the label
@@ -119,7 +121,9 @@ def apply(
     skipped, updates, edit = {}, {}, review.label_edit()
     edited = _edited(review) if wanted is None else set()
     for one, item in items.items():
-        new = label or suggested(item.get(review.fields.suggestion))
+        new = label
+        if new is None:
+            new = suggested(item.get(review.fields.suggestion))
         reason = _obstacle(review, item, new) or edit.obstacle(item, str(new))
         if one in edited:
             reason = reason or _EDITED
@@ -138,11 +142,7 @@ def apply(
 def _check(ids: Any, verdict: Any, label: Any) -> None:
     if verdict not in VERDICTS:
         raise InputError(f"verdict={verdict!r}; expected 'faulty' or 'correct'")
-    if label is None:
-        return
-    if not (isinstance(label, str) and label.strip()):
-        raise InputError(f"label={label!r} is no class; expected its name")
-    if ids is None:
+    if label is not None and ids is None:
         raise InputError(
             f"label={label!r} without ids would make all samples one class; pass the "
             "ids that it is for"
@@ -154,7 +154,9 @@ def takes_one_class(review: ReviewSession) -> bool:
     return issubclass(review.target.labels_type, ClassLabels)
 
 
-def _check_one_class(review: ReviewSession, label: str) -> None:
+def _check_one_class(review: ReviewSession, label: Any) -> None:
+    if not (isinstance(label, str) and label.strip()):
+        raise InputError(f"label={label!r} is no class; expected its name")
     if not takes_one_class(review):
         raise InputError(
             f"label={label!r} is one class, and {review.config.label_field!r} holds "
@@ -206,11 +208,12 @@ def _obstacle(review: ReviewSession, item: Item, new: Any) -> str | None:
         return "it is corrected already; revert that first"
     if review.target.label_text(item.get(LABEL)) is None:
         return "it has no label any more"
-    if not new:
+    if new is None:
         return "it has no suggestion"
     return None
 
 
+@public
 def revert_suggestions(
     samples: Samples, brain_key: str = "dfaulo", *, ids: Any = None
 ) -> Reverted:

@@ -25,40 +25,69 @@ COLUMNS = (
 )
 
 
+ENDINGS = (".csv", ".json")
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What the text of a cell begins with that a spreadsheet would compute."""
+
+
 def export_review(
-    samples: Samples, path: str | os.PathLike[str], brain_key: str = "dfaulo"
+    samples: Samples,
+    path: str | os.PathLike[str],
+    brain_key: str = "dfaulo",
+    *,
+    overwrite: bool = False,
+    escape_formulas: bool = True,
 ) -> int:
     """Writes the samples, or objects, with a verdict to a file, most suspicious first.
 
     A row holds ``id``, ``filepath``, ``label`` (as it is now), ``suggestion``,
     ``score``, ``reasons`` and ``verdict``. Several labels are joined by ``", "``. The
     reasons are joined by ``"; "`` in CSV, and a list in JSON, which is a list of
-    objects. A file of that name is replaced, once all is written.
+    objects.
+
+    A spreadsheet would take text in a CSV file that begins with ``=``, ``+``, ``-``,
+    ``@``, a tab or the end of a line for a formula. Such text has ``'`` before it.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are written.
         path: the file, whose name ends in ``.csv`` or ``.json``; a leading ``~`` is the
             user's own folder.
         brain_key: the key of the run.
+        overwrite: whether a file of that name is replaced, once all is written.
+        escape_formulas: whether ``'`` stands before such text; False writes all text
+            as it is, for programs that compute nothing.
 
     Returns:
         the number of rows.
 
     Raises:
-        InputError: if the name ends otherwise, its folder does not exist, or the file
-            cannot be written; what was there stays.
+        InputError: if the name ends otherwise, its folder does not exist, there is a
+            file of that name and ``overwrite`` is False, or a link, pipe or folder, or
+            the file cannot be written; what was there stays.
         RunError: if there is no such run, or a field of it was deleted.
     """
-    check_target(path, ".csv", ".json")
-    return export(open_review(samples, brain_key, "suspiciousness", "verdict"), path)
+    check_target(path, *ENDINGS, overwrite=overwrite)
+    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    return export(review, path, overwrite=overwrite, escape_formulas=escape_formulas)
 
 
-def export(review: ReviewSession, path: str | os.PathLike[str]) -> int:
+def export(
+    review: ReviewSession,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    escape_formulas: bool = True,
+) -> int:
     """As :func:`export_review`, in a review that is open."""
-    target = check_target(path, ".csv", ".json")
+    target = check_target(path, *ENDINGS, overwrite=overwrite)
     rows = _rows(review)
-    text = _as_csv(rows) if target.suffix.lower() == ".csv" else _as_json(rows)
-    replace_file(target, lambda file: file.write(text.encode()))
+    if target.suffix.lower() == ".csv":
+        text = _as_csv(rows, escape_formulas)
+    else:
+        text = _as_json(rows)
+    data = text.encode()
+    replace_file(target, lambda file: file.write(data), overwrite=overwrite)
     return len(rows)
 
 
@@ -81,12 +110,21 @@ def _rows(review: ReviewSession) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-(row["score"] or 0), row["id"]))
 
 
-def _as_csv(rows: list[dict[str, Any]]) -> str:
+def _as_csv(rows: list[dict[str, Any]], escape_formulas: bool) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows({**row, "reasons": "; ".join(row["reasons"])} for row in rows)
+    for row in rows:
+        cells = {**row, "reasons": "; ".join(row["reasons"])}
+        if escape_formulas:
+            cells = {name: _escaped(value) for name, value in cells.items()}
+        writer.writerow(cells)
     return text.getvalue()
+
+
+def _escaped(value: Any) -> Any:
+    formula = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if formula else value
 
 
 def _as_json(rows: list[dict[str, Any]]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -11,38 +12,73 @@ from typing import BinaryIO
 from fiftyone_dfaulo.errors import InputError
 
 
-def check_target(path: str | os.PathLike[str], *endings: str) -> Path:
-    """The file that a path names; a leading ``~`` is the user's own folder.
+def check_target(
+    path: str | os.PathLike[str],
+    *endings: str,
+    overwrite: bool = False,
+    folder: Path | None = None,
+) -> Path:
+    """The file that a path names, in full; a leading ``~`` is the user's own folder.
+
+    Args:
+        path: the path.
+        *endings: those that the file's name may have.
+        overwrite: whether a file of that name may be replaced.
+        folder: what a relative path is in; None is the current folder.
 
     Raises:
-        InputError: if it is no path, ends in none of the endings, or lies in no folder.
+        InputError: if it is no path, ends in none of the endings, or lies in no folder;
+            or if something of that name exists that may not be replaced.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise InputError(f"path={path!r} is no path; expected one to a file")
-    target = Path(path).expanduser()
+    target = (folder or Path.cwd()) / Path(path).expanduser()
     if target.suffix.lower() not in endings:
         raise InputError(f"path={str(path)!r} does not end in {' or '.join(endings)}")
     if not target.parent.is_dir():
         raise InputError(f"path={str(path)!r}: folder {target.parent} does not exist")
+    _check_taken(target, overwrite)
     return target
 
 
-def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file, which takes the place of one of that name once all is written.
+def _check_taken(target: Path, overwrite: bool) -> None:
+    """Refuses what must not be replaced: a link's target may be anything."""
+    try:
+        mode = target.lstat().st_mode
+    except OSError:  # there is none
+        return
+    if stat.S_ISLNK(mode) or not stat.S_ISREG(mode):
+        what = "a link" if stat.S_ISLNK(mode) else "no regular file"
+        raise InputError(f"path={str(target)!r} is {what}; pass another path")
+    if not overwrite:
+        raise InputError(
+            f"path={str(target)!r} exists; pass another path, or overwrite=True to "
+            "replace the file"
+        )
+
+
+def replace_file(
+    target: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = False
+) -> None:
+    """Writes a file, which has its name once all is written.
+
+    Args:
+        target: a file that :func:`check_target` accepts.
+        write: writes it.
+        overwrite: whether a file of that name is replaced.
 
     Raises:
         InputError: if it cannot be written; what was there stays.
     """
-    name = None
+    # made as any new file is, with the permissions that the umask leaves
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with open(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             write(file)
-        os.chmod(name, 0o644)  # as any new file, not a temporary one's
-        os.replace(name, target)
+        _check_taken(target, overwrite)  # another process may have written meanwhile
+        os.replace(temporary, target)
     except BaseException as error:
-        if name is not None:
-            Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise InputError(
                 f"path={str(target)!r} cannot be written: {error}"

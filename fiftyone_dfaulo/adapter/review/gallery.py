@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.session import open_review
@@ -17,35 +18,39 @@ MOST = 1_000
 """The most samples on one picture."""
 
 
+@public
 def save_gallery(
     samples: Samples,
     brain_key: str = "dfaulo",
     path: str | os.PathLike[str] = "gallery.png",
     *,
     top: int = 50,
+    overwrite: bool = False,
 ) -> Path:
     """Saves a contact sheet of the most suspicious samples.
 
     Under each image stand its label, the class that it looks like and its
-    suspiciousness. A file of that name is replaced, once the picture is drawn.
+    suspiciousness.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are shown.
         brain_key: the key of the run.
         path: the file, whose name ends in ``.png``.
         top: how many to show, 1 to 1,000.
+        overwrite: whether a file of that name is replaced, once the picture is drawn.
 
     Returns:
         the path of the file.
 
     Raises:
-        InputError: if ``top`` is out of range, the name ends otherwise, its folder does
-            not exist or take it, the view leaves out a field that is needed, or the run
-            has scored objects.
+        InputError: if ``top`` is out of range; if the name ends otherwise, its folder
+            does not exist or can't be written to; if it is the name of a link, pipe or
+            folder, or of a file while ``overwrite`` is False; if the view leaves out a
+            field that is needed; or if the run has scored objects.
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples has a score.
     """
-    file = check_target(path, ".png")
+    file = check_target(path, ".png", overwrite=overwrite)
     limit = check_whole_number("top", top, 1, MOST)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
     review.check_of_samples()
@@ -71,5 +76,7 @@ def save_gallery(
         "Label; in red, what it looks like; suspiciousness"
     )
     picture = draw_sheet(title, tiles)
-    replace_file(file, lambda stream: picture.save(stream, format="PNG"))
+    replace_file(
+        file, lambda stream: picture.save(stream, format="PNG"), overwrite=overwrite
+    )
     return file

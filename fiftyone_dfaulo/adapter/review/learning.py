@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
@@ -19,6 +20,7 @@ from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.checks import check_whole_number
 
 
+@public
 def update_suspiciousness(samples: Samples, brain_key: str = "dfaulo") -> DFauLoResults:
     """Ranks a run anew by the stored results and the verdicts so far.
 
@@ -86,8 +88,8 @@ class ReviewStatus:
         precision: share of faulty among the checked; None before any verdict.
         expected_next: faults to expect in the next batch.
         corrected: labels that were replaced by ``apply_suggestions``.
-        stale: how many labels were edited or removed since the run, otherwise than by
-            it.
+        stale: how many labels were edited or removed since the run, corrections by
+            this run not counted.
         stale_ids: ids of the items that have them.
     """
 
@@ -123,6 +125,7 @@ class ReviewStatus:
         )
 
 
+@public
 def review_status(
     samples: Samples, brain_key: str = "dfaulo", *, batch_size: int = 50
 ) -> ReviewStatus:

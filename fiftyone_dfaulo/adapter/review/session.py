@@ -17,11 +17,12 @@ from fiftyone.core.collections import SampleCollection
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.unknown_ids import (
     not_in_dataset,
     not_scored,
-    wrong_view,
+    read_ids,
 )
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
@@ -143,25 +144,24 @@ class ReviewSession:
             RunError: if a field of that name exists that is not the run's.
         """
         with self._writing():
-            self._add_field(part)
-
-    def _add_field(self, part: str) -> None:
-        owned = self.config.own_fields(self.dataset)
-        paths = [*map(self.target.path, self.own)]
-        taken = [n for n in paths if self.storage.has_field(n) and n not in owned]
-        if taken:
-            raise RunError(
-                f"brain run {self.key!r} needs the fields {', '.join(taken)}, which "
-                "exist and are not its own; rename or delete them"
-            )
-        if self.config.review_fields is None:
-            # Owned before they exist: a crash in between leaves nothing behind.
-            run = self.config.build()
-            run.save_fields(self.dataset, self.key, [*run.config.fields, *paths])
-        path = self.target.path(getattr(self.own, part))
-        if missing(self.storage, [path]):
-            fields = {f.path: f for f in self.target.review_fields(self._field_key())}
-            declare(self.storage, [fields[path]], self.config.token)
+            owned = self.config.own_fields(self.dataset)
+            paths = [*map(self.target.path, self.own)]
+            taken = [n for n in paths if self.storage.has_field(n) and n not in owned]
+            if taken:
+                raise RunError(
+                    f"brain run {self.key!r} needs the fields {', '.join(taken)}, "
+                    "which exist and are not its own; rename or delete them"
+                )
+            if self.config.review_fields is None:
+                # Owned before they exist: a crash in between leaves nothing behind.
+                run = self.config.build()
+                run.save_fields(self.dataset, self.key, [*run.config.fields, *paths])
+            path = self.target.path(getattr(self.own, part))
+            if missing(self.storage, [path]):
+                fields = {
+                    f.path: f for f in self.target.review_fields(self._field_key())
+                }
+                declare(self.storage, [fields[path]], self.config.token)
 
     def _field_key(self) -> str:
         """The key that the run's fields have, if a renaming of the run failed too."""
@@ -193,31 +193,12 @@ class ReviewSession:
         return list(samples.values(path, unwind=True))
 
     def given_ids(self, ids: Any, name: str = "ids") -> list[str]:
-        """Ids as strings, each once: of a view, of any iterable, or a single one.
-
-        Args:
-            ids: what a caller has given.
-            name: what the caller calls it.
+        """Ids as strings, each once; see :func:`.unknown_ids.read_ids`.
 
         Raises:
-            InputError: if these are no ids, or a view of something else.
+            InputError: as there.
         """
-        noun = self.target.noun
-        if isinstance(ids, SampleCollection):
-            if problem := wrong_view(self.target, self.key, ids, name):
-                raise InputError(problem)
-            ids = ids.values("id")
-        elif isinstance(ids, (str, ObjectId)):
-            ids = [ids]
-        elif not isinstance(ids, Iterable):
-            raise InputError(
-                f"{name} is a {type(ids).__name__}; expected {noun} ids or a view"
-            )
-        unique = dict.fromkeys(ids)
-        for one in unique:
-            if not isinstance(one, (str, ObjectId)):
-                raise InputError(f"{name} holds {one!r}; expected {noun} ids or a view")
-        return list(dict.fromkeys(map(str, unique)))
+        return read_ids(self.target, self.key, ids, name)
 
     def find(
         self, ids: Sequence[str] | None, query: Query, *names: str
@@ -252,10 +233,8 @@ class ReviewSession:
         for part in batches(updates):
             with self._writing():
                 done = documents.bulk_write(list(part), ordered=False)
-            matched, changed = (
-                matched + done.matched_count,
-                changed + done.modified_count,
-            )
+            matched += done.matched_count
+            changed += done.modified_count
         return matched, changed
 
     @contextmanager
@@ -280,17 +259,20 @@ class ReviewSession:
         show(self.samples, self.config.label_field, ids)
 
 
-def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession:
+def open_review(
+    samples: Samples, brain_key: str, *needed: str, reload: bool = True
+) -> ReviewSession:
     """The run as the database has it now, with the fields that are needed.
 
     Args:
         samples: a dataset or view.
         brain_key: the key of the run.
         *needed: which of :class:`.RunFields` must exist.
+        reload: whether to load the dataset anew; not where that was just done.
 
     Raises:
-        InputError: if ``samples`` is neither a dataset nor a view, or one of frames
-            where the run has scored samples.
+        InputError: if ``samples`` is neither a dataset nor a view, one of frames where
+            the run has scored samples, or one that maps the labels.
         RunError: if the dataset, the run or a needed field was deleted, or the run was
             interrupted.
     """
@@ -300,9 +282,11 @@ def open_review(samples: Samples, brain_key: str, *needed: str) -> ReviewSession
             "view"
         )
     dataset = samples._root_dataset
-    refresh(dataset)
+    if reload:
+        refresh(dataset)
     config = load_config(dataset, brain_key)
     check_kind(samples, brain_key, config.target)
+    check_not_mapped(samples, config.target)
     target = config.target.with_fields(config.own_fields(dataset))
     return ReviewSession(
         samples,

@@ -19,7 +19,7 @@ class ReviewState(NamedTuple):
     present: np.ndarray  # bool (N,), whether the item still exists
     scores: np.ndarray  # float64 (N,), NaN where there is none
     verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
-    labels: np.ndarray  # object (N,), the text of the label, or tags, or None
+    labels: np.ndarray  # object (N,), the text of the label, or labels, or None
 
 
 def read_state(review: ReviewSession, results: DFauLoResults) -> ReviewState:
@@ -70,10 +70,10 @@ def edited_ids(results: DFauLoResults, state: ReviewState) -> list[str]:
 
 
 def fingerprint(review: ReviewSession) -> tuple[Any, ...]:
-    """Another one once something was written, as far as the database's indexes tell.
+    """A value that changes when something is written, as far as indexes tell.
 
-    Takes milliseconds. What is written by a machine whose clock is slow, or in the
-    same millisecond, can be missed.
+    Takes milliseconds. It can miss what a machine with a slow clock writes, or what is
+    written in the same millisecond.
     """
     dataset, when = review.dataset, "last_modified_at"
     last = review.items.documents.find_one(

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
@@ -15,6 +16,7 @@ from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 
+@public
 def tag_suspicious(
     samples: Samples,
     brain_key: str = "dfaulo",
@@ -30,9 +32,9 @@ def tag_suspicious(
 
     Exactly one of ``top``, ``fraction``, ``min_suspiciousness`` and ``verdict`` picks
     them. By rank or score, samples marked correct are passed over. Where a run has
-    scored objects, it is objects that are picked, and their labels that get the tag; of
-    frames, it is their labels too, all of them where a frame has several, and frames
-    without any are not picked.
+    scored objects, objects are picked, and they get the tag. Where it has scored
+    frames, all labels of the picked frames get the tag; a frame without a label is not
+    picked.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are tagged.
@@ -49,8 +51,8 @@ def tag_suspicious(
 
     Raises:
         InputError: if an argument is out of range, not exactly one picks the samples,
-            the tags are read-only, or no view can be saved under the name or another
-            one is; nothing is changed.
+            the tags are read-only, or ``save_view`` cannot be the name of a view, or is
+            that of another view. Nothing is changed.
         RunError: if there is no such run, or a field of it was deleted.
     """
     pick = Pick(top, fraction, min_suspiciousness, verdict)

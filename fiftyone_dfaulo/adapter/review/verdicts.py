@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.storage.items import Item
@@ -15,6 +16,7 @@ VERDICTS = ("faulty", "correct")
 """What ``<key>_verdict`` may hold, besides None."""
 
 
+@public
 def record_verdicts(
     samples: Samples,
     brain_key: str = "dfaulo",
@@ -28,7 +30,7 @@ def record_verdicts(
 
     An entry of the history is a dict with ``verdict`` (``"faulty"``, ``"correct"`` or
     ``"cleared"``), ``at`` (UTC) and ``by``. A verdict that a sample has already is not
-    written again. Of two people who judge the same sample, the later one's verdict
+    written again. If two people give verdicts on the same sample, the later verdict
     stands and both are in the history.
 
     Where a run has scored objects, a verdict is on an object: give ids of objects, or

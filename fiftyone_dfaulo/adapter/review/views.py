@@ -6,7 +6,9 @@ import numbers
 
 from fiftyone import ViewField
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
 from fiftyone_dfaulo.adapter.targets.shown import check_shown
@@ -14,6 +16,7 @@ from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
 
+@public
 def suspicious_view(
     samples: Samples,
     brain_key: str = "dfaulo",
@@ -33,16 +36,16 @@ def suspicious_view(
         brain_key: the key of the run.
         limit: the most samples to show, at least 1; None shows all.
         min_suspiciousness: in [0, 1]; leaves out samples that score lower.
-        unreviewed: whether to leave out what has a verdict: samples, also those whose
-            objects all have one, or patches.
+        unreviewed: whether to leave out samples, or patches, that have a verdict. A
+            sample whose objects are scored is left out if all of them have one.
 
     Returns:
         a :class:`fiftyone.core.view.DatasetView`.
 
     Raises:
         InputError: if ``limit`` or ``min_suspiciousness`` is out of range, or the view
-            leaves out a field that is needed, or shows other patches; or if the run
-            has scored frames and these are none, or the other way round.
+            leaves out a field that is needed, shows other patches or maps the labels;
+            or if only one of the run and the view is of frames.
         RunError: if there is no such run, or a field that is needed was deleted.
     """
     floor = _check_range(min_suspiciousness)
@@ -50,6 +53,7 @@ def suspicious_view(
         advice = "leave it out to show all scored samples"
         limit = check_whole_number("limit", limit, 1, advice=advice)
     config = load_config(samples, brain_key)
+    check_not_mapped(samples, config.target)
     return most_suspicious(
         samples, brain_key, config, limit=limit, floor=floor, unreviewed=unreviewed
     )

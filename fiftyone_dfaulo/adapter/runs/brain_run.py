@@ -139,8 +139,8 @@ class DFauLoConfig(fob.BrainMethodConfig):
     def own_fields(self, dataset: Dataset) -> list[str]:
         """Those of the run's fields that exist and that the run itself made.
 
-        Every field carries its run's token, so that a field of the same name that
-        somebody has made since is not taken for the run's.
+        Every field carries the token of its run. So a field of the same name that
+        somebody else has made is not taken for the run's.
         """
         storage = self.target.storage(dataset)
         return [path for path in self.fields if self._is_own(storage, path)]

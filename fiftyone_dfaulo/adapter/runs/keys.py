@@ -41,8 +41,8 @@ def check_key(
     Raises:
         RunError: if the key is no identifier, ends in ``_unfinished``, or belongs to
             another type of run; if a field that the run would write exists and is not
-            its own; or if the run to be replaced holds verdicts or original labels and
-            ``overwrite`` is False, or one under the key that it is written under first.
+            its own; if the run to be replaced holds verdicts or original labels and
+            ``overwrite`` is False; or if a run under :func:`unfinished_key` holds some.
     """
     if (
         not isinstance(brain_key, str)

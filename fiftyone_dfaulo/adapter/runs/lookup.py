@@ -12,17 +12,19 @@ from fiftyone_dfaulo.errors import InputError, RunError
 
 def list_runs(dataset: Dataset) -> list[str]:
     """Keys of the dataset's DFauLo runs that are written whole, the newest first."""
-    infos = {
-        key: DFauLo.get_run_info(dataset, key)
-        for key in dataset.list_brain_runs(type=TYPE)
-    }
-    whole = [key for key, info in infos.items() if info.config.complete]
-    return sorted(whole, key=lambda key: infos[key].timestamp, reverse=True)
+    return list(times_of_runs(dataset))
 
 
-def time_of_run(dataset: Dataset, brain_key: str) -> str:
-    """When a run was made, as text; later ones are greater."""
-    return str(DFauLo.get_run_info(dataset, brain_key).timestamp.isoformat())
+def times_of_runs(dataset: Dataset) -> dict[str, str]:
+    """Keys of the same runs, in that order, to when each was made.
+
+    The times are text; later ones are greater.
+    """
+    keys = dataset.list_brain_runs(type=TYPE)
+    infos = {key: DFauLo.get_run_info(dataset, key) for key in keys}
+    whole = {k: info.timestamp for k, info in infos.items() if info.config.complete}
+    newest_first = sorted(whole, key=lambda key: whole[key], reverse=True)
+    return {key: whole[key].isoformat() for key in newest_first}
 
 
 def is_dfaulo_run(samples: Samples, key: str) -> bool:

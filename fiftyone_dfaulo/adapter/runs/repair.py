@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fiftyone.core.collections import SampleCollection
-
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.runs.brain_run import TYPE, DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.ownerless import delete_fields, ownerless_fields
@@ -22,7 +21,6 @@ from fiftyone_dfaulo.adapter.storage.items import Stages
 from fiftyone_dfaulo.adapter.storage.lease import changing
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.storage.schema import is_part
-from fiftyone_dfaulo.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,7 @@ class Repair:
         return "\n".join(lines)
 
 
+@public
 def repair(dataset: Samples, *, drop: bool = False) -> Repair:
     """Finds and mends what runs have left on a dataset that is not whole.
 
@@ -72,10 +71,6 @@ def repair(dataset: Samples, *, drop: bool = False) -> Repair:
         InputError: if it is neither a dataset nor a view.
         RunError: if the dataset was deleted.
     """
-    if not isinstance(dataset, SampleCollection):
-        raise InputError(
-            f"dataset is a {type(dataset).__name__}; expected a FiftyOne dataset"
-        )
     root, found = dataset._root_dataset, Repair()
     with changing(root):
         refresh(root)

@@ -71,13 +71,13 @@ def write_run(
 ) -> None:
     """Writes fields, index, brain run and results; replaces a run of the same key.
 
-    What no longer exists is moved to ``results.vanished``. Samples, or objects, that
-    are not in the results have None, or no value, in all fields.
+    Items that no longer exist are moved to ``results.vanished``. Samples that are not
+    in the results have None in all fields, and objects no value.
 
     Args:
         results: what to write, with its samples, config and key.
         overwrite: whether a run that holds verdicts may be replaced.
-        report: told the fraction done; what it raises stops the write.
+        report: gets the fraction done; what it raises stops the write.
 
     Raises:
         RunError: as :func:`check_key`; if all samples were deleted meanwhile; or if

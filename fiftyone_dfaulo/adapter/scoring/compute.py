@@ -8,6 +8,7 @@ import fiftyone.core.utils as fou
 from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
@@ -30,6 +31,7 @@ from fiftyone_dfaulo.errors import Cancelled
 READING = "Reading labels"
 
 
+@public
 def compute_suspiciousness(
     samples: Samples,
     label_field: str = "ground_truth",
@@ -80,17 +82,18 @@ def compute_suspiciousness(
             of two classes or more; or the Classifications field with the tags, one at
             least that not all samples have. An empty list says that a sample has none.
         brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
-            Two runs must not write under one key at the same time.
+            Of two runs under one key at the same time the later one stands, and the
+            other gets a RunError.
         embeddings: where to take embeddings from, rather than training a network on
             the images: the name of a field of vectors, the key of a brain run that
             has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
             an attribute, a brain run on the patches, or an array in their order.
         model: the original model, rather than a network trained here: a
-            ``torch.nn.Module``; a FiftyOne model; the path of a TorchScript or
-            ``torch.export`` archive, or of safetensors or a state dict with
-            ``factory``; the name of a FiftyOne zoo model; or a torchvision
-            architecture, such as ``"resnet18"``, with pretrained weights. It is never
-            changed. Not with ``embeddings``.
+            ``torch.nn.Module``; a FiftyOne model; the path of safetensors or a state
+            dict with ``factory``, or of a network with ``trust_model_file``; the name
+            of a FiftyOne zoo model; or a torchvision architecture, such as
+            ``"resnet18"``, with pretrained weights. It is never changed. Not with
+            ``embeddings``.
         predictions: name of a Classification field whose logits, probabilities or
             confidences serve as the original model.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
@@ -116,8 +119,9 @@ def compute_suspiciousness(
             results then note.
         factory: ``"package.module:function"`` that builds the network whose weights
             the model's file holds; it is called without arguments.
-        allow_pickle: whether a pickled model may be loaded, which runs any code that
-            is in the file.
+        trust_model_file: whether code in the model's file may run. Archives of
+            TorchScript and ``torch.export``, and pickled models, are programs and are
+            refused without it; give it with every call.
         out_of_sample: whether the model or the predictions never saw these labels; then
             it votes beside the heads.
         depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it, or a

@@ -86,7 +86,7 @@ def check_model(model: Model | None, settings: Settings) -> None:
 
     Args:
         model: as ``compute_suspiciousness`` takes it, or None.
-        settings: ``factory``, ``allow_pickle``, ``layer``, ``depth`` and
+        settings: ``factory``, ``trust_model_file``, ``layer``, ``depth`` and
             ``preprocessing`` are looked at.
 
     Raises:
@@ -96,10 +96,12 @@ def check_model(model: Model | None, settings: Settings) -> None:
         return
     kind = kind_of(model)
     if kind == FILE:
-        _check_file(str(model), settings)
-    elif settings.factory is not None or settings.allow_pickle:
+        file_format.check_file(
+            str(model), settings.factory, trusted=settings.trust_model_file
+        )
+    elif settings.factory is not None or settings.trust_model_file:
         raise InputError(
-            "factory and allow_pickle are for a model's file; "
+            "factory and trust_model_file are for a model's file; "
             f"model={describe(model)!r} is a {kind}"
         )
     if kind in (ZOO, FIFTYONE) and (settings.layer is not None or _full(settings)):
@@ -109,13 +111,6 @@ def check_model(model: Model | None, settings: Settings) -> None:
         )
     if kind == TORCHVISION:
         _check_architecture(str(model))
-
-
-def _check_file(path: str, settings: Settings) -> None:
-    if settings.allow_pickle:
-        file_format.identify(path)
-    else:
-        file_format.check_file(path, settings.factory)
 
 
 def _full(settings: Settings) -> bool:
@@ -149,7 +144,9 @@ def load_original(model: Model, settings: Settings) -> OriginalModel:
     kind = kind_of(model)
     if kind == FILE:
         return loading.load_model(
-            str(model), factory=settings.factory, allow_pickle=settings.allow_pickle
+            str(model),
+            factory=settings.factory,
+            trust_model_file=settings.trust_model_file,
         )
     if kind == TORCHVISION:
         return pretrained.load_pretrained(str(model))

@@ -47,7 +47,7 @@ class ScoringOptions(TypedDict, total=False):
     classes: Sequence[str] | None
     preprocessing: object
     factory: str | None
-    allow_pickle: bool
+    trust_model_file: bool
     out_of_sample: bool
     depth: str
     image_size: int | None

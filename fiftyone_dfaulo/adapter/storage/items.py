@@ -7,8 +7,8 @@ an object in the list of a sample. These are the names of its values:
 - the values of a run, such as ``dfaulo_verdict``, and the sample's ``filepath``;
 - :data:`LABEL`: its label; :data:`CLASS`: the class alone, or the classes.
 
-Every write is one atomic update of a sample's document, and touches nothing in it but
-what it is told to.
+Every write is one atomic update of a sample's document. It changes nothing in the
+document but the values that it names.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Items(ABC):
 
     @abstractmethod
     def locate(self, ids: Sequence[str]) -> dict[str, Item]:
-        """As :meth:`by_id`, without a look at the database where the ids tell all."""
+        """As :meth:`by_id`, but without a query where the ids alone are enough."""
 
     @abstractmethod
     def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
@@ -173,7 +173,7 @@ class ListedItems(Items):
     of: str | None = None
 
     def locate(self, ids: Sequence[str]) -> dict[str, Item]:
-        """Which sample an item lies in, only the database knows."""
+        """As :meth:`by_id`: only the database knows which sample an item lies in."""
         return self.by_id(ids)
 
     def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
@@ -218,7 +218,7 @@ class ListedItems(Items):
         return UpdateOne(query, self._map(each, now()))
 
     def fill(self, rows: Iterable[tuple[Item, Item]]) -> list[UpdateOne]:
-        """Sets attributes of all of a sample's items at once."""
+        """Sets attributes of all items of a sample at once."""
         when, updates = now(), []
         for sample, group in groupby(rows, key=lambda row: row[0][SAMPLE]):
             part = list(group)

@@ -12,7 +12,7 @@ TOKEN = "dfaulo_run"
 """Where a field's ``info`` holds the token of the run that made it."""
 
 FieldSpec: TypeAlias = Mapping[str, Any]
-"""What FiftyOne's ``add_sample_field`` is told of a field."""
+"""What FiftyOne's ``add_sample_field`` takes to describe a field."""
 
 
 class RunFields(NamedTuple):

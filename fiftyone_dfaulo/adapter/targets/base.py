@@ -60,7 +60,7 @@ class LabelTarget(ABC):
     """The class of the results of a run on them."""
 
     unsupported: ClassVar[tuple[str, ...]] = ()
-    """Settings that cannot be used with such labels: they have to be the usual ones."""
+    """Settings that must have their defaults: they are for labels of another kind."""
 
     one_class_a_sample: ClassVar[bool] = False
     """Whether a sample has one class: only there can faults be planted."""
@@ -165,11 +165,7 @@ class LabelTarget(ABC):
         return self
 
     def lists_with_attributes(self, paths: Iterable[str]) -> list[str]:
-        """The lists of labels that may have attributes of a run.
-
-        Args:
-            paths: fields of all runs on these labels: a correction may keep labels.
-        """
+        """The lists of labels that may have attributes of a run with these fields."""
         return []
 
     # ---- reading ----
@@ -244,7 +240,7 @@ class LabelTarget(ABC):
             load: loads the run's results, which some corrections need.
         """
 
-    # ---- tags: of a sample or an object, or of the labels of a frame, which has none
+    # ---- FiftyOne's tags: of samples, objects, or labels (frames have no tags) ----
 
     @property
     @abstractmethod
@@ -257,7 +253,7 @@ class LabelTarget(ABC):
 
     @abstractmethod
     def tag_change(self, items: Items, item: Item, tag: str) -> UpdateOne:
-        """The update that gives an item a tag, if it has not got it."""
+        """The update that gives an item a tag that it does not have."""
 
     def tagged_view(self, dataset: Dataset, tag: str) -> Samples:
         """A view of all that has the tag."""

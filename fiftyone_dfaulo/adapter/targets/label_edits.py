@@ -1,16 +1,15 @@
 """How labels are corrected and brought back, whatever their kind.
 
 A new label has the tag :data:`TAG`, and an id that is computed from the item, the
-original label and the new class. So the dataset alone tells whether a label is still
-the one that was applied, and an edit by hand is never undone. Tags that were added
-since are no edit: they stay on the label that is brought back.
+original label and the new class. So the dataset alone says whether a label is still the
+one that was applied, and an edit by hand is never undone. A tag that was added since is
+no edit: it stays on the label that is brought back.
 """
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -94,8 +93,3 @@ def applied_id(one: Any, original_id: Any, *facts: str) -> ObjectId:
     """The id of a label that was applied, by which it is known again."""
     text = "/".join((str(one), str(original_id), *facts))
     return ObjectId(hashlib.sha256(text.encode()).digest()[:12])
-
-
-def as_stored(label: Item) -> Mapping[str, Any]:
-    """A label without the empty attributes that FiftyOne may add when it saves."""
-    return {name: value for name, value in label.items() if value is not None}

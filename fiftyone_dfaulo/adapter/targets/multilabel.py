@@ -88,7 +88,7 @@ class MultiLabelTarget(WholeImageTarget):
         return f"{self.attributes_path}.label"
 
     def run_fields(self, key: str) -> list[RunField]:
-        """Also attributes of each given label, and the labels that look missing."""
+        """Also attributes of given labels, and a field of labels that look missing."""
         attributes = [
             RunField(f"{self.attributes_path}.{key}_{part}", SCHEMA[part])
             for part in ("suspiciousness", "reasons")
@@ -125,7 +125,7 @@ class MultiLabelTarget(WholeImageTarget):
         results: DFauLoResults,
         rows: slice,
     ) -> None:
-        """Writes what a run says of each given label, and which are missing."""
+        """Writes what a run says of each given label, and which labels look missing."""
         assert isinstance(results, MultiLabelResults)
         updates = list(self._updates(items, results, rows))
         self.storage(dataset).collection.bulk_write(updates, ordered=False)

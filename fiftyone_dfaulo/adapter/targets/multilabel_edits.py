@@ -1,8 +1,8 @@
 """How the labels of a sample that has several are corrected and brought back.
 
-Labels that look wrong go and missing ones come. The others are not touched, so that
-edits of them stay. The results say which labels these are. So it can be told at any
-time whether the labels are still those that were applied.
+Labels that look wrong are removed, and labels that look missing are added. The others
+are not touched, so that edits of them stay. The results say which labels are removed
+and added. So it is known at any time whether the labels are still as they were applied.
 """
 
 from __future__ import annotations

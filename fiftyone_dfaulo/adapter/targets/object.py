@@ -85,7 +85,7 @@ class ObjectTarget(LabelTarget):
         return cls(name, frames, names[0]) if names else None
 
     def to_dict(self) -> dict[str, Any]:
-        """As of any target, and which list it is."""
+        """As of any target, and the name of the list."""
         return {**super().to_dict(), "list_name": self.list_name}
 
     @property
@@ -239,7 +239,7 @@ class ObjectTarget(LabelTarget):
         return self.path("tags")
 
     def tag_change(self, items: Items, item: Item, tag: str) -> UpdateOne:
-        """The update that gives an object a tag, if it has not got it."""
+        """The update that gives an object a tag that it does not have."""
         values = {"tags": with_tag(tag, items.ref("tags"))}
         return items.change(item, {"tags": {"$ne": tag}}, values)
 
@@ -290,7 +290,7 @@ class ObjectTarget(LabelTarget):
         return f"{self.label_field}.{name}"
 
     def shown(self, samples: Samples) -> Samples:
-        """The objects as patches; FiftyOne made those that are given before the run."""
+        """The objects as patches. A view of patches is reloaded: it is older."""
         if not samples._is_patches:
             return self._as_patches(samples)
         samples.reload()

@@ -18,7 +18,7 @@ from fiftyone_dfaulo.adapter.targets.label_edits import (
 
 
 class _Parts(NamedTuple):
-    """What of an object's label a correction changes, where the object has it."""
+    """The parts of an object that a correction changes, if the object has them."""
 
     label: Any
     tags: Any
@@ -28,8 +28,8 @@ class _Parts(NamedTuple):
 class ObjectLabelEdit(SingleLabelEdit):
     """Replaces the class, the tags and the confidence of an object.
 
-    Its id, box, mask and other attributes stay as they are, and as they are edited. The
-    computed id is that of the original that is kept.
+    Its id, box, mask and other attributes are not touched, so that edits of them stay.
+    The computed id is that of the original label that is kept.
     """
 
     def _condition(self, label: Item) -> dict[str, Any]:

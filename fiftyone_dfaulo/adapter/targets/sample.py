@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import fiftyone as fo
-from bson import ObjectId
+from bson import ObjectId, encode
 from fiftyone import ViewExpression, ViewField
 from pymongo import UpdateOne
 
@@ -32,7 +32,6 @@ from fiftyone_dfaulo.adapter.targets.label_edits import (
     added_tags,
     applied_id,
     applied_tags,
-    as_stored,
     restored_tags,
 )
 from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Rows, Values
@@ -205,40 +204,79 @@ class SampleTarget(WholeImageTarget):
         )
 
 
-class SampleLabelEdit(SingleLabelEdit):
-    """Replaces a label whole, and keeps the original whole.
+_CORE = ("_id", "tags", "label", "confidence", "logits")
+"""What of a label a correction changes; all else is the user's own."""
 
-    The computed id is the new label's.
+
+class SampleLabelEdit(SingleLabelEdit):
+    """Replaces the class of a label, and keeps the original whole.
+
+    Attributes of the user's own (``occluded``, an annotator's name) stay on the
+    corrected label, and as they are edited: only the class, the tags, the confidence
+    and the logits say whether a label is still what was applied. Confidence and logits
+    were those of the old class, and go. The computed id is the new label's.
     """
 
     def _new(self, one: Any, original: Item, new: str) -> dict[str, Any]:
         return {
             "_id": applied_id(one, original.get("_id"), new),
-            "_cls": "Classification",
             "tags": applied_tags(original),
             "label": new,
         }
 
     def _is_applied(self, one: ObjectId, original: Item, label: Item) -> bool:
         new = self._new(one, original, label["label"])
-        tags = [*new["tags"], *added_tags(original, label)]
-        return as_stored(label) == {**new, "tags": tags}
+        new["tags"] += added_tags(original, label)
+        now = {name: label.get(name) for name in _CORE}
+        return {name: x for name, x in now.items() if x is not None} == new
 
     def applying(self, item: Item, new: str) -> UpdateOne:
         """The update that sets another class, if the label is still as it was read."""
         field, old = self.items.label_field, item[LABEL]
-        values = {
-            # copied inside the database, so that not a byte of it changes
-            self.original: self.items.ref(field),
-            field: {"$literal": self._new(item["_id"], old, new)},
+        label: Any = {
+            "$mergeObjects": [
+                self.items.ref(field),
+                {"$literal": self._new(item["_id"], old, new)},
+            ]
         }
+        for name in ("confidence", "logits"):
+            if name in old:
+                label = {"$unsetField": {"field": name, "input": label}}
+        # copied inside the database, so that not a byte of it changes
+        values = {self.original: self.items.ref(field), field: label}
         return self.items.change(item, {field: old, self.original: None}, values)
 
     def reverting(self, item: Item) -> UpdateOne:
         """The update that brings the original back, if the label is as it was read."""
-        field = self.items.label_field
+        field, original = self.items.label_field, item[self.original]
         condition = {field: item[LABEL], self.original: {"$ne": None}}
+        since, gone = _own_edits(original, item[LABEL])
+        if tags := restored_tags(original, item[LABEL]):
+            since["tags"] = tags
         back: Any = self.items.ref(self.original)
-        if tags := restored_tags(item[self.original], item[LABEL]):
-            back = {"$mergeObjects": [back, {"tags": {"$literal": tags}}]}
+        if since:
+            back = {"$mergeObjects": [back, {"$literal": since}]}
+        for name in gone:
+            back = {"$unsetField": {"field": {"$literal": name}, "input": back}}
         return self.items.change(item, condition, {field: back}, [self.original])
+
+
+def _own_edits(original: Item, label: Item) -> tuple[dict[str, Any], list[str]]:
+    """The user's own attributes that were edited since a label was corrected.
+
+    FiftyOne may add empty ones when it saves, or drop them; these are no edits. If all
+    are gone, it was an earlier version of this package that left them out.
+
+    Returns:
+        those with another value, and the names of those that were emptied.
+    """
+    own = {name: x for name, x in label.items() if name not in (*_CORE, "_cls")}
+    edited = {
+        name: value
+        for name, value in own.items()
+        if not (value is None and original.get(name) is None)
+        and encode({"": value}) != encode({"": original.get(name)})
+    }
+    there = [name for name, value in original.items() if value is not None]
+    gone = [name for name in there if name not in label and name not in _CORE]
+    return edited, gone if own else []

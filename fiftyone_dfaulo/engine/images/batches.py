@@ -237,10 +237,11 @@ class _Disk:
 
 def _decode_rows(paths: Sequence[Source], rows: np.ndarray) -> dict[int, str]:
     """Decodes each path into its row; returns the reasons of those that failed."""
-    unreadable, reader = {}, Reader()
-    for row, path in enumerate(paths):
-        try:
-            rows[row] = reader.decode(path, rows.shape[1])
-        except Exception as error:  # noqa: BLE001 - damaged files raise anything
-            unreadable[row] = reason(error)
+    unreadable = {}
+    with closing(Reader()) as reader:
+        for row, path in enumerate(paths):
+            try:
+                rows[row] = reader.decode(path, rows.shape[1])
+            except Exception as error:  # noqa: BLE001 - damaged files raise anything
+                unreadable[row] = reason(error)
     return unreadable

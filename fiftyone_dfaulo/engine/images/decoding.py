@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import ExitStack
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
+
+from fiftyone_dfaulo.engine.images.at_once import AT_ONCE
+from fiftyone_dfaulo.engine.images.noise import heard, quiet
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -23,6 +27,12 @@ _UPRIGHT = {
 _SIDEWAYS = [_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)]
 """The ones that swap width and height."""
 
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""What HEIC and HEIF files say they are."""
+
+_LONGEST = 200  # characters of what libraries say of a file
+
+_AT_ONCE = 2**20  # values that are scaled at once, as float64
 
 MARGIN = 0.1
 """What is added to a crop on each side, as a share of its box."""
@@ -46,10 +56,19 @@ Source: TypeAlias = str | Crop
 
 
 class Reader:
-    """Decodes sources one after another; crops of one image in a row open it once."""
+    """Decodes sources one after another; crops of one image in a row open it once.
+
+    Close it: until then it may hold an image.
+    """
 
     def __init__(self) -> None:
         self._whole: tuple[str, Image.Image] | None = None
+        self._held = ExitStack()
+
+    def close(self) -> None:
+        """Forgets the image that it holds."""
+        self._whole = None
+        self._held.close()
 
     def decode(self, source: Source, size: int) -> np.ndarray:
         """A source as uint8 (size, size, 3): RGB, upright, squashed to the square.
@@ -60,9 +79,11 @@ class Reader:
             Exception: of any kind, if it cannot be read; see :func:`reason`.
         """
         if not isinstance(source, Crop):
+            self.close()
             return decode(source, size)
         if self._whole is None or self._whole[0] != source.path:
-            self._whole = source.path, _whole(source.path)
+            self.close()
+            self._whole = source.path, _whole(source.path, self._held)
         image = self._whole[1]
         part = image.resize(
             (size, size),
@@ -73,8 +94,11 @@ class Reader:
         return np.asarray(_on_white(part))
 
 
-def _whole(path: str) -> Image.Image:
+@quiet()
+def _whole(path: str, held: ExitStack) -> Image.Image:
+    """The image, upright; its pixels are taken from those at once until all is over."""
     with open_image(path) as image:
+        held.enter_context(AT_ONCE.take(image.size))
         image.load()
         turn = _turn(image)
         upright = _to_8_bit(image)
@@ -97,6 +121,7 @@ def _pixels(
     return left, top, right, bottom
 
 
+@quiet()
 def size_of(source: Source) -> tuple[float, float]:
     """Width and height of a source in pixels, by its header; of a crop, as upright.
 
@@ -113,6 +138,7 @@ def size_of(source: Source) -> tuple[float, float]:
     return width * source.box[2], height * source.box[3]
 
 
+@quiet()
 def decode(path: str, size: int) -> np.ndarray:
     """An image file as uint8 (size, size, 3): RGB, upright, squashed to the square.
 
@@ -123,12 +149,14 @@ def decode(path: str, size: int) -> np.ndarray:
         # A JPEG decodes several times faster at a fraction of its size; twice the
         # side leaves the resize enough to average over.
         image.draft(None, (2 * size, 2 * size))
-        image.load()
-        # Read only now: Pillow itself turns a TIFF upright while loading it.
-        turn = _turn(image)
-        square = _to_8_bit(image).resize(
-            (size, size), Image.Resampling.BILINEAR, reducing_gap=2.0
-        )
+        with AT_ONCE.take(image.size):
+            image.load()
+            # Read only now: Pillow itself turns a TIFF upright while loading it.
+            turn = _turn(image)
+            square = _to_8_bit(image).resize(
+                (size, size), Image.Resampling.BILINEAR, reducing_gap=2.0
+            )
+            image.close()  # the pixels too
     return np.asarray(_on_white(square if turn is None else square.transpose(turn)))
 
 
@@ -138,9 +166,11 @@ def decode_whole(path: str) -> Image.Image:
     Raises:
         Exception: of any kind, if it cannot be read; see :func:`reason`.
     """
-    return _on_white(_whole(path))
+    with ExitStack() as held:
+        return _on_white(_whole(path, held))
 
 
+@quiet()
 def read_shape(path: str) -> tuple[int, ...]:
     """The shape of an image by its header, upright: (H, W) if grey, else (H, W, 3).
 
@@ -164,7 +194,31 @@ def open_image(path: str) -> Image.Image:
         raise OSError("it is not a regular file")  # opening a pipe would hang
     if not status.st_size:
         raise OSError("the file is empty")
-    return Image.open(path)
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        if not _is_heif(path):
+            raise
+    return _open_heif(path)
+
+
+def _is_heif(path: str) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:] in _HEIF
+
+
+def _open_heif(path: str) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise OSError(
+            "it is a HEIC or HEIF image, which takes pillow-heif to read: "
+            "pip install 'fiftyone-dfaulo[heif]'"
+        ) from None
+    image: Image.Image = HeifImageFile(path)
+    Image._decompression_bomb_check(image.size)  # which Image.open() would do
+    return image
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
@@ -189,7 +243,8 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
         if image.format == "PPM" and image.mode == "I":  # 16 bits, in Pillow as 32
             values = values.astype(np.uint16)
         return Image.fromarray(_scale(values)).convert("RGB")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _scale(values: np.ndarray) -> np.ndarray:
@@ -201,20 +256,32 @@ def _scale(values: np.ndarray) -> np.ndarray:
     """
     if values.dtype.itemsize == 2:
         return np.asarray(values >> 8, np.uint8)
-    floats = values.astype(np.float64)
-    floats[~np.isfinite(floats)] = 0
-    low, high = floats.min(), floats.max()
+    count = min(len(values), -(-values.size // _AT_ONCE))
+    parts = np.array_split(values, count)  # of rows
+    low = min(_finite(part).min() for part in parts)
+    high = max(_finite(part).max() for part in parts)
     whites = (1, 255, 65535) if values.dtype.kind == "f" else (255, 65535)
     white = next((white for white in whites if high <= white), None)
     if low >= 0 and white is not None:
         low, high = 0.0, float(white)
-    scaled = (floats - low) * (255 / max(high - low, 1e-12))
-    return np.asarray(np.rint(scaled), np.uint8)
+    factor = 255 / max(high - low, 1e-12)
+    return np.concatenate(
+        [np.rint((_finite(part) - low) * factor).astype(np.uint8) for part in parts]
+    )
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    floats = values.astype(np.float64)
+    floats[~np.isfinite(floats)] = 0
+    return floats
 
 
 def reason(error: Exception) -> str:
     """Why a file could not be read, in one line, without its path."""
+    said = "; ".join(heard(error))[:_LONGEST]
     if isinstance(error, UnidentifiedImageError):
-        return "not an image, or a damaged one"
-    text = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return str(text) or type(error).__name__
+        text = "not an image, or a damaged one"
+    else:
+        text = getattr(error, "strerror", None) or " ".join(str(error).split())
+        text = str(text) or type(error).__name__
+    return f"{text}: {said}" if said else text

@@ -23,12 +23,16 @@ TORCHSCRIPT, EXPORT, WEIGHTS, SAFETENSORS = (
 )
 """The kinds of file that a model is loaded from."""
 
+PROGRAMS = (TORCHSCRIPT, EXPORT)
+"""Those that hold code; a pickle may hold some, too."""
+
 SAFE = (
-    "save it without pickle instead: torch.export.save(torch.export.export(model, "
-    "(images,)), 'model.pt2'), or torch.save(model.state_dict(), 'model.pt') with "
-    "factory='package.module:function' that builds the network, or safetensors"
+    "save the weights alone instead, by torch.save(model.state_dict(), 'model.pt') or "
+    "as safetensors, and pass factory='package.module:function' that builds the "
+    "network. If you made the file yourself, pass trust_model_file=True from Python, "
+    "or put it into a folder that the App's server trusts (see SECURITY.md)"
 )
-"""What to do rather than unpickle."""
+"""What to do rather than run a program from a file."""
 
 _ROOM = 2**24  # bytes that an archive may unpack to, however small it is
 _RATIO = (
@@ -71,18 +75,29 @@ def identify(path: str) -> str:
     )
 
 
-def check_file(path: str, factory: str | None) -> str:
+def check_file(path: str, factory: str | None, *, trusted: bool = False) -> str:
     """:func:`identify`, and all other checks that need no loading.
 
+    Args:
+        path: the file.
+        factory: as :func:`.loading.load_model` takes it.
+        trusted: whether code in the file may run.
+
     Raises:
-        InputError: as of :func:`identify`; or if the file holds a pickled object; or if
-            it holds weights and there is no factory, or a network and there is one.
+        InputError: as of :func:`identify`; or if the file holds a program and is not
+            trusted; or if it holds weights and there is no factory, or a network and
+            there is one.
     """
     kind = identify(path)
+    if trusted and kind == WEIGHTS:
+        return kind  # it may hold a network, which needs no factory
+    if kind in PROGRAMS and not trusted:
+        raise program(path, kind)
     if kind == WEIGHTS:
         strange = pickled_globals(path)
         if strange:
             raise pickled(path, f"it names {', '.join(strange[:3])}")
+        check_zipped(path)
     check_factory(path, kind, factory)
     return kind
 
@@ -101,12 +116,28 @@ def check_factory(path: str, kind: str, factory: str | None) -> None:
         )
 
 
+def check_zipped(path: str) -> None:
+    """Makes sure that weights are in the format that torch saves since 1.6."""
+    if not zipfile.is_zipfile(Path(path).expanduser()):
+        raise InputError(
+            f"model={path!r} is in a format from before torch 1.6, or a bare pickle; "
+            f"load it and {SAFE}"
+        )
+
+
 def pickled(path: str, why: str) -> InputError:
     """The error for a file that is a pickled object."""
     return InputError(
         f"model={path!r} is a pickled object ({why}), and unpickling runs any code "
-        f"that is in it; {SAFE}. If you made the file yourself, load it in Python and "
-        "pass the model, or pass allow_pickle=True"
+        f"that is in it; {SAFE}"
+    )
+
+
+def program(path: str, kind: str) -> InputError:
+    """The error for a file whose network is code."""
+    return InputError(
+        f"model={path!r} is a {kind}, which is a program: loading or running it may do "
+        f"anything; {SAFE}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Loads a model from a file: without unpickling it, unless that is asked for."""
+"""Loads a model from a file: without running code in it, unless it is trusted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from fiftyone_dfaulo.config import Preprocessing
 from fiftyone_dfaulo.engine.models import file_format
 from fiftyone_dfaulo.engine.models.original import OriginalModel
+from fiftyone_dfaulo.engine.models.state_dict import Placeholder, read_saved
 from fiftyone_dfaulo.engine.models.torch_export import load_exported
 from fiftyone_dfaulo.errors import InputError, one_line
 
@@ -25,7 +25,7 @@ _WRAPPERS = ("module.", "_orig_mod.")
 
 
 def load_model(
-    path: str, *, factory: str | None = None, allow_pickle: bool = False
+    path: str, *, factory: str | None = None, trust_model_file: bool = False
 ) -> OriginalModel:
     """A model from a TorchScript or torch.export archive, or from weights.
 
@@ -33,27 +33,28 @@ def load_model(
         path: the file; what it holds is known by its bytes, not by its name.
         factory: ``"package.module:function"`` that builds the network; for safetensors
             and for state dicts of ``torch.save``. It is called without arguments.
-        allow_pickle: whether a pickled network may be loaded, which runs any code in
-            the file.
+        trust_model_file: whether code in the file may run: an archive of TorchScript or
+            torch.export is code, and a pickled network may hold any.
 
     Raises:
-        InputError: if the file is none of these, damaged or a zip bomb; if it is a
-            pickled object and ``allow_pickle`` is False; if the factory is missing,
-            cannot be imported, raises, or builds something else; if the weights do not
-            fit the network.
+        InputError: if the file is none of these, damaged or a zip bomb; if it holds a
+            program and ``trust_model_file`` is False; if the factory is missing, cannot
+            be imported, raises, or builds something else; if the weights do not fit the
+            network.
     """
     kind = file_format.identify(path)
     name = f"{path!r}"
-    if kind == file_format.TORCHSCRIPT:
+    if kind in file_format.PROGRAMS:
+        if not trust_model_file:
+            raise file_format.program(path, kind)
         file_format.check_factory(path, kind, factory)
+        if kind == file_format.EXPORT:
+            return _exported_model(path, name)
         return OriginalModel(_load_script(path), name, open=False)
-    if kind == file_format.EXPORT:
-        file_format.check_factory(path, kind, factory)
-        return _exported_model(path, name)
     if kind == file_format.SAFETENSORS:
         weights = _load_safetensors(path)
     else:
-        loaded = _load_weights(path, allow_pickle)
+        loaded = _load_weights(path, trust_model_file)
         if isinstance(loaded, nn.Module):
             return OriginalModel(loaded, name, classes=stated_classes(loaded))
         weights = loaded
@@ -83,7 +84,7 @@ def build(factory: str) -> nn.Module:
     try:
         with torch.random.fork_rng(devices=[]):  # it draws weights, to be replaced
             network = function()
-    except Exception as error:  # it is somebody's code
+    except (Exception, SystemExit) as error:  # it is somebody's code
         raise InputError(
             f"factory={factory!r} raised {type(error).__name__}: {one_line(error)}; it "
             "is called without arguments and returns the network"
@@ -107,7 +108,7 @@ def _import(factory: str) -> Callable[[], object]:
         )
     try:
         function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # the module is somebody's code
+    except (Exception, SystemExit) as error:  # the module is somebody's code
         raise InputError(
             f"factory={factory!r} cannot be imported ({type(error).__name__}: "
             f"{one_line(error)}); install its package, or put its folder "
@@ -166,24 +167,29 @@ def _load_safetensors(path: str) -> Mapping[str, Tensor]:
         ) from error
 
 
-def _load_weights(path: str, allow_pickle: bool) -> nn.Module | Mapping[str, Tensor]:
-    file = Path(path).expanduser()
+def _load_weights(path: str, trusted: bool) -> nn.Module | Mapping[str, Tensor]:
+    if not trusted:
+        file_format.check_zipped(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = torch.load(file, map_location="cpu", weights_only=not allow_pickle)
+        loaded = _unpickle(path) if trusted else read_saved(path)
     except Exception as error:  # a damaged file may raise anything
-        if isinstance(error, UnpicklingError) and "Weights only" in str(error):
-            named = file_format.pickled_globals(path)
-            why = f"it names {', '.join(named[:3])}" if named else "not tensors alone"
-            raise file_format.pickled(path, why) from None
         raise InputError(
-            f"model={path!r} cannot be loaded by torch.load ({one_line(error)}); "
-            "save or copy it again"
+            f"model={path!r} cannot be loaded ({one_line(error)}); save or copy "
+            "it again"
         ) from error
     if isinstance(loaded, nn.Module):
         return loaded
+    if isinstance(loaded, Placeholder):
+        names = file_format.pickled_globals(path) or [loaded.name.replace(" ", ".")]
+        raise file_format.pickled(path, f"it names {', '.join(names[:3])}")
     return _state_dict(loaded, path)
+
+
+def _unpickle(path: str) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = Path(path).expanduser()
+        return torch.load(file, map_location="cpu", weights_only=False)
 
 
 def _state_dict(loaded: object, path: str) -> Mapping[str, Tensor]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import fiftyone as fo
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
-from fiftyone_dfaulo.adapter.runs.lookup import list_runs, time_of_run
+from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.plugin.host import Context
 
 _STORE, _CHOICE = "dfaulo_review", "choice"
 
 
-def current_run(ctx: Context, runs: list[str] | None = None) -> str | None:
+def current_run(ctx: Context, runs: Mapping[str, str] | None = None) -> str | None:
     """The run asked for, else the one last chosen in the panel, else the newest.
 
     A run that is asked for is returned as it is, whether or not it exists. A choice
@@ -20,26 +22,25 @@ def current_run(ctx: Context, runs: list[str] | None = None) -> str | None:
 
     Args:
         ctx: the context of the request.
-        runs: what :func:`.lookup.list_runs` says of the dataset, if it is known.
+        runs: what :func:`.lookup.times_of_runs` says of the dataset, if it is known.
     """
     asked = ctx.params.get("brain_key")
     if asked:
         return str(asked)
     if runs is None:
-        runs = list_runs(ctx.dataset)
+        runs = times_of_runs(ctx.dataset)
     if not runs:
         return None
     choice = ctx.store(_STORE).get(_CHOICE) or {}
-    newest = time_of_run(ctx.dataset, runs[0])
-    if choice.get("run") not in runs or newest > choice["newest"]:
-        return runs[0]
+    newest, time = next(iter(runs.items()))
+    if choice.get("run") not in runs or time > choice["newest"]:
+        return newest
     return str(choice["run"])
 
 
 def choose_run(ctx: Context, brain_key: str) -> None:
     """Makes this the run that panel, forms and buttons speak of, until the next one."""
-    runs = [*list_runs(ctx.dataset), brain_key]
-    newest = max(time_of_run(ctx.dataset, run) for run in runs)
+    newest = max(times_of_runs(ctx.dataset).values(), default="")
     ctx.store(_STORE).set(_CHOICE, {"run": brain_key, "newest": newest})
 
 

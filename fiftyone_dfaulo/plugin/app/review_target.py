@@ -23,7 +23,9 @@ def open_in_app(ctx: Context, brain_key: str, *needed: str) -> ReviewSession:
     Raises:
         DFauLoError: as there.
     """
-    review, view = open_review(ctx.dataset, brain_key, *needed), _frames(ctx)
+    # FiftyOne has loaded the dataset anew for this request
+    review = open_review(ctx.dataset, brain_key, *needed, reload=False)
+    view = _frames(ctx)
     return review.on(view) if review.target.frames and view is not None else review
 
 

@@ -72,9 +72,14 @@ def batch_of(view: Samples) -> list[str] | None:
     return view_ids(view) if ordered and not limited else None
 
 
-def no_batch(view: Samples) -> Samples:
-    """The same samples in the same order, which :func:`batch_of` takes for no batch."""
-    return view.limit(len(view))
+def no_batch(view: Samples, count: int) -> Samples:
+    """The same samples in the same order, which :func:`batch_of` takes for no batch.
+
+    Args:
+        view: a view.
+        count: the most samples that it can hold.
+    """
+    return view.limit(count)
 
 
 def mark_verdicts(

@@ -132,13 +132,14 @@ def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
 def _add_replace(inputs: Inputs, ctx: Context, info: BrainInfo, work: str) -> None:
     """Says what happens to the earlier run; deleting a review needs an explicit yes."""
     if work:
+        name = params.overwrite_name(ctx.dataset, params.brain_key(ctx))
         sure = inputs.bool(
-            "overwrite",
+            name,
             default=False,
             label="Replace the run and delete its review",
             view=types.CheckboxView(),
         )
-        mark_invalid(sure, "" if ctx.params.get("overwrite") else work)
+        mark_invalid(sure, "" if ctx.params.get(name) else work)
         return
     when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
     note = types.Notice(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
@@ -19,6 +20,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
+from fiftyone_dfaulo.plugin.forms import trust
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.host import Context, JsonDict
 
@@ -68,12 +70,17 @@ def read_request(ctx: Context) -> Request:
         ctx: the operator's context.
 
     Raises:
-        InputError: if a setting is out of range.
+        InputError: if a setting is out of range, or the server's environment does not
+            let operators call the factory.
     """
     chosen = source(ctx)
     settings = {"method": method(ctx), **numbers(ctx), **model_settings(ctx)}
     if chosen in (BACKBONE, ZOO, FILE):
         settings["model"] = model(ctx)
+    if chosen == FILE:
+        trust.check_factory(settings["factory"])
+        file = models.kind_of(model(ctx)) == models.FILE
+        settings["trust_model_file"] = file and trust.is_trusted(model(ctx))
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
     return Request(
@@ -82,8 +89,23 @@ def read_request(ctx: Context) -> Request:
         Settings(**settings),
         brain_key(ctx),
         embeddings(ctx) if chosen == EMBEDDINGS else None,
-        overwrite=bool(ctx.params.get("overwrite")),
+        overwrite=bool(ctx.params.get(overwrite_name(ctx.dataset, brain_key(ctx)))),
     )
+
+
+def overwrite_name(dataset: Dataset, key: object) -> str:
+    """The form's parameter that says yes to replacing a run and its review.
+
+    It has the run's random token in its name, so that a foreign web page, which can
+    send a request but not read the form, cannot say yes.
+
+    Args:
+        dataset: the dataset.
+        key: of the run; there may be none.
+    """
+    runs = dataset.list_brain_runs()
+    config = dataset.get_brain_info(key).config if key in runs else None
+    return f"overwrite_{getattr(config, 'token', None)}"
 
 
 def label_fields(ctx: Context) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """The part of the form that asks what to score with.
 
-The form looks at a model's file but never loads it, so that nothing in it runs. It
-refuses pickled models, and has no field that would allow them.
+The form looks at a model's file but never loads it, so that nothing in it runs. It has
+no field that would trust a file: the server's environment does, see :mod:`.trust`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.scoring import checks, models
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
-from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms import params, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
     BACKBONE,
@@ -50,7 +50,7 @@ _SOURCES = {
     ),
     FILE: (
         "Use a model of yours, from a file",
-        "TorchScript, torch.export, or weights and a function that builds the network",
+        "Safetensors or a state dict, and the function that builds the network",
     ),
 }
 """Way to score to its label and description."""
@@ -184,15 +184,20 @@ def _add_file(inputs: Inputs, ctx: Context, samples: Samples) -> None:
         allow_empty=True,  # the check says more than FiftyOne's "Required property"
         default=params.model(ctx),
         label="Model file",
-        description="Path on the machine that runs this. Pickled models are refused",
+        description="Path on the machine that runs this. Pickles, TorchScript and "
+        "torch.export are code, and are refused outside the folders that the server's "
+        "environment trusts",
     )
     mark_invalid(path, _model_problem(ctx))
-    inputs.str(
+    factory = inputs.str(
         "factory",
         label="Factory",
-        description="For weights: package.module:function that builds the network. It "
-        "is imported and called",
+        description="For weights: what builds the network, as "
+        "torchvision.models:resnet18. Others have to be named by the server's "
+        "environment",
     )
+    given = ctx.params.get("factory") or None
+    mark_invalid(factory, problem_message(trust.check_factory, given))
     _add_out_of_sample(inputs, ctx)
 
 
@@ -242,6 +247,10 @@ def _model_problem(ctx: Context) -> str:
     """The problem with the model, by its name and a look at its file."""
 
     def check() -> None:
-        models.check_model(params.model(ctx), params.read_request(ctx).settings)
+        try:
+            settings = params.read_request(ctx).settings
+        except InputError:
+            return  # the setting that is wrong says so itself
+        models.check_model(params.model(ctx), settings)
 
     return problem_message(check)

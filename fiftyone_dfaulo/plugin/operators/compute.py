@@ -1,11 +1,15 @@
-"""The operator that scores labels: a thin door to ``adapter.compute.run``."""
+"""The operator that scores labels: a thin door to :func:`.compute.run`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.scoring import compute
@@ -16,12 +20,14 @@ from fiftyone_dfaulo.plugin.app.current_run import tile_fields
 from fiftyone_dfaulo.plugin.app.summaries import show_summary, summarize
 from fiftyone_dfaulo.plugin.forms.compute import add_samples, add_scoring
 from fiftyone_dfaulo.plugin.forms.params import (
+    DEFAULT_KEY,
     MODEL_SETTINGS,
     NUMBERS,
+    overwrite_name,
     read_request,
 )
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
-from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, check_params
+from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, call, check_params
 from fiftyone_dfaulo.plugin.operators.running import Messages
 
 
@@ -34,14 +40,15 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
     ``preprocessing``, ``out_of_sample``, ``seed``, ``epochs``, ``image_size``,
     ``batch_size``, ``num_workers`` and ``overwrite``, as
     :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings and model by
-    name or path only, ``preprocessing`` as a dict. Pickled models are never loaded.
+    name or path only, ``preprocessing`` as a dict. Which factories are called, and
+    which files that hold code are loaded, the environment says: see SECURITY.md.
     """
 
     name_ = "compute_suspiciousness"
     label = "Find suspicious labels"
     description = "Rank the samples by how likely their label is wrong"
     icon = "troubleshoot"
-    risk = RiskLevel.MEDIUM  # writes fields; replaces its own runs
+    risk = RiskLevel.HIGH  # imports factories that the environment names
     takes = (
         "brain_key",
         "embeddings",
@@ -52,6 +59,23 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         *MODEL_SETTINGS,
         *NUMBERS,
     )
+
+    def __call__(
+        self,
+        samples: Samples,
+        label_field: str = "ground_truth",
+        *,
+        delegate: bool = False,
+        **params: Any,
+    ) -> ExecutionResult:
+        """As :meth:`.DelegableOperator.__call__`; ``overwrite`` is the form's yes."""
+        self.check(params)
+        if params.pop("overwrite", False):
+            check_samples(samples)
+            key = params.get("brain_key", DEFAULT_KEY)
+            params[overwrite_name(samples._root_dataset, key)] = True
+        given = {"label_field": label_field, **params}
+        return call(self.uri, samples, given, request_delegation=delegate)
 
     def check(self, params: Mapping[str, object]) -> None:
         """Refuses unknown parameters, arrays and torch modules."""

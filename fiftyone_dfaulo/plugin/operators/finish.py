@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import fiftyone as fo
 import fiftyone.operators.types as types
 from fiftyone.operators.types import RiskLevel
 
@@ -11,7 +14,8 @@ from fiftyone_dfaulo.adapter.review.corrections import (
     revert,
     takes_one_class,
 )
-from fiftyone_dfaulo.adapter.review.export import export
+from fiftyone_dfaulo.adapter.review.export import ENDINGS, export
+from fiftyone_dfaulo.adapter.review.files import check_target
 from fiftyone_dfaulo.adapter.review.items import count_with_verdict, list_classes
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.tagging import tag_items
@@ -185,15 +189,31 @@ class ExportReview(ReviewOperator):
     label = "Export the review"
     description = "Write verdicts, labels and suggestions to a CSV or JSON file"
     icon = "download"
-    takes = ("path",)
+    takes = ("path", "overwrite", "escape_formulas")
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks for the file."""
-        text = "On the machine of the App's server; ends in .csv or .json"
+        text = (
+            "On the machine of the App's server; ends in .csv or .json. Without a "
+            f"folder, it is written to {_folder()}"
+        )
         inputs.str("path", required=True, label="File", description=text)
+        inputs.bool("overwrite", default=False, label="Replace a file of that name")
+        text = "Put ' before text that a spreadsheet would take for a formula"
+        inputs.bool("escape_formulas", default=True, label=text)
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
         """Writes the file."""
+        overwrite = bool(ctx.params.get("overwrite", False))
         path = str(ctx.params.get("path") or "")
-        count = export(review, path)
-        return f"Written to {path}: {count_items(review, count)}"
+        target = check_target(path, *ENDINGS, overwrite=overwrite, folder=_folder())
+        escape = bool(ctx.params.get("escape_formulas", True))
+        count = export(review, target, overwrite=overwrite, escape_formulas=escape)
+        return f"Written to {target}: {count_items(review, count)}"
+
+
+def _folder() -> Path:
+    """Where files go whose path is relative; never the folder of the App's server."""
+    folder = Path(fo.config.default_dataset_dir).expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -157,7 +157,9 @@ class RevertFaults(Operator):
         Args:
             samples: the dataset, or any view into it.
         """
-        return foo.execute_operator(self.uri, {"dataset": samples._root_dataset})
+        dataset = samples._root_dataset
+        params = {_confirmation(dataset): True}
+        return foo.execute_operator(self.uri, {"dataset": dataset, "params": params})
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:
         """Says what will be taken back."""
@@ -168,12 +170,28 @@ class RevertFaults(Operator):
         else:
             label, description = "Restores labels and images", _describe(record)
             inputs.view("what", types.Notice(label=label, description=description))
+            name = _confirmation(ctx.dataset)
+            sure = inputs.bool(name, default=False, label="Yes, take them back")
+            mark_invalid(sure, "" if ctx.params.get(name) else "Say yes to go on")
 
     def execute(self, ctx: Context) -> Messages[None]:
         """Takes them back, and has the App show it."""
-        count = yield from run_or_notify(ctx, lambda: inject.revert_faults(ctx.dataset))
+
+        def revert() -> int:
+            if not ctx.params.get(_confirmation(ctx.dataset)):
+                raise InputError(
+                    "Taking faults back undoes later changes, too: say yes in the form"
+                )
+            return inject.revert_faults(ctx.dataset)
+
+        count = yield from run_or_notify(ctx, revert)
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(f"Restored: {count_in_words(count)}", variant="success")
+
+
+def _confirmation(dataset: Dataset) -> str:
+    """The parameter that says yes; its name has what a foreign web page cannot know."""
+    return f"confirm_{dataset._doc.id}"
 
 
 def _describe(record: Record) -> str:

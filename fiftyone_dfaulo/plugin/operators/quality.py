@@ -39,7 +39,7 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
     label = "How well would this work on my data?"
     description = "Plant faults in a temporary copy, find them, and report"
     icon = "help_center"
-    risk = RiskLevel.LOW  # leaves nothing behind
+    risk = RiskLevel.HIGH  # imports factories that the environment names
     takes = ("kind", "rate", "pairs", "embeddings", "model", "method", *NUMBERS)
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.learning import describe_state
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
-from fiftyone_dfaulo.adapter.runs.lookup import list_runs, time_of_run
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 
 BINS = 20
@@ -81,10 +80,14 @@ def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
     return {name: n for name, n in zip(results.reason_names, counts) if n}
 
 
-def read_operation(dataset: Dataset) -> dict[str, Any] | None:
+def read_operation(dataset: Dataset, runs: Mapping[str, str]) -> dict[str, Any] | None:
     """The dataset's scheduled run that goes on, or the last one if it failed.
 
     A failure is old news once a run has succeeded since.
+
+    Args:
+        dataset: the dataset.
+        runs: what :func:`.lookup.times_of_runs` says of it.
     """
     operations = DelegatedOperationService().list_operations(
         operator=_COMPUTE, dataset_name=dataset.name
@@ -95,9 +98,8 @@ def read_operation(dataset: Dataset) -> dict[str, Any] | None:
     if last.run_state == ExecutionRunState.COMPLETED:
         return None
     failed = last.run_state == ExecutionRunState.FAILED
-    runs = list_runs(dataset)
     when = (last.failed_at or last.queued_at).isoformat()
-    if failed and runs and time_of_run(dataset, runs[0]) > when:
+    if failed and max(runs.values(), default="") > when:
         return None
     error = (last.result.error or "") if failed and last.result else ""
     return {

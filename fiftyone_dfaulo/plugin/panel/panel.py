@@ -8,36 +8,29 @@ of the samples that batches come from; ``undo``, the last markings; and the inpu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import fiftyone.operators as foo
 
 from fiftyone_dfaulo.adapter.review.learning import learn, status_of
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
-from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
-from fiftyone_dfaulo.adapter.runs.lookup import list_runs
-from fiftyone_dfaulo.checks import check_whole_number
+from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
-from fiftyone_dfaulo.plugin.app.review_target import showable, whole_target
+from fiftyone_dfaulo.plugin.app.review_target import whole_target
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     batch_of,
     mark_verdicts,
-    no_batch,
     read_selection,
     unmark_verdicts,
 )
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.host import Context, Property
+from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
-from fiftyone_dfaulo.plugin.panel.facts import (
-    BINS,
-    NEAR_DUPLICATES,
-    filtered,
-    near_duplicates,
-    read_operation,
-)
+from fiftyone_dfaulo.plugin.panel.facts import BINS, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
 from fiftyone_dfaulo.plugin.panel.view import build_panel
 
@@ -66,12 +59,12 @@ class ReviewPanel(foo.Panel):
     def refresh(self, event: Event, *, fresh: bool = False) -> None:
         """Reads what the panel shows, ``fresh`` where something was just written."""
         dataset = event.dataset
-        runs = list_runs(dataset)
+        runs = times_of_runs(dataset)
         key = self._follow(event, runs)
         facts: dict[str, Any] = {
             "dataset_id": str(dataset._doc.id),
-            "runs": runs,
-            "operation": read_operation(dataset),
+            "runs": list(runs),
+            "operation": read_operation(dataset, runs),
         }
         ids = batch_of(event.view)
         if key is not None:
@@ -85,7 +78,7 @@ class ReviewPanel(foo.Panel):
                 facts["problem"] = str(error)
         event.state.facts = facts
 
-    def _follow(self, event: Event, runs: list[str]) -> str | None:
+    def _follow(self, event: Event, runs: Mapping[str, str]) -> str | None:
         """The run to show; what was chosen and marked in another one ends with it."""
         before, key = event.state.run, current_run(event.ctx, runs)
         if before not in (None, key):
@@ -140,78 +133,38 @@ class ReviewPanel(foo.Panel):
     @guarded
     def next_batch(self, event: Event) -> None:
         """Shows the most suspicious unchecked samples."""
-        self._show_batch(event)
-
-    def _show_batch(self, event: Event) -> None:
-        review, part = event.shown, event.state.filter
-        size = check_whole_number("batch_size", event.batch_size, 1)
-        whole = showable(event.ctx, review)
-        view = most_suspicious(
-            filtered(whole, review, part),
-            review.key,
-            review.config,
-            limit=size,
-            unreviewed=True,
-        )
-        ids = view_ids(view)
-        if not ids:
-            raise InputError("No unchecked sample is left" + " here" * bool(part))
-        if part == NEAR_DUPLICATES:
-            ids = near_duplicates(review, ids)
-        event.state.batch_run = review.key
-        event.ops.set_selected_samples([])
-        event.state.facts = {**event.facts, "batch": [len(ids), len(ids)]}
-        event.show(review.target.select(whole, ids))
+        grid.show_batch(event)
 
     @guarded
     def show_stale(self, event: Event) -> None:
         """Shows the samples whose label was edited since the run."""
         stale = status_of(event.shown, event.usual_size).stale_ids
-        event.ops.set_view(self._list(event, stale))
-
-    def _list(self, event: Event, ids: list[str]) -> Any:
-        """A view of all of these, in their order."""
-        review = event.shown
-        return no_batch(review.target.select(showable(event.ctx, review), ids))
+        grid.show_list(event, stale)
 
     @guarded
     def on_bar(self, event: Event) -> None:
         """A bar of the histogram."""
         low = int(float(event.ctx.params["x"]) * BINS) / BINS
         high = low + 1 / BINS
-        self._filter(event, {"low": low, "high": 2.0 if high >= 1 - 1e-6 else high})
+        grid.show_part(event, {"low": low, "high": 2.0 if high >= 1 - 1e-6 else high})
 
     @guarded
     def on_pair(self, event: Event) -> None:
         """A row of the table."""
         pair = event.facts["pairs"][int(event.ctx.params["row"])]
-        self._filter(event, {n: value for n, value in pair.items() if n != "count"})
+        grid.show_part(event, {n: value for n, value in pair.items() if n != "count"})
 
     @guarded
     def on_reason(self, event: Event) -> None:
         """A reason in the dropdown."""
         value = event.ctx.params.get("value")
-        self._filter(event, {"reason": value} if value else None)
+        grid.show_part(event, {"reason": value} if value else None)
 
     @guarded
     def show_all(self, event: Event) -> None:
         """Takes the filter away."""
         event.state.reason = None
-        self._filter(event, None)
-
-    def _filter(self, event: Event, chosen: dict[str, Any] | None) -> None:
-        review = event.shown
-        if chosen == NEAR_DUPLICATES:
-            view = self._list(event, near_duplicates(review))
-        else:
-            samples = filtered(showable(event.ctx, review), review, chosen)
-            # a row counts the unchecked samples; bars and reasons count all
-            unreviewed = "looks_like" in (chosen or {})
-            view = most_suspicious(
-                samples, review.key, review.config, unreviewed=unreviewed
-            )
-        event.state.filter = chosen
-        event.show(view)
+        grid.show_part(event, None)
 
     # ---- verdicts ----
 
@@ -273,7 +226,7 @@ class ReviewPanel(foo.Panel):
         learn(event.shown)
         event.ops.reload_dataset()
         event.ops.notify("Learned: the ranking is up to date", variant="success")
-        self._show_batch(event)
+        grid.show_batch(event)
         self.refresh(event, fresh=True)
 
     # ---- forms ----

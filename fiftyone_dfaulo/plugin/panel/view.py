@@ -213,7 +213,7 @@ def _add_pairs(out: types.Object, panel: Any, pairs: list[dict[str, Any]]) -> No
     # as wide as the panel: without this it is wider, and the panel with it
     narrow = {"table": {"sx": {"minWidth": 0}}}
     table = types.TableView(on_click_row=panel.on_pair, componentsProps=narrow)
-    what, looks_like = "Tags to change", "Change"
+    what, looks_like = "Labels to change", "Change"
     if "given" in pairs[0]:
         table.add_column("given", label="Labelled as")
         what, looks_like = "Confused classes", "Looks like"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fiftyone_dfaulo.adapter.review.export import export_review
+from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -49,7 +50,7 @@ def test_json_holds_the_reviewed_most_suspicious_first(
 def test_csv_holds_the_same_and_replaces_the_file(dataset: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.CSV"
     path.write_text("old")
-    assert export_review(dataset[:1], str(path)) == 1
+    assert export_review(dataset[:1], str(path), overwrite=True) == 1
     (row,) = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
     assert (row["label"], row["suggestion"], row["score"]) == ("a", "b", "0.0")
     assert (row["reasons"], row["verdict"]) == ("looks like another class", "correct")
@@ -80,14 +81,92 @@ def test_a_file_that_cannot_be_written_is_said_and_what_was_there_stays(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
         with pytest.raises(InputError, match="cannot be written: .* No space left"):
-            export_review(dataset, path)
+            export_review(dataset, path, overwrite=True)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["x.csv"]
 
 
-def test_the_file_is_for_all_to_read_and_may_lie_at_home(
-    dataset: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_is_replaced_only_if_that_is_asked_for(
+    dataset: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("old")
+    with pytest.raises(InputError, match="x.csv' exists; .*overwrite=True"):
+        export_review(dataset, path)
+    assert path.read_text() == "old"
+    assert export_review(dataset, path, overwrite=True) == 2
+
+
+def test_a_file_that_comes_while_it_writes_is_not_replaced(
+    dataset: Any, tmp_path: Path
+) -> None:
+    target = check_target(tmp_path / "x.csv", ".csv")
+    with pytest.raises(InputError, match="exists"):
+        replace_file(target, lambda _: target.write_text("another's"))
+    assert target.read_text() == "another's"
+    assert os.listdir(tmp_path).count("x.csv") == 1
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_links_pipes_and_folders_are_refused(
+    dataset: Any, tmp_path: Path, overwrite: bool
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+    (tmp_path / "link.csv").symlink_to(kept)
+    (tmp_path / "nowhere.csv").symlink_to(tmp_path / "new")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    before = sorted(os.listdir(tmp_path))
+    for name, what in (
+        ("link", "a link"),
+        ("nowhere", "a link"),
+        ("pipe", "no regular file"),
+        ("folder", "no regular file"),
+    ):
+        with pytest.raises(InputError, match=f"is {what}; pass another path"):
+            export_review(dataset, tmp_path / f"{name}.csv", overwrite=overwrite)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_file_has_the_permissions_of_any_new_one_and_may_lie_at_home(
+    dataset: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    umask: int,
+    mode: int,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    export_review(dataset, "~/x.json")
-    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == 0o644
+    before = os.umask(umask)
+    try:
+        export_review(dataset, "~/x.json")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x.json").stat().st_mode) == mode
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"]
+
+
+def test_text_in_csv_that_would_be_a_formula_is_escaped(
+    dataset: Any, tmp_path: Path
+) -> None:
+    ids, path = dataset.values("id"), tmp_path / "x.csv"
+    for label in [*FORMULAS, "a=1", " b", "'", ""]:
+        dataset.set_values("ground_truth.label", {ids[3]: label}, key_field="id")
+        for escape in (True, False):
+            export_review(dataset, path, overwrite=True, escape_formulas=escape)
+            with path.open(encoding="utf-8", newline="") as file:
+                row = next(csv.DictReader(file))
+            expected = f"'{label}" if escape and label in FORMULAS else label
+            assert row["label"] == expected
+            assert row["score"] == "0.3"
+
+
+def test_json_is_never_escaped(dataset: Any, tmp_path: Path) -> None:
+    dataset.set_values("ground_truth.label", ["=1+1"] * 4)
+    export_review(dataset, tmp_path / "x.json")
+    assert json.loads((tmp_path / "x.json").read_text())[0]["label"] == "=1+1"

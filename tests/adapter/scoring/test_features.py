@@ -9,7 +9,8 @@ import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.scoring.features import ScoringContext, align
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels, MultiLabels
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels
+from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features

@@ -18,7 +18,6 @@ from fiftyone_dfaulo import (
     suspicious_view,
     update_suspiciousness,
 )
-from fiftyone_dfaulo.adapter.review.views import narrow, show_items
 from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from tests.conftest import draw
 
@@ -71,12 +70,12 @@ def test_the_active_slice_goes_through_a_review(grouped: Any, field: str) -> Non
     assert right.count("dfaulo_suspiciousness") == 0
     assert suspicious_view(grouped, limit=1).first().id == grouped.first().id
 
-    config = load_config(grouped, "dfaulo")
-    worst = suspicious_view(narrow(grouped, config, None), limit=1).values("id")
+    target = load_config(grouped, "dfaulo").target
+    worst = suspicious_view(target.narrow(grouped, None), limit=1).values("id")
     record_verdicts(grouped, faulty=worst)
     update_suspiciousness(grouped)
     assert review_status(grouped).scored == 12
-    assert len(show_items(grouped, config, worst)) == 1
+    assert len(target.select(grouped, worst)) == 1
     assert apply_suggestions(grouped).applied == 1
     assert revert_suggestions(grouped).reverted == 1
     labels = [x[0].label if field == "boxes" else x.label for x in before]

@@ -200,7 +200,7 @@ def spoiled(value: float) -> nn.Module:
         ({"model": spoiled(np.nan), "preprocessing": OWN}, "NaN or infinity"),
         ({"model": Rows(), "classes": ["a", "b"]}, "lists 2 names .* gives 3 logits"),
         ({"model": Rows(), "classes": ["a", "b", "x"]}, "lacks 1 of the 3 classes"),
-        ({"model": Rows(), "factory": "a:b"}, "factory and allow_pickle are for a"),
+        ({"model": Rows(), "factory": "a:b"}, "factory and trust_model_file are for a"),
         ({"model": Rows(), "layer": "tail"}, "has no layer='tail'; it has head"),
         ({"model": Rows(), "preprocessing": 224}, "preprocessing is a int"),
         ({"model": stand_in(), "layer": "head"}, "whose embeddings are its own"),
@@ -256,5 +256,5 @@ def test_pickled_model_is_loaded_where_that_is_asked_for(
     torch.save(Rows(), path)
     with pytest.raises(InputError, match="is a pickled object"):
         compute(rows, model=str(path), preprocessing=OWN)
-    results = compute(rows, model=path, preprocessing=OWN, allow_pickle=True)
+    results = compute(rows, model=path, preprocessing=OWN, trust_model_file=True)
     assert worst(results, rows) == {3, 22, 41}

@@ -282,7 +282,7 @@ class TestRefused:
 
     def test_pairs_of_such_a_run(self, dataset: Any) -> None:
         dataset.set_values("other", [fo.Classification(label=x) for x in "ab" * 45])
-        with pytest.raises(InputError, match="'dfaulo' has scored several tags"):
+        with pytest.raises(InputError, match="'dfaulo' has scored several labels"):
             inject_faults(dataset, "other", kind="pair", pairs="dfaulo")
 
     def test_fields_of_the_run_are_no_labels(self, dataset: Any) -> None:

@@ -157,7 +157,7 @@ def test_files_that_hold_no_model_are_refused(scored: Any, tmp_path: Path) -> No
     assert problems(scored, model=str(path), factory="made:build") == {}
 
 
-@pytest.mark.parametrize("more", [{}, {"factory": "a:b"}, {"allow_pickle": True}])
+@pytest.mark.parametrize("more", [{}, {"factory": "a:b"}, {"trust_model_file": True}])
 def test_hostile_pickle_does_not_run_from_the_form_or_the_operator(
     scored: Any, tmp_path: Path, more: dict[str, Any]
 ) -> None:
@@ -175,10 +175,10 @@ def test_hostile_pickle_does_not_run_from_the_form_or_the_operator(
     assert snapshot(scored) == before
 
 
-def test_python_cannot_allow_pickles_through_the_operator(scored: Any) -> None:
+def test_python_cannot_trust_model_files_through_the_operator(scored: Any) -> None:
     operator = ComputeSuspiciousness()
-    with pytest.raises(InputError, match="unknown parameters allow_pickle"):
-        operator(scored, model="a.pt", allow_pickle=True)
+    with pytest.raises(InputError, match="unknown parameters trust_model_file"):
+        operator(scored, model="a.pt", trust_model_file=True)
     with pytest.raises(InputError, match="model is a Linear; expected a name"):
         operator(scored, model=nn.Linear(1, 1))
 

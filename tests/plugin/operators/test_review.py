@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from fiftyone.operators.executor import ExecutionError
@@ -174,6 +176,23 @@ def test_the_review_is_exported(run: Any, tmp_path: Path) -> None:
         f"Written to {path}: 1 sample"
     ]
     assert json.loads(path.read_text())[0]["verdict"] == "faulty"
+
+
+def test_a_file_without_a_folder_goes_to_the_one_that_is_named(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, server = tmp_path / "datasets", tmp_path / "server"
+    server.mkdir()
+    monkeypatch.setattr(fo.config, "default_dataset_dir", str(folder))
+    monkeypatch.chdir(server)
+    assert f"it is written to {folder}" in form("export_review", run)
+    said = execute("export_review", run, path="review.json")
+    assert said == [f"Written to {folder / 'review.json'}: 0 samples"]
+    assert os.listdir(folder) == ["review.json"]
+    with pytest.raises(DFauLoError, match="exists; pass another path, or overwrite"):
+        execute("export_review", run, path="review.json")
+    assert execute("export_review", run, path="review.json", overwrite=True)
+    assert os.listdir(server) == []
 
 
 def test_every_operator_can_be_called_from_python(run: Any, tmp_path: Path) -> None:

@@ -13,14 +13,20 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
+from fiftyone.core.odm import DatasetDocument
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
-from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.plugin.app.selection import Selected, mark, unmark
+from fiftyone_dfaulo.plugin.app.selection import (
+    Selected,
+    mark_verdicts,
+    unmark_verdicts,
+)
 from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.panel import facts_cache
 from fiftyone_dfaulo.plugin.panel.facts import (
@@ -108,6 +114,46 @@ def test_a_batch_is_the_most_suspicious_unchecked_in_order(run: Any) -> None:
     assert panel.view.values("dfaulo_suspiciousness") == expected[::-1]
 
 
+@pytest.mark.parametrize(
+    "click", ["mark_selected", "rest_is_correct", "learn", "next_batch"]
+)
+def test_one_click_opens_one_review_and_reloads_and_reads_the_config_once(
+    run: Any, monkeypatch: pytest.MonkeyPatch, click: str
+) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = 5
+    panel.did("next_batch")
+    first, second = panel.view.values("id")[:2]
+    panel.did("mark_selected", first)  # adds a field, for which FiftyOne reloads
+    calls = count_calls(monkeypatch)
+
+    panel.did(click, second)
+
+    marks = click in ("mark_selected", "rest_is_correct")
+    assert panel.facts["status"]["found"] == 1 + marks
+    assert calls == {"review opened": 1, "dataset reloaded": 1, "config read": 1}
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts reviews, reloads of the dataset, and readings of a run's config."""
+    calls: Counter[str] = Counter()
+
+    def count(home: Any, name: str, what: str) -> None:
+        real = getattr(home, name)
+
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            calls[what] += 1
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(home, name, counting)
+
+    count(ReviewSession, "__init__", "review opened")
+    count(fo.Dataset, "reload", "dataset reloaded")
+    count(DatasetDocument, "reload", "dataset reloaded")
+    count(fo.Dataset, "get_brain_info", "config read")
+    return calls
+
+
 @pytest.mark.parametrize("size", [0, -1, 2.5, "many", True])
 def test_a_batch_size_that_makes_no_sense_is_said(run: Any, size: Any) -> None:
     panel = Opened(run)
@@ -147,9 +193,9 @@ def test_marking_is_undone_step_by_step(run: Any) -> None:
 
 def test_what_others_have_marked_since_is_not_undone(run: Any) -> None:
     ids = run.values("id")
-    changes = mark(run, "dfaulo", Selected([ids[1], ids[2]], []))
+    changes = mark_verdicts(open_review(run, "dfaulo"), Selected([ids[1], ids[2]], []))
     record_verdicts(run, correct=ids[1:2], by="Bob")
-    assert unmark(run, "dfaulo", changes) == (1, 1)
+    assert unmark_verdicts(open_review(run, "dfaulo"), changes) == (1, 1)
     assert verdicts(run)[1:3] == ["correct", None]
 
 
@@ -280,6 +326,7 @@ def test_what_is_read_is_kept_until_something_is_written(
 def test_events_at_once_share_one_reading(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    review = open_review(run, "dfaulo")
     reads, waiting = [], threading.Barrier(3)
 
     def slow(*given: Any) -> Any:
@@ -290,11 +337,11 @@ def test_events_at_once_share_one_reading(
 
     def ask() -> Any:
         waiting.wait(30)
-        return facts_cache.recent_facts(run, "dfaulo", 50)
+        return facts_cache.recent_facts(review, 50)
 
     monkeypatch.setattr(facts_cache, "read_facts", slow)
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(facts_cache.recent_facts, run, "dfaulo", 50)
+        first = pool.submit(facts_cache.recent_facts, review, 50)
         others = [pool.submit(ask) for _ in range(2)]
         assert first.result(30) == others[0].result(30) == others[1].result(30)
     assert len(reads) == 1
@@ -460,11 +507,11 @@ def test_a_scheduled_run_is_followed_until_it_ends(scored: Any) -> None:
         assert "The last scheduled run failed" in shown
         assert '"too few"' in shown
         compute_suspiciousness(scored, embeddings="vectors", progress=False)
-        assert read_operation(scored) is None  # old news
+        assert read_operation(scored, times_of_runs(scored)) is None  # old news
         scored.delete_brain_run("dfaulo")
-        assert read_operation(scored) is not None
+        assert read_operation(scored, times_of_runs(scored)) is not None
         service.set_completed(queued.id)
-        assert read_operation(scored) is None
+        assert read_operation(scored, times_of_runs(scored)) is None
     finally:
         service.delete_operation(queued.id)
 

@@ -1,0 +1,100 @@
+"""What every public function checks before it starts: the types of its arguments.
+
+A function says by its annotations what it takes. It checks itself what needs more than
+a look at the type.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from fiftyone.core.collections import SampleCollection
+from pymongo.errors import ConnectionFailure
+
+from fiftyone_dfaulo.checks import check_text
+from fiftyone_dfaulo.errors import DFauLoError, InputError, RunError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "Samples": ((SampleCollection,), "a FiftyOne dataset or view"),
+    "bool": ((bool,), "True or False"),
+    "str": ((str,), "a string"),
+    "str | None": ((str, type(None)), "a string or None"),
+    "str | os.PathLike[str]": ((str, os.PathLike), "a path"),
+}
+"""Annotation to what a value may be; other annotations are not looked at."""
+
+
+def public(function: Callable[P, T]) -> Callable[P, T]:
+    """A function whose arguments are checked by its annotations.
+
+    Raises:
+        InputError: when it is called, if an argument is of another type, or is a text
+            that cannot be stored.
+        RunError: if it is called with a dataset that was deleted, or is meanwhile; if
+            the database is away.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def door(*args: P.args, **kwargs: P.kwargs) -> T:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            _check(name, value, str(signature.parameters[name].annotation))
+        try:
+            return function(*args, **kwargs)
+        except DFauLoError:
+            raise
+        except ConnectionFailure as error:
+            raise RunError(_AWAY) from error
+        except Exception as error:
+            _check_not_deleted_since(args, error)
+            raise
+
+    return door
+
+
+_AWAY = (
+    "the database is away. What was done before is kept, and a run that was being "
+    "written is cleared away by the next one; try again once the database is back"
+)
+
+
+def _check_not_deleted_since(arguments: tuple[Any, ...], error: Exception) -> None:
+    for value in arguments:
+        if isinstance(value, SampleCollection):
+            try:
+                _check_there(value)
+            except RunError as gone:
+                raise gone from error
+
+
+def _check(name: str, value: Any, annotation: str) -> None:
+    if annotation not in _TYPES:
+        return
+    types, expected = _TYPES[annotation]
+    if not isinstance(value, types):
+        article = "" if isinstance(value, str) else f"a {type(value).__name__}; "
+        shown = f"{name}={value[:60]!r}: " if article == "" else f"{name} is {article}"
+        raise InputError(f"{shown}expected {expected}")
+    if isinstance(value, str):
+        check_text(name, value)
+    elif isinstance(value, SampleCollection):
+        _check_there(value)
+
+
+def _check_there(samples: SampleCollection) -> None:
+    """Makes sure that nobody has deleted the dataset, here or in another process."""
+    dataset = samples._root_dataset
+    if dataset.deleted or not _stored(dataset):
+        raise RunError(f"dataset {dataset.name!r} was deleted; load another one")
+
+
+def _stored(dataset: Any) -> bool:
+    datasets = dataset._sample_collection.database.datasets
+    return datasets.find_one({"_id": dataset._doc.id}, {"_id": True}) is not None

@@ -1,0 +1,82 @@
+"""What the panel has the grid show: a batch, a part of the samples, or a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
+from fiftyone_dfaulo.checks import check_whole_number
+from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.app.review_target import showable
+from fiftyone_dfaulo.plugin.app.selection import no_batch
+from fiftyone_dfaulo.plugin.host import JsonDict
+from fiftyone_dfaulo.plugin.panel.events import Event
+from fiftyone_dfaulo.plugin.panel.facts import (
+    NEAR_DUPLICATES,
+    filtered,
+    near_duplicates,
+)
+
+
+def show_batch(event: Event) -> None:
+    """Shows the most suspicious unchecked items, of the part that is chosen.
+
+    Raises:
+        DFauLoError: if there is no run to review, the size of a batch makes no sense,
+            or no item is left.
+    """
+    review, part = event.shown, event.state.filter
+    size = check_whole_number("batch_size", event.batch_size, 1)
+    whole = showable(event.ctx, review)
+    view = most_suspicious(
+        filtered(whole, review, part),
+        review.key,
+        review.config,
+        limit=size,
+        unreviewed=True,
+    )
+    ids = view_ids(view)
+    if not ids:
+        raise InputError("No unchecked sample is left" + " here" * bool(part))
+    if part == NEAR_DUPLICATES:
+        ids = near_duplicates(review, ids)
+    event.state.batch_run = review.key
+    event.ops.set_selected_samples([])
+    event.state.facts = {**event.facts, "batch": [len(ids), len(ids)]}
+    event.show(review.target.select(whole, ids))
+
+
+def show_part(event: Event, chosen: JsonDict | None) -> None:
+    """Chooses the part that batches come from, and shows all of it.
+
+    Args:
+        event: the event.
+        chosen: as of :func:`.facts.filtered`.
+
+    Raises:
+        DFauLoError: if there is no run to review.
+    """
+    review = event.shown
+    if chosen == NEAR_DUPLICATES:
+        view = _list(event, near_duplicates(review))
+    else:
+        samples = filtered(showable(event.ctx, review), review, chosen)
+        # a row counts the unchecked samples; bars and reasons count all
+        unreviewed = "looks_like" in (chosen or {})
+        view = most_suspicious(
+            samples, review.key, review.config, unreviewed=unreviewed
+        )
+    event.state.filter = chosen
+    event.show(view)
+
+
+def show_list(event: Event, ids: Sequence[str]) -> None:
+    """Shows all of these items, in their order."""
+    event.ops.set_view(_list(event, ids))
+
+
+def _list(event: Event, ids: Sequence[str]) -> Samples:
+    review = event.shown
+    view = review.target.select(showable(event.ctx, review), ids)
+    return no_batch(view, len(ids))
