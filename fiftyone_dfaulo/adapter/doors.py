@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from fiftyone.core.collections import SampleCollection
+from fiftyone.core.dataset import Dataset
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_dfaulo.checks import check_text
@@ -90,7 +91,9 @@ def _check(name: str, value: Any, annotation: str) -> None:
 
 def _check_there(samples: SampleCollection) -> None:
     """Makes sure that nobody has deleted the dataset, here or in another process."""
-    dataset = samples._root_dataset
+    # of a deleted dataset FiftyOne gives nothing away but its name
+    whole = isinstance(samples, Dataset)
+    dataset = samples if whole else samples._root_dataset
     if dataset.deleted or not _stored(dataset):
         raise RunError(f"dataset {dataset.name!r} was deleted; load another one")
 
