@@ -18,8 +18,7 @@ class Untellable:
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("no comparison")
 
-    def __hash__(self) -> int:
-        raise RuntimeError("no hash")
+    __hash__ = None  # type: ignore[assignment]
 
     def __len__(self) -> int:
         raise RuntimeError("no length")

@@ -1,7 +1,7 @@
 """What every public function checks before it starts: the types of its arguments.
 
-A function says by its annotations what it takes. It checks itself what needs more than
-a look at the type.
+A function says by its annotations what it takes. What needs more than a look at the
+type, it checks itself.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import inspect
 import os
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import fiftyone as fo
 from fiftyone.core.collections import SampleCollection
-from fiftyone.core.dataset import Dataset
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_dfaulo.checks import check_text
@@ -22,12 +23,14 @@ from fiftyone_dfaulo.errors import DFauLoError, InputError, RunError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_PATH = "str | os.PathLike[str]"
+
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "Samples": ((SampleCollection,), "a FiftyOne dataset or view"),
     "bool": ((bool,), "True or False"),
     "str": ((str,), "a string"),
     "str | None": ((str, type(None)), "a string or None"),
-    "str | os.PathLike[str]": ((str, os.PathLike), "a path"),
+    _PATH: ((str, os.PathLike), "a path"),
 }
 """Annotation to what a value may be; other annotations are not looked at."""
 
@@ -75,6 +78,16 @@ def _check_not_deleted_since(arguments: tuple[Any, ...], error: Exception) -> No
                 raise gone from error
 
 
+def check_given(samples: object) -> None:
+    """Makes sure that these are samples, of a dataset that is there.
+
+    Raises:
+        InputError: if it is neither a dataset nor a view.
+        RunError: if the dataset was deleted.
+    """
+    _check("samples", samples, "Samples")
+
+
 def _check(name: str, value: Any, annotation: str) -> None:
     if annotation not in _TYPES:
         return
@@ -87,15 +100,26 @@ def _check(name: str, value: Any, annotation: str) -> None:
         check_text(name, value)
     elif isinstance(value, SampleCollection):
         _check_there(value)
+    if annotation == _PATH:
+        _check_path(name, value)
+
+
+def _check_path(name: str, value: Any) -> None:
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        raise InputError(f"{name} is a path of bytes; expected one of text")
+    check_text(name, text)
+    try:
+        Path(text).expanduser()
+    except RuntimeError as error:  # nobody has that name
+        raise InputError(f"{name}={text!r}: {error}") from None
 
 
 def _check_there(samples: SampleCollection) -> None:
     """Makes sure that nobody has deleted the dataset, here or in another process."""
-    # of a deleted dataset FiftyOne gives nothing away but its name
-    whole = isinstance(samples, Dataset)
-    dataset = samples if whole else samples._root_dataset
-    if dataset.deleted or not _stored(dataset):
-        raise RunError(f"dataset {dataset.name!r} was deleted; load another one")
+    whole = samples if isinstance(samples, fo.Dataset) else samples._root_dataset
+    if whole.deleted or not _stored(whole):
+        raise RunError(f"dataset {whole.name!r} was deleted; load another one")
 
 
 def _stored(dataset: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 
@@ -54,3 +56,59 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
 def repeatable() -> AbstractContextManager[object]:
     """Makes cuDNN pick algorithms that give the same bits each time."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+
+
+@contextmanager
+def usual_state() -> Iterator[None]:
+    """Torch as it is when it was just imported, whatever the caller has set.
+
+    Gradients are on, inference mode and autocast are off, the default device is the CPU
+    and the default dtype float32. Deterministic algorithms stay on if they are; where
+    there is none, torch warns and takes another one. All is as it was afterwards.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(_PROCESS)
+        yield
+
+
+class _OfProcess:
+    """What torch keeps for all threads; of runs that overlap, the last one restores."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+        self._dtype = torch.float32
+        self._strict = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._open += 1
+            if self._open > 1:
+                return
+            self._dtype = torch.get_default_dtype()
+            torch.set_default_dtype(torch.float32)
+            on = torch.are_deterministic_algorithms_enabled()
+            self._strict = (
+                on and not torch.is_deterministic_algorithms_warn_only_enabled()
+            )
+            if self._strict:
+                torch.use_deterministic_algorithms(True, warn_only=True)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._open -= 1
+            if self._open:
+                return
+            torch.set_default_dtype(self._dtype)
+            if self._strict:
+                torch.use_deterministic_algorithms(True)
+
+
+_PROCESS = _OfProcess()

@@ -106,6 +106,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {
         **os.environ,
         "FIFTYONE_PLUGINS_DIR": str(plugins),
+        "DFAULO_TRUSTED_MODELS": str(tmp_path_factory.mktemp("models")),
+        "DFAULO_EXPORTS": str(tmp_path_factory.getbasetemp()),
         "FIFTYONE_ALLOW_LEGACY_ORCHESTRATORS": "true",
     }
 

@@ -15,11 +15,11 @@ from tests.engine.models.test_file_format import Hostile
 
 
 def test_pickle_is_refused_on_the_screen_and_an_exported_network_scores(
-    app: App, digits: Any, tmp_path: Path
+    app: App, digits: Any, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     mark, hostile = tmp_path / "executed", tmp_path / "hostile.pt"
     torch.save(Hostile(mark), hostile)
-    sound = tmp_path / "model.pt2"
+    sound = Path(environment["DFAULO_TRUSTED_MODELS"], "model.pt2")
     network = nn.Sequential(
         nn.Flatten(), nn.Linear(192, 64), nn.ReLU(), nn.Linear(64, 10)
     )

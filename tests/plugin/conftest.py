@@ -20,6 +20,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     (folder / "dfaulo").symlink_to(ROOT, target_is_directory=True)
     monkeypatch.setattr(fo.config, "plugins_dir", str(folder))
+    monkeypatch.setenv("DFAULO_EXPORTS", str(tmp_path))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import json
 import os
 from typing import Any
 
+from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.corrections import suggested
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
@@ -31,6 +32,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What the text of a cell begins with that a spreadsheet would compute."""
 
 
+@public
 def export_review(
     samples: Samples,
     path: str | os.PathLike[str],

@@ -32,12 +32,18 @@ def check_target(
     """
     if not isinstance(path, (str, os.PathLike)):
         raise InputError(f"path={path!r} is no path; expected one to a file")
-    target = (folder or Path.cwd()) / Path(path).expanduser()
-    if target.suffix.lower() not in endings:
+    if Path(path).suffix.lower() not in endings:
         raise InputError(f"path={str(path)!r} does not end in {' or '.join(endings)}")
-    if not target.parent.is_dir():
+    try:
+        target = (folder or Path.cwd()) / Path(path).expanduser()
+        there = target.parent.is_dir()
+        _check_taken(target, overwrite)
+    except InputError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user, NUL
+        raise InputError(f"path={str(path)[:200]!r} cannot be used: {error}") from None
+    if not there:
         raise InputError(f"path={str(path)!r}: folder {target.parent} does not exist")
-    _check_taken(target, overwrite)
     return target
 
 
@@ -45,7 +51,7 @@ def _check_taken(target: Path, overwrite: bool) -> None:
     """Refuses what must not be replaced: a link's target may be anything."""
     try:
         mode = target.lstat().st_mode
-    except OSError:  # there is none
+    except (FileNotFoundError, NotADirectoryError):
         return
     if stat.S_ISLNK(mode) or not stat.S_ISREG(mode):
         what = "a link" if stat.S_ISLNK(mode) else "no regular file"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import fiftyone.core.utils as fou
 from numpy.typing import ArrayLike
@@ -160,7 +162,8 @@ def compute_suspiciousness(
     request = Request(
         samples, label_field, made, brain_key, embeddings, model, overwrite
     )
-    check(request)  # before a bar is drawn
+    with _usual_torch():
+        check(request)  # before a bar is drawn
     with fou.ProgressBar(total=100, progress=progress, **BAR) as bar:
         return _run(request, report_to(bar))
 
@@ -193,8 +196,18 @@ def run(request: Request, report: Report = silent) -> DFauLoResults:
     Raises:
         InputError, RunError, WeightsError: as there.
     """
-    check(request)
+    with _usual_torch():
+        check(request)
     return _run(request, report)
+
+
+def _usual_torch() -> AbstractContextManager[None]:
+    """Torch as the engine expects it; nobody can have changed it before its import."""
+    if "torch" not in sys.modules:
+        return nullcontext()
+    from fiftyone_dfaulo.engine.device import usual_state
+
+    return usual_state()
 
 
 def _run(request: Request, report: Report) -> DFauLoResults:
@@ -205,7 +218,8 @@ def _run(request: Request, report: Report) -> DFauLoResults:
     with stages.stage(READING):
         labelled = read_labels(samples, label_field)
     context = ScoringContext(samples, target, labelled, request.settings, stages)
-    items, scores = method.score(context)
+    with _usual_torch():
+        items, scores = method.score(context)
     results = make_results(request, target, items, scores, stages.seconds)
     written = False
     try:

@@ -12,6 +12,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.multilabel import MultiLabelTarget
 from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
+from fiftyone_dfaulo.errors import InputError
 
 KINDS: tuple[type[LabelTarget], ...] = (SampleTarget, MultiLabelTarget, ObjectTarget)
 """The kinds; a new one is added here."""
@@ -32,11 +33,18 @@ def find_target(samples: Samples, label_field: str) -> LabelTarget:
     Args:
         samples: a dataset or view.
         label_field: a field that :func:`.label_fields.check_label_field` accepts.
+
+    Raises:
+        InputError: if the dataset has no such field any more, as a view may outlive it.
     """
     frames = shows_frames(samples)
     field = Storage(samples._root_dataset, frames).get_field(label_field)
     target = target_of(label_field, field, frames)
-    assert target is not None
+    if target is None:
+        raise InputError(
+            f"label_field={label_field!r} was deleted or renamed, or holds other "
+            "values now; pass another field, or make the view anew"
+        )
     return target
 
 

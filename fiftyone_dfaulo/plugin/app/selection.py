@@ -14,6 +14,7 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts, write_verdicts
 from fiftyone_dfaulo.adapter.review.views import view_ids
+from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.host import Context
 
 VerdictChange = tuple[str, "str | None", str]
@@ -51,12 +52,23 @@ def _selection(ctx: Context, review: ReviewSession) -> list[tuple[str, str | Non
     once it is closed.
     """
     labels, field = ctx.selected_labels or [], review.target.patches_field
+    _check_selection(ctx, labels)
     patches = ctx.selected and ctx.view is not None and ctx.view._is_patches
     ours = [one for one in labels if field and one.get("field") == field]
     if ours and not patches:
         return [(one["label_id"], one.get("type")) for one in ours]
     known = {s["id"]: s.get("type") for s in ctx.selected_samples}
     return [(sample, known.get(sample)) for sample in ctx.selected]
+
+
+def _check_selection(ctx: Context, labels: Any) -> None:
+    """Makes sure that what is selected has ids, whoever has sent the request."""
+    given = [*labels, *ctx.selected_samples]
+    if not all(isinstance(one, Mapping) for one in given) or not all(
+        isinstance(one, str)
+        for one in (*ctx.selected, *(one.get("id", "") for one in given))
+    ):
+        raise InputError("The selection holds something that is no id; select anew")
 
 
 def batch_of(view: Samples) -> list[str] | None:

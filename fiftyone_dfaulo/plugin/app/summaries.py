@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import fiftyone.operators.types as types
@@ -11,6 +10,7 @@ from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.items import file_names
 from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS, CUTS
+from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.host import JsonDict, Property
 
 _EXAMPLES = 3
@@ -77,7 +77,7 @@ def show_summary(summary: JsonDict) -> Property:
         "|---|---|",
         *body,
         "",
-        *(f"- {_plain(note)}" for note in summary["notes"]),
+        *(f"- {plain(note)}" for note in summary["notes"]),
     ]
     return _markdown("\n".join(lines))
 
@@ -93,7 +93,7 @@ def _confused(pair: tuple[str, str, int] | None, noun: str) -> str:
         return ""
     given, suggested, count = pair
     noun = noun if count == 1 else f"{noun}s"
-    names = f"**{_plain(given)}** that look like **{_plain(suggested)}**"
+    names = f"**{plain(given)}** that look like **{plain(suggested)}**"
     return f"{names} ({count:,} {noun})"
 
 
@@ -102,7 +102,7 @@ def _left_out(summary: JsonDict) -> dict[str, str]:
     for kind, why in _LEFT_OUT.items():
         count = summary[kind]
         if count:
-            examples = [_plain(text) for text in summary["examples"][kind]]
+            examples = [plain(text) for text in summary["examples"][kind]]
             more = ["…"] if examples and count > len(examples) else []
             listed = f": {', '.join(examples + more)}" if examples else ""
             rows.append(f"{count:,} {why}{listed}")
@@ -150,11 +150,11 @@ def _evaluation_lines(facts: JsonDict) -> list[str]:
     figures = facts["figures"]
     faults, samples = figures["faults"], figures["samples"]
     lines = [
-        f"**{facts['title']}**",
+        f"**{plain(facts['title'])}**",
         "",
         f"Of {samples:,} ranked samples, {faults:,} are faults. Reviewing the "
         f"{faults:,} most suspicious finds **{figures[AT_FAULTS]:.0%}** of them. "
-        + " ".join(facts["notes"]),
+        + " ".join(map(plain, facts["notes"])),
         "",
         "| to find | review | of all samples |",
         "|---|---|---|",
@@ -179,12 +179,7 @@ def show_failure(error: Exception) -> Property:
     outputs = types.Object()
     text = str(error) or type(error).__name__
     view = types.Error(
-        label="The run failed; the dataset is as it was", description=_plain(text)
+        label="The run failed; the dataset is as it was", description=plain(text)
     )
     outputs.view("failure", view)
     return types.Property(outputs)
-
-
-def _plain(text: str) -> str:
-    """The text with markdown's signs escaped, so that it is shown as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", " ".join(text.split()))

@@ -18,7 +18,8 @@ from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.runs.keys import check_key, check_no_review
 from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.app.plain_text import plain
+from fiftyone_dfaulo.plugin.forms import params, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.forms.params import NETWORK
@@ -113,7 +114,7 @@ def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
         ("key", repr(key), str(params.label_field(ctx))),
         lambda: problem_message(check_key, dataset, key, target=target, overwrite=True),
     )
-    fields = "" if problem else f". Its fields: {', '.join(field_names(key))}"
+    fields = "" if problem else f". Its fields: {plain(', '.join(field_names(key)))}"
     prop = inputs.str(
         "brain_key",
         allow_empty=True,  # the check says more than FiftyOne's "Required property"
@@ -132,7 +133,7 @@ def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
 def _add_replace(inputs: Inputs, ctx: Context, info: BrainInfo, work: str) -> None:
     """Says what happens to the earlier run; deleting a review needs an explicit yes."""
     if work:
-        name = params.overwrite_name(ctx.dataset, params.brain_key(ctx))
+        name = trust.overwrite_name(ctx.dataset, params.brain_key(ctx))
         sure = inputs.bool(
             name,
             default=False,
@@ -144,8 +145,8 @@ def _add_replace(inputs: Inputs, ctx: Context, info: BrainInfo, work: str) -> No
     when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
     note = types.Notice(
         label=f"Replaces the run{when}",
-        description=f"It scored {info.config.label_field} and has no verdicts. It "
-        "stays until the new scores are there",
+        description=f"It scored {plain(info.config.label_field)} and has no "
+        "verdicts. It stays until the new scores are there",
     )
     inputs.view("replaces", note)
 

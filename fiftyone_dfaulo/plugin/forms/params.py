@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
@@ -83,29 +82,15 @@ def read_request(ctx: Context) -> Request:
         settings["trust_model_file"] = file and trust.is_trusted(model(ctx))
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
+    sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
     return Request(
         ctx.target_view(),
         label_field(ctx),
         Settings(**settings),
         brain_key(ctx),
         embeddings(ctx) if chosen == EMBEDDINGS else None,
-        overwrite=bool(ctx.params.get(overwrite_name(ctx.dataset, brain_key(ctx)))),
+        overwrite=bool(ctx.params.get(sure)),
     )
-
-
-def overwrite_name(dataset: Dataset, key: object) -> str:
-    """The form's parameter that says yes to replacing a run and its review.
-
-    It has the run's random token in its name, so that a foreign web page, which can
-    send a request but not read the form, cannot say yes.
-
-    Args:
-        dataset: the dataset.
-        key: of the run; there may be none.
-    """
-    runs = dataset.list_brain_runs()
-    config = dataset.get_brain_info(key).config if key in runs else None
-    return f"overwrite_{getattr(config, 'token', None)}"
 
 
 def label_fields(ctx: Context) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import ParamSpec
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.errors import DFauLoError
+from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.host import Inputs, Property
 
 P = ParamSpec("P")
@@ -44,5 +45,5 @@ def mark_invalid(prop: Property, problem: str) -> None:
 
 def add_problem(inputs: Inputs, label: str, problem: str) -> None:
     """Adds a problem that belongs to no single field of the form."""
-    view = types.Error(label=label, description=problem)
+    view = types.Error(label=label, description=plain(problem))
     mark_invalid(inputs.view("problem", view), problem)

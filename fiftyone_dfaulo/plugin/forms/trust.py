@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import fiftyone as fo
+
+from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.errors import InputError
 
 MODELS = "DFAULO_TRUSTED_MODELS"
@@ -17,6 +20,9 @@ MODELS = "DFAULO_TRUSTED_MODELS"
 
 FACTORIES = "DFAULO_FACTORIES"
 """Variable: names of functions that may build networks, separated by commas."""
+
+EXPORTS = "DFAULO_EXPORTS"
+"""Variable: folders that files may be exported to, as in PATH."""
 
 _TORCHVISION = "torchvision.models:"
 
@@ -27,16 +33,61 @@ def is_trusted(path: str) -> bool:
     Args:
         path: of the file, which need not exist.
     """
+    return _lies_in(path, _folders(MODELS))
+
+
+def export_folder() -> Path:
+    """Where files go whose path is relative; never the folder of the App's server."""
+    folder = Path(fo.config.default_dataset_dir).expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def check_export(path: str) -> None:
+    """Makes sure that an operator may write a file there; links are followed.
+
+    Args:
+        path: of the file; a relative one is in :func:`export_folder`.
+
+    Raises:
+        InputError: if it is neither in that folder nor in one that the environment
+            names.
+    """
+    folders = [export_folder(), *_folders(EXPORTS)]
+    if not _lies_in(path, folders, base=folders[0]):
+        raise InputError(
+            f"path={path!r} is outside the folders that operators may write to: "
+            f"{', '.join(map(str, folders))}. Pass a path in one of them, or name its "
+            f"folder in {EXPORTS} in the server's environment; export_review() in "
+            "Python writes anywhere"
+        )
+
+
+def _folders(variable: str) -> list[Path]:
+    """The folders that a variable of the environment names."""
+    named = os.environ.get(variable, "").split(os.pathsep)
+    return [Path(folder).expanduser() for folder in named if folder.strip()]
+
+
+def _lies_in(path: str, folders: list[Path], base: Path | None = None) -> bool:
     try:
-        file = Path(path).expanduser().resolve()
-        folders = [
-            Path(folder).expanduser().resolve()
-            for folder in os.environ.get(MODELS, "").split(os.pathsep)
-            if folder.strip()
-        ]
-    except (OSError, RuntimeError, ValueError):  # a check of the path says what it is
+        file = ((base or Path.cwd()) / Path(path).expanduser()).resolve()
+        return any(folder.resolve() in file.parents for folder in folders)
+    except (OSError, RuntimeError, ValueError):  # it is no path
         return False
-    return any(folder in file.parents for folder in folders)
+
+
+def confirmation(dataset: Dataset, word: str) -> str:
+    """The name of a form's checkbox that a foreign web page cannot know.
+
+    It has the dataset's random id in it: such a page can send a request, but not read
+    the form.
+
+    Args:
+        dataset: the dataset.
+        word: what is said yes to.
+    """
+    return f"{word}_{dataset._doc.id}"
 
 
 def check_factory(factory: object) -> None:
@@ -66,3 +117,18 @@ def check_factory(factory: object) -> None:
         f"the server's environment names in {FACTORIES}. From Python, "
         "compute_suspiciousness() takes any"
     )
+
+
+def overwrite_name(dataset: Dataset, key: object) -> str:
+    """The form's parameter that says yes to replacing a run and its review.
+
+    It has the run's random token in its name, so that a foreign web page, which can
+    send a request but not read the form, cannot say yes.
+
+    Args:
+        dataset: the dataset.
+        key: of the run; there may be none.
+    """
+    runs = dataset.list_brain_runs()
+    config = dataset.get_brain_info(key).config if key in runs else None
+    return f"overwrite_{getattr(config, 'token', None)}"

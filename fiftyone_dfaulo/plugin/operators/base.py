@@ -16,9 +16,12 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.engine.progress import Report
-from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.errors import DFauLoError, InputError
+from fiftyone_dfaulo.plugin.forms.problems import add_problem
+from fiftyone_dfaulo.plugin.forms.texts import check_texts
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
 from fiftyone_dfaulo.plugin.operators.running import (
     Messages,
@@ -82,7 +85,11 @@ class Operator(foo.Operator):
         if not self.has_form:
             return None
         inputs = types.Object()
-        self.ask(inputs, ctx)
+        try:
+            check_texts(ctx.params)
+            self.ask(inputs, ctx)
+        except DFauLoError as error:
+            add_problem(inputs, "This cannot be done", str(error))
         return types.Property(inputs, view=types.View(label=self.label))
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:
@@ -246,7 +253,11 @@ def call(
         samples: a dataset or view.
         params: the parameters of its form.
         request_delegation: whether to leave the run to a worker.
+
+    Raises:
+        DFauLoError: if these are no samples, or their dataset was deleted.
     """
+    check_given(samples)
     target = "dataset" if isinstance(samples, fo.Dataset) else "view"
     request = {target: samples, "params": params}
     return foo.execute_operator(uri, request, request_delegation=request_delegation)

@@ -8,8 +8,8 @@ from typing import Any
 from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.scoring import compute
@@ -23,9 +23,9 @@ from fiftyone_dfaulo.plugin.forms.params import (
     DEFAULT_KEY,
     MODEL_SETTINGS,
     NUMBERS,
-    overwrite_name,
     read_request,
 )
+from fiftyone_dfaulo.plugin.forms.trust import overwrite_name
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, call, check_params
 from fiftyone_dfaulo.plugin.operators.running import Messages
@@ -71,7 +71,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         """As :meth:`.DelegableOperator.__call__`; ``overwrite`` is the form's yes."""
         self.check(params)
         if params.pop("overwrite", False):
-            check_samples(samples)
+            check_given(samples)
             key = params.get("brain_key", DEFAULT_KEY)
             params[overwrite_name(samples._root_dataset, key)] = True
         given = {"label_field": label_field, **params}

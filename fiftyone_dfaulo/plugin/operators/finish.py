@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-import fiftyone as fo
 import fiftyone.operators.types as types
+from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.doors import check_given
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.corrections import (
     apply,
     check_writable,
@@ -19,9 +21,13 @@ from fiftyone_dfaulo.adapter.review.files import check_target
 from fiftyone_dfaulo.adapter.review.items import count_with_verdict, list_classes
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.tagging import tag_items
+from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.app.selection import selected_ids
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
+from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
+from fiftyone_dfaulo.plugin.forms.trust import check_export, confirmation, export_folder
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
+from fiftyone_dfaulo.plugin.operators.base import check_params
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
 _EXAMPLES = 3
@@ -108,7 +114,7 @@ class ApplySuggestions(ReviewOperator):
         if self._takes_selection(ctx, review) and takes_one_class(review):
             _add_new_label(inputs, ctx, review)
         note = types.Notice(
-            label=f"Changes the field {review.config.label_field}",
+            label=f"Changes the field {plain(review.config.label_field)}",
             description="The labels that were there are kept; 'Undo corrections' "
             "brings them back",
         )
@@ -191,29 +197,37 @@ class ExportReview(ReviewOperator):
     icon = "download"
     takes = ("path", "overwrite", "escape_formulas")
 
+    def __call__(
+        self, samples: Samples, brain_key: str = "dfaulo", **params: Any
+    ) -> ExecutionResult:
+        """As :meth:`.ReviewOperator.__call__`; ``overwrite`` is the form's yes."""
+        check_params(params, self.takes)
+        check_given(samples)
+        sure = confirmation(samples._root_dataset, "overwrite")
+        given = {sure if n == "overwrite" else n: v for n, v in params.items()}
+        return self.call(samples, brain_key, given)
+
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks for the file."""
         text = (
-            "On the machine of the App's server; ends in .csv or .json. Without a "
-            f"folder, it is written to {_folder()}"
+            "Ends in .csv or .json. Without a folder, it is written to "
+            f"{plain(str(export_folder()))} on the machine of the App's server"
         )
-        inputs.str("path", required=True, label="File", description=text)
-        inputs.bool("overwrite", default=False, label="Replace a file of that name")
+        file = inputs.str("path", required=True, label="File", description=text)
+        path = ctx.params.get("path")
+        mark_invalid(file, problem_message(check_export, path) if path else "")
+        name = confirmation(ctx.dataset, "overwrite")
+        inputs.bool(name, default=False, label="Replace a file of that name")
         text = "Put ' before text that a spreadsheet would take for a formula"
         inputs.bool("escape_formulas", default=True, label=text)
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
         """Writes the file."""
-        overwrite = bool(ctx.params.get("overwrite", False))
-        path = str(ctx.params.get("path") or "")
-        target = check_target(path, *ENDINGS, overwrite=overwrite, folder=_folder())
+        overwrite = bool(ctx.params.get(confirmation(ctx.dataset, "overwrite")))
+        path = ctx.params.get("path") or ""
+        check_export(path)
+        folder = export_folder()
+        target = check_target(path, *ENDINGS, overwrite=overwrite, folder=folder)
         escape = bool(ctx.params.get("escape_formulas", True))
         count = export(review, target, overwrite=overwrite, escape_formulas=escape)
         return f"Written to {target}: {count_items(review, count)}"
-
-
-def _folder() -> Path:
-    """Where files go whose path is relative; never the folder of the App's server."""
-    folder = Path(fo.config.default_dataset_dir).expanduser().absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

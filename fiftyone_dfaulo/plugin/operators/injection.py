@@ -10,6 +10,7 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
+from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.evaluation import (
@@ -25,6 +26,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.app.plain_text import code, plain
 from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
@@ -34,6 +36,7 @@ from fiftyone_dfaulo.plugin.forms.problems import (
     mark_invalid,
     problem_message,
 )
+from fiftyone_dfaulo.plugin.forms.trust import confirmation
 from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
 from fiftyone_dfaulo.plugin.operators.base import LongOperator, Operator
 from fiftyone_dfaulo.plugin.operators.review_base import (
@@ -81,8 +84,8 @@ class InjectFaults(LongOperator[Planting, Dataset]):
         name = inputs.str(
             "name",
             label="Name of the copy",
-            description=f"Empty is {ctx.dataset.name}-injected. Images are shared with "
-            "the dataset; new ones are written into a folder of the copy",
+            description=f"Empty is {plain(ctx.dataset.name)}-injected. Images are "
+            "shared with the dataset; new ones are written into a folder of the copy",
         )
         inputs.bool(
             "in_place",
@@ -126,7 +129,9 @@ def _show_planted(dataset: Dataset, injection: Injection) -> Property:
         )
     counts = count_planted(dataset, record)
     rows = [f"| {what} | {count:,} |" for what, count in sorted(counts.items())]
-    where = "This dataset" if injection.in_place else f"The copy **{dataset.name}**"
+    where = (
+        "This dataset" if injection.in_place else f"The copy **{plain(dataset.name)}**"
+    )
     lines = [
         f"{where} now holds planted faults: {KINDS[record.kind][0].lower()}.",
         "",
@@ -134,7 +139,7 @@ def _show_planted(dataset: Dataset, injection: Injection) -> Property:
         "|---|---|",
         *rows,
         "",
-        f"`{record.fields.fault}` says which they are. "
+        f"{code(record.fields.fault)} says which they are. "
         + ("" if injection.in_place else "Open the copy by the list of datasets. ")
         + "Then execute 'Find suspicious labels', and 'Evaluate a ranking'.",
     ]
@@ -157,8 +162,9 @@ class RevertFaults(Operator):
         Args:
             samples: the dataset, or any view into it.
         """
+        check_given(samples)
         dataset = samples._root_dataset
-        params = {_confirmation(dataset): True}
+        params = {confirmation(dataset, "confirm"): True}
         return foo.execute_operator(self.uri, {"dataset": dataset, "params": params})
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:
@@ -168,9 +174,9 @@ class RevertFaults(Operator):
             problem = f"Dataset {ctx.dataset.name!r} holds no planted faults"
             add_problem(inputs, "This cannot be done", problem)
         else:
-            label, description = "Restores labels and images", _describe(record)
+            label, description = "Restores labels and images", plain(_describe(record))
             inputs.view("what", types.Notice(label=label, description=description))
-            name = _confirmation(ctx.dataset)
+            name = confirmation(ctx.dataset, "confirm")
             sure = inputs.bool(name, default=False, label="Yes, take them back")
             mark_invalid(sure, "" if ctx.params.get(name) else "Say yes to go on")
 
@@ -178,7 +184,8 @@ class RevertFaults(Operator):
         """Takes them back, and has the App show it."""
 
         def revert() -> int:
-            if not ctx.params.get(_confirmation(ctx.dataset)):
+            sure = ctx.params.get(confirmation(ctx.dataset, "confirm"))
+            if find_record(ctx.dataset) is not None and not sure:
                 raise InputError(
                     "Taking faults back undoes later changes, too: say yes in the form"
                 )
@@ -187,11 +194,6 @@ class RevertFaults(Operator):
         count = yield from run_or_notify(ctx, revert)
         yield ctx.ops.reload_dataset()
         yield ctx.ops.notify(f"Restored: {count_in_words(count)}", variant="success")
-
-
-def _confirmation(dataset: Dataset) -> str:
-    """The parameter that says yes; its name has what a foreign web page cannot know."""
-    return f"confirm_{dataset._doc.id}"
 
 
 def _describe(record: Record) -> str:

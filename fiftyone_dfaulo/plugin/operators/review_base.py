@@ -7,6 +7,7 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators.executor import ExecutionResult
 
+from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
@@ -15,7 +16,7 @@ from fiftyone_dfaulo.plugin.app.current_run import current_run, patches_anew
 from fiftyone_dfaulo.plugin.app.review_target import open_in_app
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.problems import add_problem
-from fiftyone_dfaulo.plugin.host import Context, Inputs
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
 from fiftyone_dfaulo.plugin.operators.base import Operator, check_params
 from fiftyone_dfaulo.plugin.operators.running import Messages, run_or_notify
 
@@ -52,6 +53,17 @@ class ReviewOperator(Operator):
             InputError: if a parameter is unknown.
         """
         check_params(params, self.takes)
+        return self.call(samples, brain_key, params)
+
+    def call(
+        self, samples: Samples, brain_key: str, params: JsonDict
+    ) -> ExecutionResult:
+        """Executes the operator with the parameters of its form.
+
+        Raises:
+            DFauLoError: if these are no samples, or their dataset was deleted.
+        """
+        check_given(samples)
         context = {
             "dataset": samples._root_dataset,
             "view": samples.view(),

@@ -21,6 +21,17 @@ from fiftyone_dfaulo.plugin.panel.view import BATCH
 logger = logging.getLogger(__name__)
 
 
+_STATE = {
+    "facts": dict,
+    "filter": dict,
+    "undo": list,
+    "run": str,
+    "batch_run": str,
+    "by": str,
+}
+"""What the panel's state holds; the App sends it, and a foreign page may send any."""
+
+
 class Event:
     """One event of the panel: what the App sent, and the review, opened once.
 
@@ -32,6 +43,9 @@ class Event:
         self.ctx = ctx
         self.ops = ctx.ops
         self.state = ctx.panel.state
+        for name, kind in _STATE.items():
+            if not isinstance(ctx.panel.get_state(name), (kind, type(None))):
+                ctx.panel.set_state(name, None)
         self._reviews: dict[str, ReviewSession] = {}
 
     @property

@@ -8,6 +8,7 @@ of the samples that batches come from; ``undo``, the last markings; and the inpu
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,10 +33,12 @@ from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import BINS, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
-from fiftyone_dfaulo.plugin.panel.view import build_panel
+from fiftyone_dfaulo.plugin.panel.view import build_lost, build_panel
 
 _UNDO_STEPS = 5
 _PREFIX = "@dfaulo/dfaulo/"
+
+logger = logging.getLogger(__name__)
 
 
 class ReviewPanel(foo.Panel):
@@ -54,7 +57,11 @@ class ReviewPanel(foo.Panel):
 
     def render(self, ctx: Context) -> Property:
         """The panel, from its state alone."""
-        return build_panel(self, ctx)
+        try:
+            return build_panel(self, ctx)
+        except Exception:  # the state comes from the App, or an older version's
+            logger.exception("The panel cannot show its state")
+            return build_lost()
 
     def refresh(self, event: Event, *, fresh: bool = False) -> None:
         """Reads what the panel shows, ``fresh`` where something was just written."""
@@ -265,5 +272,5 @@ class ReviewPanel(foo.Panel):
         event.ctx.prompt(uri, given, on_success=self.on_done)
 
     def _prompt(self, ctx: Context, name: str) -> None:
-        key = (ctx.panel.state.facts or {}).get("key")
+        key = Event(ctx).facts.get("key")
         ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import fiftyone.operators.types as types
 
+from fiftyone_dfaulo.plugin.app.plain_text import code, plain
 from fiftyone_dfaulo.plugin.panel.facts import BINS, describe
 
 BATCH = 50
@@ -26,7 +26,7 @@ def build_panel(panel: Any, ctx: Any) -> types.Property:
     facts = ctx.panel.state.facts or {}
     _add_operation(out, panel, facts.get("operation"))
     if facts.get("problem"):
-        view = types.Error(label="No review here", description=facts["problem"])
+        view = types.Error(label="No review here", description=plain(facts["problem"]))
         out.view("problem", view)
         out.btn("find", "Find suspicious labels", on_click=panel.find)
     if len(facts.get("runs") or []) > 1:
@@ -38,6 +38,14 @@ def build_panel(panel: Any, ctx: Any) -> types.Property:
     margins = {"container": {"sx": {"px": 2, "py": 1}}}
     view = types.GridView(orientation="vertical", gap=2, componentsProps=margins)
     return types.Property(out, view=view)
+
+
+def build_lost() -> types.Property:
+    """The panel where its state is none that it could have made."""
+    out = types.Object()
+    text = "Close the panel and open it again; nothing that was recorded is lost"
+    out.view("problem", types.Error(label="The panel lost its place", description=text))
+    return types.Property(out)
 
 
 def _add_empty(out: types.Object, panel: Any) -> None:
@@ -53,7 +61,7 @@ def _add_operation(out: types.Object, panel: Any, operation: Any) -> None:
     if not operation:
         return
     if operation["failed"]:
-        text = operation["error"]
+        text = plain(operation["error"])
         view = types.Error(label="The last scheduled run failed", description=text)
         out.view("operation", view)
         return
@@ -109,7 +117,7 @@ def status_lines(
     found, checked = status["found"], status["faulty"] + status["correct"]
     lines = [
         f"**{found:,} found** of about {status['estimate']:,.0f} faults "
-        f"({status['low']:,.0f} to {status['high']:,.0f}) in `{label_field}`",
+        f"({status['low']:,.0f} to {status['high']:,.0f}) in {code(label_field)}",
         f"{checked:,} of {status['scored']:,} checked",
     ]
     if checked:
@@ -128,7 +136,8 @@ def status_lines(
 def _add_stale(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
     count, field = facts["status"]["stale"], facts["label_field"]
     if facts["label_field_gone"]:
-        text = f"The field {field}, whose labels were scored, was removed or renamed"
+        gone = f"The field {plain(field)}, whose labels were scored, was removed"
+        text = f"{gone} or renamed"
         advice = "Verdicts can be given, but no label can be corrected until it is back"
         out.view("gone", types.Warning(label=text, description=advice))
     elif count:
@@ -145,7 +154,7 @@ def _add_filter(out: types.Object, panel: Any, chosen: Any) -> None:
     if not chosen:
         return
     row = _row(out, "filtered")
-    row.md(f"Batches from: **{_plain(describe(chosen))}**", name="filter_text")
+    row.md(f"Batches from: **{plain(describe(chosen))}**", name="filter_text")
     _button(row, "all", "Show all", panel.show_all)
 
 
@@ -256,7 +265,3 @@ def _button(
 ) -> None:
     variant = "contained" if main else "outlined"
     out.btn(name, label, on_click=on_click, variant=variant, disabled=off)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", text)

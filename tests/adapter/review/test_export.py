@@ -108,6 +108,12 @@ def test_a_file_that_comes_while_it_writes_is_not_replaced(
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
+@pytest.mark.parametrize("path", ["~nosuchuser/x.csv", "x\0.csv", "a" * 5000 + ".csv"])
+def test_paths_that_no_system_takes_are_refused(path: str) -> None:
+    with pytest.raises(InputError, match="cannot be used: "):
+        check_target(path, ".csv")
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_links_pipes_and_folders_are_refused(
     dataset: Any, tmp_path: Path, overwrite: bool

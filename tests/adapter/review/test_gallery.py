@@ -56,7 +56,9 @@ def test_the_most_suspicious_are_shown_with_label_suggestion_and_score(
 
 def test_fifty_are_shown_unless_there_are_fewer(scored: Any, tmp_path: Path) -> None:
     def height(samples: Any, **kwargs: Any) -> int:
-        path = save_gallery(samples, "dfaulo", tmp_path / "g.png", **kwargs)
+        path = save_gallery(
+            samples, "dfaulo", tmp_path / "g.png", overwrite=True, **kwargs
+        )
         with Image.open(path) as picture:
             return picture.height
 
@@ -85,7 +87,7 @@ def test_labels_that_have_gone_are_named(scored: Any, tmp_path: Path) -> None:
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"path": "g.jpg"}, "does not end in .png"),
-    ({"path": "no/such/folder/g.png"}, "folder no/such/folder does not exist"),
+    ({"path": "no/such/folder/g.png"}, "no/such/folder does not exist"),
     ({"path": 5}, "path=5 is no path"),
     ({"top": 0}, "top=0 is not a whole number from 1 to 1000"),
     ({"top": 1.5}, "top=1.5"),
@@ -126,6 +128,6 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one(
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(InputError, match="cannot be written: disk full"):
-        save_gallery(scored, path=target, top=2)
+        save_gallery(scored, path=target, top=2, overwrite=True)
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["g.png"]
     assert target.read_text() == "old"

@@ -15,7 +15,7 @@ from fiftyone.operators.executor import ExecutionError
 from fiftyone_dfaulo import compute_suspiciousness
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.models.pretrained import architectures
-from fiftyone_dfaulo.plugin.forms import compute, params
+from fiftyone_dfaulo.plugin.forms import compute, params, trust
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from tests.plugin.plugin_tools import URI, context, snapshot
 
@@ -199,9 +199,23 @@ def test_run_that_would_be_replaced_is_named(scored: Any) -> None:
 
 def test_verdicts_are_deleted_only_after_an_explicit_yes(scored: Any) -> None:
     run_with_verdicts(scored, 3)
-    assert problems(scored)["overwrite"].startswith("brain run 'dfaulo' holds 3 verd")
-    assert problems(scored, overwrite=True) == {}
-    assert not params.read_request(context(scored)).overwrite
+    name = trust.overwrite_name(scored, "dfaulo")
+    assert scored.get_brain_info("dfaulo").config.token in name
+    assert problems(scored)[name].startswith("brain run 'dfaulo' holds 3 verd")
+    assert name in problems(scored, overwrite=True)  # as a foreign page would say it
+    assert problems(scored, **{name: True}) == {}
+    assert not params.read_request(context(scored, overwrite=True)).overwrite
+    assert params.read_request(context(scored, **{name: True})).overwrite
+
+
+def test_python_users_say_yes_by_overwrite(scored: Any) -> None:
+    run_with_verdicts(scored, 3)
+    operator = foo.get_operator(URI)
+    with pytest.raises(ExecutionError, match="holds 3 verdicts"):
+        operator(scored, embeddings="vectors")
+    operator(scored, embeddings="vectors", overwrite=True)
+    scored.reload()
+    assert scored.count("dfaulo_verdict") == 0
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from torch import nn
 from fiftyone_dfaulo import InputError, Preprocessing
 from fiftyone_dfaulo.adapter.scoring import models
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms import params, trust
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from tests.engine.models.test_file_format import Hostile
 from tests.plugin.plugin_tools import URI, context, snapshot
@@ -44,7 +44,9 @@ def predicted(scored: Any) -> Any:
 
 
 @pytest.fixture
-def exported(tmp_path: Path) -> str:
+def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An exported network in a folder that the environment trusts."""
+    monkeypatch.setenv(trust.MODELS, f"{tmp_path / 'other'}:{tmp_path}")
     network = nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 2))
     path = tmp_path / "model.pt2"
     batch = torch.export.Dim("batch", min=1, max=4096)
@@ -79,8 +81,9 @@ def test_zoo_models_are_offered_by_name(scored: Any) -> None:
 
 
 def test_file_and_what_is_said_of_it_become_settings(
-    scored: Any, exported: str
+    scored: Any, exported: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(trust.FACTORIES, "other:make, a.b:c")
     assert problems(scored, model=exported) == {}
     settings = request(
         scored,
@@ -99,6 +102,7 @@ def test_file_and_what_is_said_of_it_become_settings(
     )
     assert settings == Settings(
         model=exported,
+        trust_model_file=True,
         factory="a.b:c",
         layer="body",
         classes=("x", "y"),
@@ -154,7 +158,48 @@ def test_files_that_hold_no_model_are_refused(scored: Any, tmp_path: Path) -> No
     assert "no archive" in problems(scored, model=str(path))["model_path"]
     torch.save(nn.Linear(1, 1).state_dict(), path)
     assert "pass factory" in problems(scored, model=str(path))["model_path"]
-    assert problems(scored, model=str(path), factory="made:build") == {}
+    assert problems(scored, model=str(path), factory=RESNET) == {}
+
+
+RESNET = "torchvision.models:resnet18"
+
+
+def test_factories_are_those_that_the_environment_names(
+    scored: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, path = tmp_path / "executed", tmp_path / "weights.pt"
+    torch.save(nn.Linear(1, 1).state_dict(), path)
+    source = f"open({str(mark)!r}, 'w')\ndef build(): raise SystemExit(3)\n"
+    (tmp_path / "made_hostile.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("made_hostile:build", "os:abort", "torchvision.models:list_models"):
+        params = {"model": str(path), "factory": name}
+        assert "operators may not call" in problems(scored, **params)["factory"]
+        with pytest.raises(ExecutionError):
+            foo.execute_operator(URI, dataset=scored, params=params)
+        with pytest.raises(InputError, match="DFAULO_FACTORIES"):
+            list(ComputeSuspiciousness().execute(context(scored, **params)))
+    assert not mark.exists()
+    monkeypatch.setenv(trust.FACTORIES, "made_hostile:build")
+    params = {"model": str(path), "factory": "made_hostile:build"}
+    assert problems(scored, **params) == {}
+    result = foo.execute_operator(URI, dataset=scored, params=params)
+    assert "raised SystemExit" in result.error
+    assert mark.exists()
+
+
+def test_programs_are_loaded_only_from_folders_that_the_environment_names(
+    scored: Any, exported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, link = tmp_path / "trusted", tmp_path / "trusted" / "link.pt2"
+    folder.mkdir()
+    link.symlink_to(exported)
+    monkeypatch.setenv(trust.MODELS, str(folder))
+    for path in (exported, str(link), f"{folder}/../model.pt2"):
+        said = problems(scored, model=path)["model_path"]
+        assert "is a torch.export archive, which is a program" in said
+    monkeypatch.delenv(trust.MODELS)
+    assert "model_path" in problems(scored, model=exported)
 
 
 @pytest.mark.parametrize("more", [{}, {"factory": "a:b"}, {"trust_model_file": True}])

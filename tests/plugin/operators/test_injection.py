@@ -284,6 +284,8 @@ def test_the_operators_can_be_called_like_functions(scored: Any) -> None:
     compute_suspiciousness(copy, embeddings="vectors", progress=False)
     evaluate = foo.get_operator(f"{HOME}/evaluate_ranking")
     evaluate(copy, fault_field="injected_fault").raise_exceptions()
+    with pytest.raises(InputError, match="say yes in the form"):
+        list(RevertFaults().execute(context(copy, confirm=True)))
     foo.get_operator(f"{HOME}/revert_faults")(copy).raise_exceptions()
     copy.reload()
     assert not copy.has_sample_field("injected_fault")

@@ -21,6 +21,7 @@ from fiftyone_dfaulo import (
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
+from fiftyone_dfaulo.plugin.forms.trust import confirmation
 from tests.plugin.plugin_tools import context, snapshot
 
 NAMES = {cls().config.name: cls for cls in OPERATORS}
@@ -191,8 +192,35 @@ def test_a_file_without_a_folder_goes_to_the_one_that_is_named(
     assert os.listdir(folder) == ["review.json"]
     with pytest.raises(DFauLoError, match="exists; pass another path, or overwrite"):
         execute("export_review", run, path="review.json")
-    assert execute("export_review", run, path="review.json", overwrite=True)
+    with pytest.raises(DFauLoError, match="exists"):  # as a foreign page would ask
+        execute("export_review", run, path="review.json", overwrite=True)
+    sure = {confirmation(run, "overwrite"): True}
+    assert execute("export_review", run, path="review.json", **sure)
+    export = foo.get_operator(PREFIX + "export_review")
+    export(run, path="review.json", overwrite=True)
+    with pytest.raises(ExecutionError, match="exists"):
+        export(run, path="review.json")
     assert os.listdir(server) == []
+
+
+def test_files_are_written_only_where_the_server_lets_them(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+    (inside / "link").symlink_to(outside)
+    monkeypatch.setenv("DFAULO_EXPORTS", str(inside))
+    for path in (
+        outside / "new.csv",
+        inside / "link" / "new.csv",
+        inside / ".." / "out" / "new.csv",
+    ):
+        with pytest.raises(InputError, match="outside the folders .* DFAULO_EXPORTS"):
+            execute("export_review", run, path=str(path))
+    assert os.listdir(outside) == []
+    execute("export_review", run, path=str(inside / "new.csv"))
+    assert (inside / "new.csv").exists()
 
 
 def test_every_operator_can_be_called_from_python(run: Any, tmp_path: Path) -> None:
