@@ -37,6 +37,8 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.review.tagging import tag_suspicious as tag_suspicious
     from .adapter.review.verdicts import record_verdicts as record_verdicts
     from .adapter.review.views import suspicious_view as suspicious_view
+    from .adapter.runs.repair import Repair as Repair
+    from .adapter.runs.repair import repair as repair
     from .adapter.scoring.compute import (
         compute_suspiciousness as compute_suspiciousness,
     )
@@ -59,6 +61,7 @@ _HOMES = {
     "InputError": "errors",
     "Preprocessing": "config",
     "Reverted": "adapter.review.corrections",
+    "Repair": "adapter.runs.repair",
     "ReviewStatus": "adapter.review.learning",
     "RunError": "errors",
     "Settings": "config",
@@ -70,6 +73,7 @@ _HOMES = {
     "export_review": "adapter.review.export",
     "inject_faults": "adapter.injection.inject",
     "record_verdicts": "adapter.review.verdicts",
+    "repair": "adapter.runs.repair",
     "revert_faults": "adapter.injection.inject",
     "revert_suggestions": "adapter.review.corrections",
     "review_status": "adapter.review.learning",

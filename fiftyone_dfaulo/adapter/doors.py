@@ -15,9 +15,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import fiftyone as fo
 from fiftyone.core.collections import SampleCollection
+from pymongo.errors import ConnectionFailure
 
 from fiftyone_dfaulo.checks import check_text
-from fiftyone_dfaulo.errors import InputError, RunError
+from fiftyone_dfaulo.errors import DFauLoError, InputError, RunError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +41,8 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
     Raises:
         InputError: when it is called, if an argument is of another type, or is a text
             that cannot be stored.
-        RunError: if it is called with a dataset that was deleted.
+        RunError: if it is called with a dataset that was deleted, or is meanwhile; if
+            the database is away.
     """
     signature = inspect.signature(function)
 
@@ -48,9 +50,32 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
     def door(*args: P.args, **kwargs: P.kwargs) -> T:
         for name, value in signature.bind(*args, **kwargs).arguments.items():
             _check(name, value, str(signature.parameters[name].annotation))
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except DFauLoError:
+            raise
+        except ConnectionFailure as error:
+            raise RunError(_AWAY) from error
+        except Exception as error:
+            _check_not_deleted_since(args, error)
+            raise
 
     return door
+
+
+_AWAY = (
+    "the database is away. What was done before is kept, and a run that was being "
+    "written is cleared away by the next one; try again once the database is back"
+)
+
+
+def _check_not_deleted_since(arguments: tuple[Any, ...], error: Exception) -> None:
+    for value in arguments:
+        if isinstance(value, SampleCollection):
+            try:
+                _check_there(value)
+            except RunError as gone:
+                raise gone from error
 
 
 def check_given(samples: object) -> None:

@@ -4,17 +4,19 @@ Steps of an injection:
 
 1. Check everything, draw which samples change and how, and look at the images that
    will be replaced. Nothing is written so far.
-2. Clone the dataset, unless it is to be changed itself.
+2. Clone the dataset, under a name of its own until the last step is done, unless it is
+   to be changed itself.
 3. Write the new images, if any, into a folder of their own.
 4. Add the fields, the first of which holds the record of the injection; copy the true
    labels inside the database; then change labels and paths, one update a sample.
 
-A failure deletes the clone and the files, or takes back what was done in place. So does
-:func:`revert_faults` after a process has died.
+A failure deletes the clone and the files, or takes back what was done in place. After a
+process has died, the next injection does the one, and :func:`revert_faults` the other.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import fiftyone as fo
@@ -24,6 +26,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.injection.class_pairs import read_pairs
+from fiftyone_dfaulo.adapter.injection.copies import unfinished_name
 from fiftyone_dfaulo.adapter.injection.planting import Draft, plant
 from fiftyone_dfaulo.adapter.injection.request import (
     Injection,
@@ -38,6 +41,8 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     find_record,
 )
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
+from fiftyone_dfaulo.adapter.storage.lease import changing
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.engine.injection.painting import read_shapes
 from fiftyone_dfaulo.engine.injection.plans import PAIRED, plan_faults
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
@@ -138,18 +143,46 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     check_injection(samples, request)
     draft = _draw(samples, request)
     stages = Stages({COPYING: 2, PLANTING: 8 if draft.shapes else 2}, report)
-    dataset = samples._root_dataset if request.in_place else None
+    if not request.in_place:
+        return _plant_in_copy(samples, request, draft, stages)
+    dataset = samples._root_dataset
     try:
-        with stages.stage(COPYING):
-            if dataset is None:
-                dataset = _clone(samples, request)
-        with stages.stage(PLANTING) as part:
+        with stages.stage(PLANTING) as part, changing(dataset):
             plant(dataset, request, draft, part)
     except BaseException:
-        if dataset is not None:
-            restore(dataset) if request.in_place else discard(dataset)
+        restore(dataset)
         raise
     return dataset
+
+
+def _plant_in_copy(
+    samples: Samples, request: Injection, draft: Draft, stages: Stages
+) -> Any:
+    """Makes the copy under another name until it is whole."""
+    named = request
+    if request.name is None:
+        root = f"{samples._root_dataset.name}-injected"
+        named = replace(request, name=fod.make_unique_dataset_name(root))
+        check_name(named.name)
+    with unfinished_name() as name:
+        try:
+            with stages.stage(COPYING):
+                dataset = _clone(samples, request, name)
+            with stages.stage(PLANTING) as part:
+                plant(dataset, named, draft, part)
+            _rename(dataset, named.name)
+        except BaseException:
+            if fo.dataset_exists(name):
+                discard(fo.load_dataset(name))
+            raise
+    return dataset
+
+
+def _rename(dataset: Any, name: Any) -> None:
+    try:
+        dataset.name = name
+    except ValueError as error:  # another process was faster
+        raise InputError(f"{error}; pass another name") from error
 
 
 def _draw(samples: Samples, request: Injection) -> Draft:
@@ -185,23 +218,11 @@ def _pairs(
     return pairs
 
 
-def _clone(samples: Samples, request: Injection) -> Any:
-    name = request.name
-    if name is None:
-        root = f"{samples._root_dataset.name}-injected"
-        name = fod.make_unique_dataset_name(root)
-        check_name(name)
+def _clone(samples: Samples, request: Injection, name: str) -> Any:
     source = samples
     if request.only:
         source = samples.select_fields(list(request.only))
-    try:
-        return source.clone(name, persistent=request.persistent)
-    except BaseException as error:
-        if "is not available" in str(error):  # another process was faster
-            raise InputError(f"{error}; pass another name") from error
-        if fo.dataset_exists(name):
-            fo.delete_dataset(name)
-        raise
+    return source.clone(name, persistent=request.persistent)
 
 
 @public
@@ -229,10 +250,11 @@ def revert_faults(samples: Samples) -> int:
             "view"
         )
     dataset = samples._root_dataset
-    dataset.reload()
-    if find_record(dataset) is None:
-        raise RunError(
-            f"dataset {dataset.name!r} holds no planted faults; pass the dataset that "
-            "inject_faults returned"
-        )
-    return restore(dataset)
+    with changing(dataset):
+        refresh(dataset)
+        if find_record(dataset) is None:
+            raise RunError(
+                f"dataset {dataset.name!r} holds no planted faults; pass the dataset "
+                "that inject_faults returned"
+            )
+        return restore(dataset)

@@ -14,7 +14,11 @@ from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.injection.request import Injection
-from fiftyone_dfaulo.adapter.injection.undo import add_fields, make_folder
+from fiftyone_dfaulo.adapter.injection.undo import (
+    add_fields,
+    choose_folder,
+    make_folder,
+)
 from fiftyone_dfaulo.adapter.reading.injection_record import (
     FaultFields,
     Record,
@@ -47,11 +51,14 @@ def plant(
         report: gets the fraction done.
     """
     report(0.0)
-    folder = make_folder(dataset, request.folder) if draft.shapes else None
+    name = request.name or dataset.name
+    folder = choose_folder(name, request.folder) if draft.shapes else None
     fields = fault_fields(request.prefix)
+    # recorded before it is made: nothing is left that nobody knows of
     add_fields(dataset, _record(dataset, request, fields, folder))
     targets = {}
     if folder is not None:
+        make_folder(folder)
         ids = draft.labelled.ids
         targets = {n: folder / f"{ids[n]}.png" for n in draft.plan.images}
         write_images(

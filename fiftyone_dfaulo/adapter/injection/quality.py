@@ -1,13 +1,11 @@
 """How well faults are found in a dataset: planted in a copy, found, and counted.
 
-Should the process be killed meanwhile, FiftyOne deletes the copy by itself when its
-database starts the next time: it is not persistent. New images are temporary files.
+Should the process be killed meanwhile, the next call deletes the copy and its images.
 """
 
 from __future__ import annotations
 
 import tempfile
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -23,8 +21,10 @@ from typing_extensions import Unpack
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
+from fiftyone_dfaulo.adapter.injection.copies import unfinished_name
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_injection
+from fiftyone_dfaulo.adapter.injection.undo import discard
 from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.scoring import checks, compute
@@ -149,9 +149,8 @@ def run(
             run.
     """
     check(samples, request, embeddings, settings)
-    name = f"dfaulo-estimate-{uuid.uuid4().hex[:12]}"
-    with tempfile.TemporaryDirectory(prefix="dfaulo-estimate-") as folder:
-        images = Path(folder) / "images"
+    with unfinished_name() as name:
+        images = Path(tempfile.gettempdir()) / name
         only = tuple(filter(None, (request.label_field, settings.predictions)))
         there = replace(request, name=name, folder=images, only=only)
         try:
@@ -165,7 +164,7 @@ def run(
             found = evaluate_ranking(copy, _KEY, fault_field="injected_fault")
         finally:
             if fo.dataset_exists(name):
-                fo.delete_dataset(name)
+                discard(fo.load_dataset(name))
     with suppress(Exception):
         report(EVALUATING, 1.0)
     found.notes.append(PESSIMISTIC)

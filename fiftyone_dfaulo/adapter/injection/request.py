@@ -14,6 +14,7 @@ from fiftyone_dfaulo.adapter.reading.injection_record import fault_fields, find_
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.storage.frames import shows_frames
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import KINDS, LEAK, PAIRED
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -71,7 +72,7 @@ def check_place(samples: Samples, request: Injection) -> None:
             "by in_place=False, which is an image dataset"
         )
     dataset = samples._root_dataset
-    dataset.reload()
+    refresh(dataset)
     if find_record(dataset) is not None:
         raise RunError(
             f"dataset {dataset.name!r} holds planted faults already; revert_faults "

@@ -49,39 +49,50 @@ def add_fields(dataset: Dataset, record: Record) -> None:
         info = {}
 
 
-def make_folder(dataset: Dataset, folder: Any) -> Path:
-    """Makes an empty folder for the new images of a dataset.
+def choose_folder(name: str, folder: Any) -> Path:
+    """The folder for the new images of a dataset, which is empty or does not exist.
 
     Args:
-        dataset: the dataset.
+        name: of the dataset.
         folder: a folder that is empty or does not exist; None for a new one.
 
     Raises:
-        InputError: if it holds something, or cannot be made.
+        InputError: if it holds something, or cannot be looked into.
     """
+    root = Path(fo.config.default_dataset_dir).absolute()
     try:
         if folder is not None:
-            made = Path(folder).expanduser().absolute()
-            made.mkdir(parents=True, exist_ok=True)
-            if any(made.iterdir()):
+            chosen = Path(folder).expanduser().absolute()
+            if chosen.exists() and any(chosen.iterdir()):
                 raise InputError(
                     f"folder={str(folder)!r} is not empty; pass one that is, or that "
                     "does not exist"
                 )
-            return made
-        root = Path(fo.config.default_dataset_dir).absolute()
-        name = f"{fou.to_slug(dataset.name)}-images"
-        for number in count(1):
-            made = root / (name if number == 1 else f"{name}-{number}")
-            if not made.exists():
-                break
-        made.mkdir(parents=True)
-        return made
+            return chosen
+        slug = f"{fou.to_slug(name)}-images"
+        names = (slug if n == 1 else f"{slug}-{n}" for n in count(1))
+        return next(root / one for one in names if not (root / one).exists())
     except (OSError, TypeError) as error:
-        raise InputError(
-            f"no folder for new images can be made at {folder or root} ({error}); pass "
-            "another folder"
-        ) from error
+        raise _no_folder(folder or root, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Makes the folder for new images.
+
+    Raises:
+        InputError: if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(folder, error) from error
+
+
+def _no_folder(folder: Any, error: Exception) -> InputError:
+    return InputError(
+        f"no folder for new images can be made at {folder} ({error}); pass another "
+        "folder"
+    )
 
 
 def restore(dataset: Dataset) -> int:

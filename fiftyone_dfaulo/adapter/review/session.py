@@ -7,6 +7,7 @@ It holds the run as the database has it, checked, and reads and writes its items
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,18 +25,17 @@ from fiftyone_dfaulo.adapter.review.unknown_ids import (
     read_ids,
 )
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
-from fiftyone_dfaulo.adapter.runs.lookup import (
-    check_run_field,
-    load_anew,
-    load_config,
-)
-from fiftyone_dfaulo.adapter.storage.documents import Storage, batches
+from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
+from fiftyone_dfaulo.adapter.runs.stored import stored_config
+from fiftyone_dfaulo.adapter.storage.declaration import declare, missing
+from fiftyone_dfaulo.adapter.storage.documents import JOURNALLED, Storage, batches
 from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import SAMPLE, Item, Items, Query
+from fiftyone_dfaulo.adapter.storage.lease import changing
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.storage.schema import (
     ReviewFields,
     RunFields,
-    add_field,
     field_names,
     review_names,
 )
@@ -143,22 +143,25 @@ class ReviewSession:
         Raises:
             RunError: if a field of that name exists that is not the run's.
         """
-        owned = self.config.own_fields(self.dataset)
-        paths = [*map(self.target.path, self.own)]
-        taken = [n for n in paths if self.storage.has_field(n) and n not in owned]
-        if taken:
-            raise RunError(
-                f"brain run {self.key!r} needs the fields {', '.join(taken)}, which "
-                "exist and are not its own; rename or delete them"
-            )
-        if self.config.review_fields is None:
-            # Owned before they exist: a crash in between leaves nothing behind.
-            run = self.config.build()
-            run.save_fields(self.dataset, self.key, [*run.config.fields, *paths])
-        path = self.target.path(getattr(self.own, part))
-        if not self.storage.has_field(path):
-            fields = {f.path: f for f in self.target.review_fields(self._field_key())}
-            add_field(self.storage, fields[path], self.config.token)
+        with self._writing():
+            owned = self.config.own_fields(self.dataset)
+            paths = [*map(self.target.path, self.own)]
+            taken = [n for n in paths if self.storage.has_field(n) and n not in owned]
+            if taken:
+                raise RunError(
+                    f"brain run {self.key!r} needs the fields {', '.join(taken)}, "
+                    "which exist and are not its own; rename or delete them"
+                )
+            if self.config.review_fields is None:
+                # Owned before they exist: a crash in between leaves nothing behind.
+                run = self.config.build()
+                run.save_fields(self.dataset, self.key, [*run.config.fields, *paths])
+            path = self.target.path(getattr(self.own, part))
+            if missing(self.storage, [path]):
+                fields = {
+                    f.path: f for f in self.target.review_fields(self._field_key())
+                }
+                declare(self.storage, [fields[path]], self.config.token)
 
     def _field_key(self) -> str:
         """The key that the run's fields have, if a renaming of the run failed too."""
@@ -220,15 +223,33 @@ class ReviewSession:
         return {one: found[one] for one in ids}
 
     def write(self, updates: Sequence[UpdateOne]) -> tuple[int, int]:
-        """Writes; returns how many items matched, and how many of these changed."""
+        """Writes; returns how many items matched, and how many of these changed.
+
+        Raises:
+            RunError: if the run was deleted, replaced or renamed meanwhile.
+        """
         matched = changed = 0
+        documents = self.items.documents.with_options(write_concern=JOURNALLED)
         for part in batches(updates):
-            done = self.items.documents.bulk_write(list(part), ordered=False)
-            matched, changed = (
-                matched + done.matched_count,
-                changed + done.modified_count,
-            )
+            with self._writing():
+                done = documents.bulk_write(list(part), ordered=False)
+            matched += done.matched_count
+            changed += done.modified_count
         return matched, changed
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Holds the dataset's lease while the run is the one that was opened."""
+        with changing(self.dataset):
+            stored = stored_config(self.dataset, self.key, self.config.token)
+            path = self.target.path(self.fields.verdict)
+            if not (stored and stored["complete"] and path in stored["fields"]):
+                raise RunError(
+                    f"brain run {self.key!r} was deleted, replaced or renamed by "
+                    "another process meanwhile; nothing more was written to it. Look "
+                    "at the dataset's runs and try again"
+                )
+            yield
 
     def show_written(self, items: Iterable[Item]) -> None:
         """Lets samples in memory, and a view of frames, show what was written."""
@@ -262,7 +283,7 @@ def open_review(
         )
     dataset = samples._root_dataset
     if reload:
-        load_anew(dataset)
+        refresh(dataset)
     config = load_config(dataset, brain_key)
     check_kind(samples, brain_key, config.target)
     check_not_mapped(samples, config.target)

@@ -12,15 +12,26 @@ from typing import Any
 import fiftyone.core.brain as fob
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.runs.stored import close_run
+from fiftyone_dfaulo.adapter.storage.declaration import (
+    declare,
+    drop_indexes,
+    drop_values,
+    forget,
+    move_indexes,
+    move_values,
+    undeclare,
+)
 from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import drop_attributes, move_attributes
+from fiftyone_dfaulo.adapter.storage.lease import changing
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.storage.schema import (
     MISSING,
     TOKEN,
     ReviewFields,
     RunFields,
-    add_field,
     part_of,
     rekeyed,
 )
@@ -134,6 +145,16 @@ class DFauLoConfig(fob.BrainMethodConfig):
         storage = self.target.storage(dataset)
         return [path for path in self.fields if self._is_own(storage, path)]
 
+    def fields_there(self, dataset: Dataset) -> list[str]:
+        """These, and those of the run's fields that only the samples still have."""
+        storage = self.target.storage(dataset)
+        return [
+            path
+            for path in self.fields
+            if self._is_own(storage, path)
+            or (not storage.has_field(path) and storage.has_value(path))
+        ]
+
     def _is_own(self, storage: Storage, path: str) -> bool:
         field = storage.get_field(path) if storage.has_field(path) else None
         return field is not None and (field.info or {}).get(TOKEN) == self.token
@@ -141,6 +162,8 @@ class DFauLoConfig(fob.BrainMethodConfig):
 
 class DFauLo(fob.BrainMethod):
     """A run of :func:`fiftyone_dfaulo.compute_suspiciousness`."""
+
+    config: DFauLoConfig
 
     def get_fields(self, samples: Samples, brain_key: str) -> list[str]:
         """The label field, and those of the run's own fields that exist."""
@@ -161,12 +184,27 @@ class DFauLo(fob.BrainMethod):
                 turns this into a warning and changes the key all the same; the run
                 then keeps its fields under their old names.
         """
-        dataset, config = samples._root_dataset, self.config
+        dataset = samples._root_dataset
+        with changing(dataset):
+            refresh(dataset)
+            self._take_config(dataset, brain_key)
+            self._rename(dataset, brain_key, new_brain_key)
+        show(samples, self.config.label_field)
+
+    def _take_config(self, dataset: Dataset, brain_key: str) -> None:
+        """Takes the run's config as the database has it: a review may have begun."""
+        if dataset.has_brain_run(brain_key):
+            stored = dataset.get_brain_info(brain_key).config
+            if getattr(stored, "token", None) == self.config.token:
+                self.config = stored
+
+    def _rename(self, dataset: Dataset, brain_key: str, new_brain_key: str) -> None:
+        config = self.config
         storage = config.target.storage(dataset)
         new = [*dict.fromkeys(rekeyed(n, new_brain_key) for n in config.fields)]
         if config.fields == new:
             return
-        own = config.own_fields(dataset)
+        own = config.fields_there(dataset)
         taken = [
             path
             for path in config.target.all_paths(new_brain_key)
@@ -181,41 +219,52 @@ class DFauLo(fob.BrainMethod):
         self.save_fields(dataset, brain_key, [*config.fields, *new])
         self._move(storage, moves, new_brain_key)
         self.save_fields(dataset, brain_key, new)
-        show(samples, config.label_field)
 
     def _move(self, storage: Storage, moves: Mapping[str, str], new_key: str) -> None:
-        """Renames fields of the samples and attributes of their labels."""
-        fields = {old: new for old, new in moves.items() if "." not in old}
-        if fields:
-            storage.rename_fields(fields)
-        attributes = {old: new for old, new in moves.items() if old not in fields}
-        if not attributes:
-            return
+        """Renames fields of the samples and attributes of their labels.
+
+        The new names are in the schema before, and the old ones until after: a crash
+        in between leaves no value that no schema names.
+        """
         target = self.config.target
         made = target.run_fields(new_key) + target.review_fields(new_key)
-        for field in made:
-            missing = not storage.has_field(field.path)  # a crash may have left both
-            if missing and field.path in attributes.values():
-                add_field(storage, field, self.config.token)
+        wanted = [field for field in made if field.path in moves.values()]
+        declare(storage, wanted, self.config.token)
+        fields = {old: new for old, new in moves.items() if "." not in old}
+        move_values(storage, fields)
+        move_indexes(storage, fields)
         names = {
-            o.rpartition(".")[2]: n.rpartition(".")[2] for o, n in attributes.items()
+            old.rpartition(".")[2]: new.rpartition(".")[2]
+            for old, new in moves.items()
+            if old not in fields
         }
-        for path in self._lists(storage.dataset):
+        for path in self._lists(storage.dataset) if names else ():
             move_attributes(storage.collection, path, names)
-        storage.undeclare(list(attributes))
-        storage.reload()
+        forget(storage, moves)
+        undeclare(storage, list(moves), self.config.token)
 
     def cleanup(self, samples: Samples, brain_key: str) -> None:
-        """Deletes those of the run's fields that exist, and with them the index."""
-        dataset, config = samples._root_dataset, self.config
-        own = config.own_fields(dataset)
-        if own:
-            storage = config.target.storage(dataset)
-            storage.delete_fields(own)
-            names = [path.rpartition(".")[2] for path in own if "." in path]
+        """Deletes the run's fields, their index, and their values in the samples.
+
+        Also values that no schema names any more, as where another process has saved
+        its own schema over ours. From here on nobody writes to the run.
+        """
+        dataset = samples._root_dataset
+        with changing(dataset):
+            refresh(dataset)
+            self._take_config(dataset, brain_key)
+            close_run(dataset, self.config.token)
+            paths = self.config.fields_there(dataset)
+            storage = self.config.target.storage(dataset)
+            fields = [path for path in paths if "." not in path]
+            drop_values(storage, fields)
+            drop_indexes(storage, fields)
+            names = [path.rpartition(".")[2] for path in paths if "." in path]
             for path in self._lists(dataset) if names else ():
                 drop_attributes(storage.collection, path, names)
-        show(samples, config.label_field)
+            forget(storage, dict.fromkeys(paths))
+            undeclare(storage, paths, self.config.token)
+        show(samples, self.config.label_field)
 
     def _lists(self, dataset: Dataset) -> list[str]:
         """The lists of labels that may have attributes of the run.

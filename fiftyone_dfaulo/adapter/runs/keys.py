@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.runs.ownerless import ownerless_fields
 from fiftyone_dfaulo.adapter.storage.documents import Storage
+from fiftyone_dfaulo.adapter.storage.schema import ReviewFields, part_of
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.errors import RunError
@@ -32,6 +35,9 @@ def check_key(
         target: the labels that the run scores; None is one class a sample.
         overwrite: whether a run that holds verdicts may be replaced.
 
+    Fields that a run has made which is gone, as in the clone of a view, are not in the
+    way, unless they hold verdicts or original labels; the run clears them.
+
     Raises:
         RunError: if the key is no identifier, ends in ``_unfinished``, or belongs to
             another type of run; if a field that the run would write exists and is not
@@ -55,11 +61,14 @@ def check_key(
     target, spare = target or SampleTarget(""), unfinished_key(brain_key)
     storage = target.storage(dataset)
     owned = _owned_fields(storage, brain_key) | _owned_fields(storage, spare)
+    names = [*target.all_paths(brain_key), *target.all_paths(spare)]
+    ownerless = ownerless_fields(storage, names)
+    if not overwrite:
+        _check_no_ownerless_review(storage, ownerless)
     taken = [
         name
-        for key in (brain_key, spare)
-        for name in target.all_paths(key)
-        if name not in owned and _exists(storage, name)
+        for name in names
+        if name not in owned and name not in ownerless and _exists(storage, name)
     ]
     if taken:
         raise RunError(
@@ -84,6 +93,22 @@ def _exists(storage: Storage, name: str) -> bool:
         return False
     query = {name: {"$exists": True}}
     return storage.collection.find_one(query, {"_id": True}) is not None
+
+
+def _check_no_ownerless_review(storage: Storage, ownerless: Iterable[str]) -> None:
+    """Makes sure that nobody's work is in fields that have lost their run."""
+    held = [
+        path
+        for path in ownerless
+        if part_of(path.rpartition(".")[2]) in ("verdict", *ReviewFields._fields)
+        and storage.collection.find_one({path: {"$nin": [None, []]}}, {"_id": True})
+    ]
+    if held:
+        raise RunError(
+            f"the fields {', '.join(held)} hold the review of a run that is not here, "
+            "as in the clone of a view; pass another brain_key or overwrite=True, or "
+            "see repair()"
+        )
 
 
 def _owned_fields(storage: Storage, brain_key: str) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.runs.brain_run import TYPE, DFauLo, DFauLoConfig
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.shown import path_in
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -50,22 +51,6 @@ def fields_of_runs(dataset: Dataset, *, frames: bool = False) -> dict[str, str]:
     }
 
 
-def load_anew(dataset: Dataset) -> None:
-    """Reads a dataset from the database again; other processes may have changed it.
-
-    Raises:
-        RunError: if it was deleted.
-    """
-    try:
-        dataset._doc.reload()  # by its id: it may have another name by now
-        dataset.reload()
-    except Exception as error:
-        raise RunError(
-            "the dataset cannot be loaded any more; it was probably deleted. Load "
-            f"another one ({error})"
-        ) from error
-
-
 def load_config(samples: Samples, brain_key: str) -> DFauLoConfig:
     """The config of a finished DFauLo run.
 
@@ -79,7 +64,7 @@ def load_config(samples: Samples, brain_key: str) -> DFauLoConfig:
     """
     dataset = samples._root_dataset
     if not dataset.has_brain_run(brain_key):
-        dataset.reload()  # the run may come from another process
+        refresh(dataset)  # the run may come from another process
     if not dataset.has_brain_run(brain_key):
         keys = ", ".join(map(repr, dataset.list_brain_runs(type=TYPE))) or "none yet"
         raise RunError(

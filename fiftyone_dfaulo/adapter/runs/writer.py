@@ -2,17 +2,21 @@
 
 Steps of a write:
 
-1. Check, again, that the key and the names of the fields are free.
+1. Check, again, that the key and the names of the fields are free, and clear away what
+   a process that died has left.
 2. Register the brain run, so that from here on everything written belongs to a run
    that FiftyOne can delete. Where a run under the key is to be replaced, the new one
-   is first written beside it, under :func:`unfinished_key`.
-3. Add the fields, write the values in batches, create the index, save the results.
-4. Delete the run to be replaced, and give the new one its key.
+   is first written beside it, under :func:`unfinished_key`. Add the fields.
+3. Write the values in batches.
+4. Look again whether run and fields are there; create the index, save the results.
+5. Delete the run to be replaced, and give the new one its key.
 
-After a failure in steps 1 to 3, what was written is deleted; the old run was never
-touched. After a failure in step 4, step 4 is completed. If the process dies, it leaves
-an unfinished run: ``delete_brain_run`` deletes it, and so does the next write under the
-same key.
+Steps 1 and 2, each batch, and steps 4 and 5 hold the dataset's lease, so that no other
+run is half replaced when they look.
+
+A failure in 1 to 4 deletes what was written; the old run was never touched. A failure
+in 5 is met by completing 5. A process that dies leaves a run that ``delete_brain_run``
+deletes, and that the next write under the same key clears away.
 """
 
 from __future__ import annotations
@@ -26,20 +30,23 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.keys import (
     check_key,
     check_no_review,
     unfinished_key,
 )
+from fiftyone_dfaulo.adapter.runs.ownerless import clear_ownerless
+from fiftyone_dfaulo.adapter.runs.stored import stored_config
+from fiftyone_dfaulo.adapter.storage.declaration import (
+    declare,
+    empty_values,
+    missing,
+)
 from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import Item
-from fiftyone_dfaulo.adapter.storage.schema import (
-    add_field,
-    field_names,
-    label_maker,
-)
-from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.storage.lease import changing
+from fiftyone_dfaulo.adapter.storage.refresh import exists, refresh
+from fiftyone_dfaulo.adapter.storage.schema import field_names, label_maker
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
 
@@ -49,6 +56,11 @@ STAGE = "Writing results"
 """Name of this stage in progress reports and in the results' ``seconds``."""
 
 _BATCH = 5_000
+
+_NO_INDEX = (
+    "The database allows no more indexes on this dataset, so that sorting by "
+    "suspiciousness is slower. Drop one with drop_index() and run again to have one."
+)
 
 
 def write_run(
@@ -72,71 +84,77 @@ def write_run(
             another process wrote under the same key at the same time. The dataset is
             as it was before.
     """
-    dataset, key = results.samples._root_dataset, results.key
-    dataset.reload()  # other processes may have worked on it meanwhile
-    check_key(dataset, key, target=results.config.target, overwrite=overwrite)
+    dataset, config = results.samples._root_dataset, results.config
+    config.token, config.complete, whole = uuid.uuid4().hex, False, False
+    start = time.perf_counter()
+    try:
+        with changing(dataset, lambda: report(0.0)):  # which may stop the waiting
+            key = _begin(results, overwrite)
+        _write_values(results, key, report)
+        with changing(dataset):
+            _finish(results, key, start, overwrite)
+            whole = True
+            _take_place(dataset, key, results.key)
+    except BaseException:
+        if not whole:
+            _discard(dataset, results)
+        raise
+    show(results.samples, config.label_field)
+
+
+def _begin(results: DFauLoResults, overwrite: bool) -> str:
+    """Registers the run, adds its fields, and returns the key that it has so far."""
+    samples, config, key = results.samples, results.config, results.key
+    dataset, target = samples._root_dataset, config.target
+    refresh(dataset)  # other processes may have worked on it meanwhile
+    check_key(dataset, key, target=target, overwrite=overwrite)
     spare = unfinished_key(key)
     _remove_run(dataset, spare)
-    target = spare if dataset.has_brain_run(key) else key
-    try:
-        _write(results, target, report)
-        if not overwrite:
-            check_no_review(dataset, key)  # none may have begun meanwhile
-    except BaseException:
-        _discard(dataset, target, results.config)
-        raise
-    if target != key:
-        try:
-            _replace(dataset, key, target)
-        except BaseException:
-            _replace(dataset, key, target)
-            raise
-    show(results.samples, results.config.label_field)
-
-
-def _write(results: DFauLoResults, key: str, report: StageReport) -> None:
-    start = time.perf_counter()
-    samples, config, backend = results.samples, results.config, results.backend
-    dataset, target = samples._root_dataset, config.target
+    key = spare if dataset.has_brain_run(key) else key
+    clear_ownerless(dataset, key, target)
     config.fields = [field.path for field in target.run_fields(key)]
-    config.token, config.complete = uuid.uuid4().hex, False
-    backend.register_run(samples, key, overwrite=False)
-    _add_fields(dataset, target, key, config.token)
-    items = config.target.items(dataset)
-    found = items.by_id(results.ids)
+    results.backend.register_run(samples, key, overwrite=False)
+    storage, fields = target.storage(dataset), target.run_fields(key)
+    declare(storage, fields, config.token)
+    empty_values(storage, [field.path for field in fields if "." not in field.path])
+    return key
+
+
+def _write_values(results: DFauLoResults, key: str, report: StageReport) -> None:
+    dataset, target = results.samples._root_dataset, results.config.target
+    found = target.items(dataset).by_id(results.ids)
     results.drop_vanished(found.keys())
     for begin in range(0, len(results.ids), _BATCH):
         report(begin / len(results.ids))
-        _check_ours(dataset, key, config)
-        _write_batch(dataset, found, results, slice(begin, begin + _BATCH))
-    results.drop_vanished(items.by_id(results.ids).keys())
+        with changing(dataset):
+            _check_ours(dataset, key, results)
+            _write_batch(dataset, found, results, slice(begin, begin + _BATCH))
+
+
+def _finish(results: DFauLoResults, key: str, start: float, overwrite: bool) -> None:
+    """Makes the run whole; it is still under the key that it was begun under."""
+    samples, config, backend = results.samples, results.config, results.backend
+    dataset, target = samples._root_dataset, config.target
+    _check_ours(dataset, key, results)
+    results.drop_vanished(target.items(dataset).by_id(results.ids).keys())
     if not results.ids:
         raise RunError(
             f"all {len(results.vanished)} {target.noun}s were deleted while the run "
             "computed; nothing was written"
         )
     storage = target.storage(dataset)
-    storage.create_index(field_names(key).suspiciousness)
+    refresh(dataset)
+    if not storage.create_index(field_names(key).suspiciousness):
+        results.notes.append(_NO_INDEX)
     results.seconds[STAGE] = time.perf_counter() - start
-    _check_ours(dataset, key, config)
     backend.save_run_results(samples, key, results)
+    if not overwrite:
+        check_no_review(dataset, results.key)  # none may have begun meanwhile
     config.complete = True
     backend.update_run_config(samples, key, config)
     if target.attributes_path:
         # saving a sample that is in memory would write its old labels back
         storage.reload()
-
-
-def _add_fields(
-    dataset: Dataset, target: LabelTarget, key: str, token: str | None
-) -> None:
-    storage, fields = target.storage(dataset), target.run_fields(key)
-    for field in fields:
-        add_field(storage, field, token)
-    # A process that died while FiftyOne renamed fields can leave values in the
-    # database that no schema names; they would show up again with these fields.
-    # Attributes are never left so, see DFauLo.rename, and check_key has looked.
-    storage.clear_fields([field.path for field in fields if "." not in field.path])
 
 
 def _write_batch(
@@ -174,20 +192,21 @@ def _write_batch(
     target.write_more(dataset, items, results, rows)
 
 
-def _is_ours(dataset: Dataset, key: str, config: DFauLoConfig) -> bool:
-    dataset.reload()
-    if not dataset.has_brain_run(key):
-        return False
-    stored = dataset.get_brain_info(key).config
-    return getattr(stored, "token", None) == config.token
+def _check_ours(dataset: Dataset, key: str, results: DFauLoResults) -> None:
+    """Makes sure that the run is there, and its fields: another tool's may be gone.
 
-
-def _check_ours(dataset: Dataset, key: str, config: DFauLoConfig) -> None:
-    if not _is_ours(dataset, key, config):
+    Raises:
+        RunError: if the run was replaced or deleted.
+    """
+    config = results.config
+    if stored_config(dataset, key, config.token) is None:
         raise RunError(
             f"brain run {key!r} was replaced or deleted while it was written; nothing "
             "of this run was kept. Compute it again, or pass another brain_key"
         )
+    storage, fields = config.target.storage(dataset), config.target.run_fields(key)
+    if missing(storage, [field.path for field in fields]):
+        declare(storage, fields, config.token)
 
 
 def _remove_run(dataset: Dataset, key: str) -> None:
@@ -197,19 +216,36 @@ def _remove_run(dataset: Dataset, key: str) -> None:
         dataset.delete_brain_run(key)
 
 
-def _discard(dataset: Dataset, key: str, config: DFauLoConfig) -> None:
+def _discard(dataset: Dataset, results: DFauLoResults) -> None:
     """Deletes an unfinished run; never hides the error that made it necessary."""
+    keys, token = (results.key, unfinished_key(results.key)), results.config.token
     try:
-        if _is_ours(dataset, key, config):
-            _remove_run(dataset, key)
+        with changing(dataset):
+            for key in keys:
+                if stored_config(dataset, key, token) is not None:
+                    refresh(dataset)
+                    _remove_run(dataset, key)
     except Exception:
+        if not exists(dataset):
+            return
         logger.warning(
             "Could not delete the unfinished brain run '%s' of dataset '%s'; the next "
             "run under its key will",
-            key,
+            results.key,
             dataset.name,
             exc_info=True,
         )
+
+
+def _take_place(dataset: Dataset, finished: str, key: str) -> None:
+    """Has a finished run take the place of the one under ``key``, if need be."""
+    if finished == key:
+        return
+    try:
+        _replace(dataset, key, finished)
+    except BaseException:
+        _replace(dataset, key, finished)
+        raise
 
 
 def _replace(dataset: Dataset, key: str, finished: str) -> None:

@@ -9,6 +9,7 @@ from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.models import check_model
 from fiftyone_dfaulo.adapter.scoring.request import Request
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
@@ -26,7 +27,7 @@ def check(request: Request) -> None:
     check_samples(samples)
     check_label_field(samples, label_field)
     dataset, target = samples._root_dataset, find_target(samples, label_field)
-    dataset.reload()  # runs may have been made by another process
+    refresh(dataset)  # runs may have been made by another process
     target.check_writable(dataset)
     check_key(dataset, request.brain_key, target=target, overwrite=request.overwrite)
     target.check_settings(settings)

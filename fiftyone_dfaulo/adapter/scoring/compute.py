@@ -84,7 +84,8 @@ def compute_suspiciousness(
             of two classes or more; or the Classifications field with the tags, one at
             least that not all samples have. An empty list says that a sample has none.
         brain_key: the key of the brain run. A DFauLo run of the same key is replaced.
-            Two runs must not write under one key at the same time.
+            Of two runs under one key at the same time the later one stands, and the
+            other gets a RunError.
         embeddings: where to take embeddings from, rather than training a network on
             the images: the name of a field of vectors, the key of a brain run that
             has embeddings, or an (N, D) array in the order of ``samples``. Of objects:

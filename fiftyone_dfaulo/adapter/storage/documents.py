@@ -14,11 +14,16 @@ import fiftyone as fo
 import fiftyone.core.utils as fou
 from fiftyone.core.frame import Frame
 from fiftyone.core.sample import Sample
+from pymongo import WriteConcern
+from pymongo.errors import OperationFailure
 
 from fiftyone_dfaulo.adapter.host import Dataset, Documents, Field
 
 BATCH = 5_000
 """How many items one request to the database writes."""
+
+JOURNALLED = WriteConcern(j=True)
+"""A write that is acknowledged is on the disk, and survives the database's death."""
 
 T = TypeVar("T")
 
@@ -56,6 +61,11 @@ class Storage:
         has = dataset.has_frame_field if self.frames else dataset.has_sample_field
         return bool(has(name))
 
+    def has_value(self, name: str) -> bool:
+        """Whether a document has a value there, whatever the schema says."""
+        query = {name: {"$exists": True}}
+        return self.collection.find_one(query, {"_id": True}) is not None
+
     def schema(self) -> dict[str, Field]:
         """Path to field, as :func:`all_fields` has them."""
         dataset = self.dataset
@@ -71,47 +81,13 @@ class Storage:
         """Whether FiftyOne would refuse to write a field."""
         return bool(self.dataset._is_read_only_field(self.path(name)))
 
-    def add_field(self, name: str, **how: Any) -> None:
-        """Adds a field, or an attribute, to the schema."""
-        dataset = self.dataset
-        add = dataset.add_frame_field if self.frames else dataset.add_sample_field
-        add(name, **how)
-
-    def clear_fields(self, names: Sequence[str]) -> None:
-        """Empties fields."""
-        dataset = self.dataset
-        if self.frames:
-            dataset.clear_frame_fields(list(names))
-        else:
-            dataset.clear_sample_fields(list(names))
-
-    def rename_fields(self, moves: Mapping[str, str]) -> None:
-        """Renames fields, with their values and indexes."""
-        dataset = self.dataset
-        if self.frames:
-            dataset.rename_frame_fields(dict(moves))
-        else:
-            dataset.rename_sample_fields(dict(moves))
-
-    def delete_fields(self, names: Sequence[str]) -> None:
-        """Deletes fields, with their values and indexes."""
-        dataset = self.dataset
-        if self.frames:
-            dataset.delete_frame_fields(list(names))
-        else:
-            dataset.delete_sample_fields(list(names))
-
-    def undeclare(self, names: Sequence[str]) -> None:
-        """Takes attributes out of the schema; their values stay."""
-        dataset = self.dataset
-        if self.frames:
-            dataset.remove_dynamic_frame_fields(list(names))
-        else:
-            dataset.remove_dynamic_sample_fields(list(names))
-
-    def create_index(self, name: str) -> None:
-        """Indexes a field."""
-        self.dataset.create_index(self.path(name))
+    def create_index(self, name: str) -> bool:
+        """Indexes a field; returns False where the database allows no more indexes."""
+        try:
+            self.collection.create_index(name)
+        except OperationFailure:
+            return False
+        return True
 
     def reload(self, ids: Iterable[Any] | None = None) -> None:
         """Lets documents that this process holds show what the database has.

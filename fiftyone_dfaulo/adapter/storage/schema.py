@@ -8,8 +8,6 @@ from typing import Any, NamedTuple, TypeAlias
 import fiftyone as fo
 from bson import ObjectId
 
-from fiftyone_dfaulo.adapter.storage.documents import Storage
-
 TOKEN = "dfaulo_run"
 """Where a field's ``info`` holds the token of the run that made it."""
 
@@ -52,6 +50,11 @@ def review_names(brain_key: str) -> ReviewFields:
 def part_of(name: str) -> str:
     """Which of the run's fields this is: its name without the key."""
     return next(part for part in _PARTS if name.endswith(f"_{part}"))
+
+
+def is_part(name: str) -> bool:
+    """Whether a run could have made a sample's field of this name."""
+    return "." not in name and any(name.endswith(f"_{part}") for part in _PARTS)
 
 
 def rekeyed(path: str, brain_key: str) -> str:
@@ -106,17 +109,6 @@ class RunField(NamedTuple):
 
     path: str
     spec: FieldSpec
-
-
-def add_field(storage: Storage, field: RunField, token: str | None) -> None:
-    """Adds a field of a run to the schema, marked as the run's own.
-
-    Args:
-        storage: the dataset's samples, or its frames.
-        field: the field.
-        token: the run's token.
-    """
-    storage.add_field(field.path, info={TOKEN: token}, **field.spec)
 
 
 MakeLabel: TypeAlias = Callable[[str, float], dict[str, Any]]

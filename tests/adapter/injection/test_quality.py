@@ -154,7 +154,7 @@ def test_a_failure_leaves_nothing(
     monkeypatch.setattr(home, where, fail)
     with pytest.raises(error, match="on purpose"):
         estimate_quality(clusters, kind="corrupt", rate=0.2, **FEW)
-    assert len([name for name in reached if name.startswith("dfaulo-estimate")]) == 1
+    assert len([name for name in reached if name.startswith("dfaulo-unfinished")]) == 1
     nothing_left()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+from fiftyone_dfaulo.adapter.runs import brain_run
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo, DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
@@ -122,13 +123,13 @@ class TestRename:
     def test_it_can_be_finished_after_a_crash_in_between(
         self, dataset: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        rename: Callable[..., None] = fo.Dataset.rename_sample_fields
+        rename: Callable[..., None] = brain_run.move_values
 
-        def rename_and_die(self: Any, mapping: dict[str, str]) -> None:
-            rename(self, mapping)
+        def rename_and_die(storage: Any, moves: dict[str, str]) -> None:
+            rename(storage, moves)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(fo.Dataset, "rename_sample_fields", rename_and_die)
+        monkeypatch.setattr(brain_run, "move_values", rename_and_die)
         with pytest.raises(KeyboardInterrupt):
             dataset.rename_brain_run("dfaulo", "half")
         monkeypatch.undo()

@@ -9,7 +9,7 @@ import fiftyone as fo
 import pytest
 
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
-from fiftyone_dfaulo.adapter.runs import writer
+from fiftyone_dfaulo.adapter.runs import brain_run, writer
 from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import Cancelled, RunError
@@ -295,9 +295,7 @@ class TestFailures:
 
         check()
 
-    @pytest.mark.parametrize(
-        "step", ["delete_sample_fields", "rename_sample_fields", "rename_brain_run"]
-    )
+    @pytest.mark.parametrize("step", ["drop_values", "move_values", "rename_brain_run"])
     @pytest.mark.parametrize("after", [False, True])
     def test_a_failure_while_taking_the_old_runs_place_is_met_by_finishing(
         self,
@@ -308,17 +306,18 @@ class TestFailures:
         after: bool,
     ) -> None:
         write_run(make_results(dataset[:2]))
-        original = getattr(fo.Dataset, step)
+        owner: Any = fo.Dataset if hasattr(fo.Dataset, step) else brain_run
+        original = getattr(owner, step)
         failed = []
 
-        def fail_once(self: Any, *args: Any) -> None:
+        def fail_once(*args: Any) -> None:
             if after or failed:
-                original(self, *args)
+                original(*args)
             if not failed:
                 failed.append(True)
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(fo.Dataset, step, fail_once)
+        monkeypatch.setattr(owner, step, fail_once)
         results = make_results(dataset)
         with pytest.raises(KeyboardInterrupt):
             write_run(results)
@@ -333,11 +332,11 @@ class TestFailures:
     ) -> None:
         write_run(make_results(dataset[:2]))
 
-        def fail(self: Any, mapping: dict[str, str]) -> None:
+        def fail(storage: Any, moves: dict[str, str]) -> None:
             raise OSError("no connection")
 
         with monkeypatch.context() as patch:
-            patch.setattr(fo.Dataset, "rename_sample_fields", fail)
+            patch.setattr(brain_run, "move_values", fail)
             with pytest.raises(OSError, match="no connection"):
                 write_run(make_results(dataset))
 
@@ -366,7 +365,7 @@ DIE = """
 import os, signal, sys
 import fiftyone as fo
 import numpy as np
-from fiftyone_dfaulo.adapter.runs import writer
+from fiftyone_dfaulo.adapter.runs import brain_run, writer
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.config import Settings
@@ -374,7 +373,7 @@ from fiftyone_dfaulo.config import Settings
 dataset = fo.load_dataset(sys.argv[1])
 writer._BATCH = 2
 call, where = int(sys.argv[2]), sys.argv[3]
-owner = fo.Dataset if hasattr(fo.Dataset, where) else writer
+owner = brain_run if hasattr(brain_run, where) else writer
 original = getattr(owner, where)
 
 def die(*args, **kwargs):
@@ -444,7 +443,7 @@ class TestAProcessThatDies:
         write_run(make_results(dataset))
         dataset.persistent = True
 
-        process = run_python(DIE, dataset.name, "1", "rename_sample_fields")
+        process = run_python(DIE, dataset.name, "1", "move_values")
 
         assert process.returncode == -9, process.stderr
         dataset.reload()
