@@ -69,7 +69,7 @@ _AWAY = (
 )
 
 
-def _check_not_deleted_since(arguments: tuple[Any, ...], error: Exception) -> None:
+def _check_not_deleted_since(arguments: tuple[object, ...], error: Exception) -> None:
     for value in arguments:
         if isinstance(value, SampleCollection):
             try:
@@ -93,9 +93,9 @@ def _check(name: str, value: Any, annotation: str) -> None:
         return
     types, expected = _TYPES[annotation]
     if not isinstance(value, types):
-        article = "" if isinstance(value, str) else f"a {type(value).__name__}; "
-        shown = f"{name}={value[:60]!r}: " if article == "" else f"{name} is {article}"
-        raise InputError(f"{shown}expected {expected}")
+        is_text = isinstance(value, str)
+        shown = f"={value[:60]!r}:" if is_text else f" is a {type(value).__name__};"
+        raise InputError(f"{name}{shown} expected {expected}")
     if isinstance(value, str):
         check_text(name, value)
     elif isinstance(value, SampleCollection):
@@ -122,6 +122,6 @@ def _check_there(samples: SampleCollection) -> None:
         raise RunError(f"dataset {whole.name!r} was deleted; load another one")
 
 
-def _stored(dataset: Any) -> bool:
+def _stored(dataset: fo.Dataset) -> bool:
     datasets = dataset._sample_collection.database.datasets
     return datasets.find_one({"_id": dataset._doc.id}, {"_id": True}) is not None

@@ -178,7 +178,7 @@ def _plant_in_copy(
     return dataset
 
 
-def _rename(dataset: Any, name: Any) -> None:
+def _rename(dataset: fo.Dataset, name: str | None) -> None:
     try:
         dataset.name = name
     except ValueError as error:  # another process was faster

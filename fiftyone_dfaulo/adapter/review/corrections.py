@@ -139,7 +139,7 @@ def apply(
     return Corrections(0, skipped)
 
 
-def _check(ids: Any, verdict: Any, label: Any) -> None:
+def _check(ids: object, verdict: object, label: object) -> None:
     if verdict not in VERDICTS:
         raise InputError(f"verdict={verdict!r}; expected 'faulty' or 'correct'")
     if label is not None and ids is None:
@@ -154,7 +154,7 @@ def takes_one_class(review: ReviewSession) -> bool:
     return issubclass(review.target.labels_type, ClassLabels)
 
 
-def _check_one_class(review: ReviewSession, label: Any) -> None:
+def _check_one_class(review: ReviewSession, label: object) -> None:
     if not (isinstance(label, str) and label.strip()):
         raise InputError(f"label={label!r} is no class; expected its name")
     if not takes_one_class(review):
@@ -202,7 +202,7 @@ def _edited(review: ReviewSession) -> set[str]:
     return set(edited_ids(results, read_state(review, results)))
 
 
-def _obstacle(review: ReviewSession, item: Item, new: Any) -> str | None:
+def _obstacle(review: ReviewSession, item: Item, new: object) -> str | None:
     """Why the label of an item cannot be replaced, or None."""
     if item.get(review.own.original_label) is not None:
         return "it is corrected already; revert that first"

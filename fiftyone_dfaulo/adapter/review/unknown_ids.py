@@ -59,7 +59,7 @@ def _id_of(target: LabelTarget, one: Any) -> str | None:
     return one.id if isinstance(one, _DOCUMENTS) or labels else None
 
 
-def _shown(one: Any) -> str:
+def _shown(one: object) -> str:
     if isinstance(one, (*_DOCUMENTS, fo.Label)):
         return f"a {type(one).__name__}{'' if one.id else ' that no dataset holds'}"
     return repr(one)[:80]

@@ -61,7 +61,7 @@ def record_verdicts(
     )
 
 
-def check_name(by: Any) -> None:
+def check_name(by: object) -> None:
     """Makes sure that this can be a reviewer's name, or is None.
 
     Raises:

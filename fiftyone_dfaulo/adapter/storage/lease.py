@@ -16,7 +16,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import fiftyone.core.odm as foo
 from pymongo.errors import DuplicateKeyError, PyMongoError
@@ -52,9 +51,9 @@ def changing(
 
 
 @contextmanager
-def holding(one: Any, waiting: Callable[[], object] | None = None) -> Iterator[None]:
+def holding(one: object, waiting: Callable[[], object] | None = None) -> Iterator[None]:
     """As :func:`changing`, of anything that has an id or a name of its own."""
-    mine: set[Any] = _held.__dict__.setdefault("ids", set())
+    mine: set[object] = _held.__dict__.setdefault("ids", set())
     if one in mine:
         yield
         return
@@ -73,7 +72,7 @@ def holding(one: Any, waiting: Callable[[], object] | None = None) -> Iterator[N
             _leases().delete_one({"_id": one, "owner": owner})
 
 
-def is_held(one: Any) -> bool:
+def is_held(one: object) -> bool:
     """Whether a process that lives holds this lease."""
     _free_if_dead(one)
     query = {"_id": one, "$expr": {"$gte": ["$until", "$$NOW"]}}
@@ -90,7 +89,7 @@ def _leases() -> Documents:
     return leases
 
 
-def _wait_for(one: Any, owner: str, waiting: Callable[[], object] | None) -> None:
+def _wait_for(one: object, owner: str, waiting: Callable[[], object] | None) -> None:
     start = time.monotonic()
     while not _take(one, owner):
         _free_if_dead(one)
@@ -104,7 +103,7 @@ def _wait_for(one: Any, owner: str, waiting: Callable[[], object] | None) -> Non
         time.sleep(random.uniform(0.01, 0.05))
 
 
-def _take(one: Any, owner: str) -> bool:
+def _take(one: object, owner: str) -> bool:
     """Takes a lease that is free, or has ended by the database's clock."""
     until = {"$add": ["$$NOW", int(1000 * TERM)]}
     who = {"owner": owner, "machine": _machine(), "pid": os.getpid()}
@@ -120,7 +119,7 @@ def _take(one: Any, owner: str) -> bool:
     return True
 
 
-def _free_if_dead(one: Any) -> None:
+def _free_if_dead(one: object) -> None:
     """Ends a lease at once whose holder ran on this machine and is dead."""
     found = _leases().find_one({"_id": one, "machine": _machine()})
     if found is None or os.name != "posix":
@@ -142,7 +141,7 @@ def _machine() -> str:
     return f"{socket.gethostname()} {uuid.getnode()} {numbering}"
 
 
-def _renew(one: Any, owner: str, over: threading.Event) -> None:
+def _renew(one: object, owner: str, over: threading.Event) -> None:
     until = {"$add": ["$$NOW", int(1000 * TERM)]}
     while not over.wait(TERM / 3):
         with suppress(PyMongoError):  # the database may be back by the next time

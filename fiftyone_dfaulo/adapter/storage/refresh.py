@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import fiftyone.core.odm as foo
+from bson import ObjectId
 from mongoengine.errors import FieldDoesNotExist
 
 from fiftyone_dfaulo.adapter.host import Dataset
@@ -32,16 +33,17 @@ def dataset_document(dataset: Dataset) -> dict[str, Any]:
     return dict(found)
 
 
-def dataset_id(dataset: Dataset) -> Any:
+def dataset_id(dataset: Dataset) -> ObjectId:
     """The dataset's id, which stays when it gets another name.
 
     Raises:
         RunError: if the dataset was deleted by this process.
     """
     try:
-        return dataset._doc.id
+        identity: ObjectId = dataset._doc.id
     except Exception as error:  # FiftyOne has several, by what was deleted how
         raise RunError(GONE) from error
+    return identity
 
 
 def exists(dataset: Dataset) -> bool:
