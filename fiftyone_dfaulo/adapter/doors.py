@@ -93,8 +93,8 @@ def _check(name: str, value: Any, annotation: str) -> None:
         return
     types, expected = _TYPES[annotation]
     if not isinstance(value, types):
-        is_text = isinstance(value, str)
-        shown = f"={value[:60]!r}:" if is_text else f" is a {type(value).__name__};"
+        plain = isinstance(value, (str, int, float, type(None)))
+        shown = f"={repr(value)[:60]}:" if plain else f" is a {type(value).__name__};"
         raise InputError(f"{name}{shown} expected {expected}")
     if isinstance(value, str):
         check_text(name, value)

@@ -110,7 +110,7 @@ def test_planted_faults_are_found_and_the_plot_shows_it(shared_clusters: Any) ->
 
 BAD: list[tuple[Any, type[Exception], str]] = [
     ("nothing", InputError, "'nothing' does not exist"),
-    (None, InputError, "fault_field=None does not exist"),
+    (None, InputError, "fault_field=None: expected a string"),
     ("number", InputError, "'number' is a IntField; expected a boolean"),
     ("ground_truth.label", InputError, "expected a boolean field"),
     ("none", InputError, "says that 0 of the 9 ranked samples are faults"),

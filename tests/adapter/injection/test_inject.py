@@ -279,7 +279,7 @@ def test_confusable_classes_come_from_names_embeddings_or_a_run(
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "no_such"}, "kind='no_such' is unknown; choose one of random_label"),
-    ({"kind": 5}, "kind=5 is unknown"),
+    ({"kind": 5}, "kind=5: expected a string"),
     ({"rate": 0}, "rate=0 cannot be used"),
     ({"rate": -0.1}, "rate=-0.1 cannot be used"),
     ({"rate": 1.5}, "rate=1.5 cannot be used .* at most 0.5"),
@@ -297,7 +297,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "taken"}, "name='taken' cannot be given to the copy"),
     ({"name": "TAKEN"}, "name='TAKEN' cannot be given to the copy"),
     ({"name": ""}, "name='' cannot be given to the copy"),
-    ({"name": 3}, "name=3 cannot be given to the copy"),
+    ({"name": 3}, "name=3: expected a string or None"),
     ({"name": "x", "in_place": True}, "in_place=True makes none"),
     ({"kind": "pair", "pairs": 5}, "pairs=5; expected pairs of class names"),
     ({"kind": "pair", "pairs": []}, "expected pairs of class names"),

@@ -88,7 +88,7 @@ def test_labels_that_have_gone_are_named(scored: Any, tmp_path: Path) -> None:
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"path": "g.jpg"}, "does not end in .png"),
     ({"path": "no/such/folder/g.png"}, "no/such/folder does not exist"),
-    ({"path": 5}, "path is a int; expected a path"),
+    ({"path": 5}, "path=5: expected a path"),
     ({"top": 0}, "top=0 is not a whole number from 1 to 1000"),
     ({"top": 1.5}, "top=1.5"),
     ({"top": True}, "top=True"),
