@@ -221,5 +221,5 @@ def test_a_dataset_deleted_elsewhere_is_an_error(dataset: Any) -> None:
     ids = dataset.values("id")
     code = "import sys, fiftyone as fo; fo.delete_dataset(sys.argv[1]); print(1)"
     last_json(run_python(code, dataset.name))
-    with pytest.raises(RunError, match="was deleted meanwhile"):
+    with pytest.raises(RunError, match="was deleted; load another one"):
         record_verdicts(dataset, faulty=ids[:1])

@@ -14,6 +14,7 @@ from fiftyone import ViewField as F
 
 import fiftyone_dfaulo as dfaulo
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
+from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.errors import InputError
 from tests.videos import LENGTH, VIDEOS, fault_ids
 
@@ -138,7 +139,7 @@ class TestCompute:
         self, videos: Any, frames: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         before, schema = contents(videos), frames.get_field_schema(flat=True).keys()
-        monkeypatch.setattr(fo.Dataset, "create_index", _fail)
+        monkeypatch.setattr(Storage, "create_index", _fail)
 
         with pytest.raises(OSError, match="the disk is full"):
             compute(frames)

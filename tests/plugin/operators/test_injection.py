@@ -113,7 +113,7 @@ def test_faults_planted_in_place_are_taken_back(scored: Any) -> None:
     assert problems(RevertFaults(), scored) == {sure: "Say yes to go on"}
     assert problems(RevertFaults(), scored, **{sure: True}) == {}
     notice = fields(RevertFaults(), scored)["what"].view.description
-    assert "Blank and corrupt images in ground\\_truth, rate 0.05" in notice
+    assert "Blank and corrupt images in ground_truth, rate 0.05" in notice
     sent = bodies(RevertFaults().execute(context(scored, **{sure: True})))
     assert [name for name, _ in sent] == ["reload_dataset", "notify"]
     assert sent[-1][1]["message"] == "Restored: 2 samples"
