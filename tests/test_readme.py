@@ -59,7 +59,10 @@ def test_every_snippet_runs(
         "my-multilabel": tagged,
         "my-videos": videos,
     }
-    monkeypatch.setattr(fo, "load_dataset", datasets.__getitem__)
+    load = fo.load_dataset
+    monkeypatch.setattr(
+        fo, "load_dataset", lambda name: datasets.get(name) or load(name)
+    )
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     for snippet in blocks("python"):

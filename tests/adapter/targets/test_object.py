@@ -21,6 +21,7 @@ from fiftyone_dfaulo import (
     suspicious_view,
 )
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.storage.documents import Storage
 from tests.objects import paste_digits
 
 KEYS = ("suspiciousness", "suggestion", "reasons")
@@ -332,7 +333,7 @@ class TestRuns:
         def fail(*_: Any, **__: Any) -> None:
             raise OSError("disk full")
 
-        monkeypatch.setattr(fo.Dataset, "create_index", fail)
+        monkeypatch.setattr(Storage, "create_index", fail)
         with pytest.raises(OSError, match="disk full"):
             score(dataset)
         check()
