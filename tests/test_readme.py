@@ -61,7 +61,9 @@ def test_every_snippet_runs(
     }
     load = fo.load_dataset
     monkeypatch.setattr(
-        fo, "load_dataset", lambda name: datasets.get(name) or load(name)
+        fo,
+        "load_dataset",
+        lambda name: datasets[name] if name in datasets else load(name),
     )
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}

@@ -8,6 +8,7 @@ model of FiftyOne's, as the embeddings that it makes, and as its predictions.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -172,7 +173,10 @@ def _stand_in(
 
 @contextmanager
 def reachable(brought: Brought, folder: Path) -> Iterator[None]:
-    """Has FiftyOne find the plugin and the stand-in, and Python the factory."""
+    """Has FiftyOne find the plugin and the stand-in, and Python the factory.
+
+    Operators may run what is in the folder.
+    """
     plugins = folder / "plugins"
     plugins.mkdir(exist_ok=True)
     if not (plugins / "dfaulo").exists():
@@ -183,16 +187,27 @@ def reachable(brought: Brought, folder: Path) -> Iterator[None]:
     def give(name: str, **kwargs: Any) -> Any:
         return brought.zoo if name == ZOO_NAME else load(name, **kwargs)
 
+    variables = {
+        "DFAULO_TRUSTED_MODELS": str(folder),
+        "DFAULO_FACTORIES": "ways_in_factory:build",
+    }
+    os.environ.update(variables)
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     foz.load_zoo_model = give
     try:
         yield
     finally:
+        for name in variables:
+            del os.environ[name]
         fo.config.plugins_dir = before
         foz.load_zoo_model = load
         sys.path.remove(str(folder))
         sys.modules.pop("ways_in_factory", None)
+
+
+_PROGRAMS = ("TorchScript", "torch.export")
+"""Ways in whose file is a program, which is loaded only where it is trusted."""
 
 
 def find(
@@ -211,7 +226,11 @@ def find(
         operator = foo.get_operator(OPERATOR)
         for way, arguments in brought.python.items():
             results = dfaulo.compute_suspiciousness(
-                dataset, brain_key="way", progress=False, **arguments
+                dataset,
+                brain_key="way",
+                trust_model_file=way in _PROGRAMS,
+                progress=False,
+                **arguments,
             )
             yield way, "Python", _precision(dataset, results, faults)
             if way in brought.app:
