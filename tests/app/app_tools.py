@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 SECONDS = 1000.0  # Playwright counts in milliseconds
 SOON = 30 * SECONDS
@@ -49,6 +51,19 @@ class App:
         while self._asked or time.monotonic() - self._last < 1:
             assert time.monotonic() < end, [request.url for request in self._asked]
             self.tab.wait_for_timeout(0.1 * SECONDS)
+
+    @contextmanager
+    def slowed(self, seconds: float = 0.3) -> Iterator[None]:
+        """Has the server's answers to queries come later, as on a slow machine."""
+
+        def wait(route: Route) -> None:
+            time.sleep(seconds)
+            route.continue_()
+
+        self.tab.route("**/graphql", wait)
+        yield
+        self.settle()
+        self.tab.unroute("**/graphql", wait)
 
     def _ask(self, request: Request) -> None:
         if not request.url.endswith("/events"):  # a stream, open as long as the tab

@@ -80,8 +80,11 @@ def test_objects_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     review = Review(app)
     review.says("0 found")
     review.panel.get_by_role("spinbutton").fill(str(BATCH))
-    review.press("Next batch")
-    expect(app.tab.get_by_text(f"{BATCH} patches")).to_be_visible()
+    with app.slowed():
+        review.press("Next batch")
+        expect(app.tab.get_by_text(f"{BATCH} patches")).to_be_visible()
+    suggestion = "boxes.dfaulo_suggestion"
+    assert app.tags(0)[suggestion] == suggestions[0]
     app.photograph("batch of objects")
     for tile in faulty:
         review.select(tile)

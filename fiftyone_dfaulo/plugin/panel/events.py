@@ -107,9 +107,13 @@ class Event:
         return self.state.by or None
 
     def show(self, view: Samples) -> None:
-        """Has the grid show a view, with what the run says on the tiles."""
-        self.ops.set_view(view)
+        """Has the grid show a view, with what the run says on the tiles.
+
+        The fields come first: the App loses fields that reach it while it changes the
+        view.
+        """
         self.ops.set_active_fields(tile_fields(self.shown.config))
+        self.ops.set_view(view)
 
     def show_written(self) -> None:
         """Has the grid show what was written."""
