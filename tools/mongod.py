@@ -81,7 +81,7 @@ def running(directory: Path, mongods: Sequence[Path] | None = None) -> Iterator[
     failures = []
     for mongod in candidates() if mongods is None else mongods:
         try:
-            process, uri = _start(mongod, directory)
+            process, uri = start(mongod, directory)
         except MongodError as error:
             failures.append(f"{mongod}: {error}")
             continue
@@ -93,12 +93,24 @@ def running(directory: Path, mongods: Sequence[Path] | None = None) -> Iterator[
     raise MongodError("\n".join(failures) or "there is no mongod to try")
 
 
-def _start(mongod: Path, directory: Path) -> tuple[subprocess.Popen[bytes], str]:
+def start(
+    mongod: Path, directory: Path, port: int | None = None
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Starts this mongod; returns its process, which is the caller's, and its address.
+
+    Args:
+        mongod: the executable.
+        directory: as of :func:`running`; must exist.
+        port: where it listens; None for one that is free.
+
+    Raises:
+        MongodError: if it doesn't start.
+    """
     if not mongod.is_file():
         raise MongodError("there is no such file")
     if not os.access(mongod, os.X_OK):
         raise MongodError("the file is not executable")
-    port = _free_port()
+    port = port or _free_port()
     log = directory / "mongod.log"
     command = [str(mongod), "--dbpath", str(directory), "--port", str(port)]
     command += ["--bind_ip", "127.0.0.1", "--nounixsocket"]

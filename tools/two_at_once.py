@@ -264,14 +264,14 @@ def look(name: str, answers: Sequence[tuple[str, str, str]]) -> dict[str, list[s
         wrong = [] if one != name else problems_of(dataset, deeds)
         found.setdefault("unsound", []).extend(wrong)
         try:
-            locked = _locked_out(dataset)
+            locked = locked_out(dataset)
         except Exception as error:  # noqa: BLE001
             locked = [f"{type(error).__name__}: {error}"]
         found.setdefault("locked out", []).extend(locked)
     return {kind: what for kind, what in found.items() if what}
 
 
-def _locked_out(dataset: Any) -> list[str]:
+def locked_out(dataset: Any) -> list[str]:
     """Makes and deletes a run under the key, and looks at what is left of it."""
     import fiftyone_dfaulo as fd
 

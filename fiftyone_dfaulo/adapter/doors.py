@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import fiftyone as fo
 from fiftyone.core.collections import SampleCollection
+from fiftyone.core.dataset import DatasetNotFoundError
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_dfaulo.checks import check_text
@@ -58,6 +59,8 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
             raise RunError(_AWAY) from error
         except Exception as error:
             _check_not_deleted_since(args, error)
+            if isinstance(error, DatasetNotFoundError):
+                raise RunError(_COPY_GONE) from error
             raise
 
     return door
@@ -66,6 +69,12 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
 _AWAY = (
     "the database is away. What was done before is kept, and a run that was being "
     "written is cleared away by the next one; try again once the database is back"
+)
+
+
+_COPY_GONE = (
+    "the copy of the dataset that was being made is gone: the database was away, or "
+    "somebody deleted it. Your dataset is as it was; try again"
 )
 
 

@@ -25,7 +25,7 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     fault_fields,
 )
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
-from fiftyone_dfaulo.adapter.storage.documents import batches
+from fiftyone_dfaulo.adapter.storage.documents import batches, flush
 from fiftyone_dfaulo.engine.injection.painting import write_images
 from fiftyone_dfaulo.engine.injection.plans import Plan
 
@@ -56,6 +56,7 @@ def plant(
     fields = fault_fields(request.prefix)
     # recorded before it is made: nothing is left that nobody knows of
     add_fields(dataset, _record(dataset, request, fields, folder))
+    flush(dataset)
     targets = {}
     if folder is not None:
         make_folder(folder)

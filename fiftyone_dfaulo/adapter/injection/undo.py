@@ -17,6 +17,8 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     Record,
     find_record,
 )
+from fiftyone_dfaulo.adapter.storage.declaration import drop_values
+from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.engine.injection.plans import LABEL, TAKEN
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -122,6 +124,7 @@ def restore(dataset: Dataset) -> int:
         [{"$set": {"filepath": f"${fields.original_filepath}"}}],
     )
     _remove_images(dataset, record)
+    drop_values(Storage(dataset), fields)  # first: no value is ever without a field
     dataset.delete_sample_fields([*filter(dataset.has_sample_field, fields)])
     Sample._reload_docs(dataset._sample_collection_name)
     return int(restored)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fiftyone_dfaulo.adapter.host import Dataset
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
+from fiftyone_dfaulo.adapter.runs.brain_run import TYPE, DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.ownerless import ownerless_fields
 from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.schema import ReviewFields, part_of
@@ -61,20 +61,26 @@ def check_key(
     target, spare = target or SampleTarget(""), unfinished_key(brain_key)
     storage = target.storage(dataset)
     owned = _owned_fields(storage, brain_key) | _owned_fields(storage, spare)
-    names = [*target.all_paths(brain_key), *target.all_paths(spare)]
-    ownerless = ownerless_fields(storage, names)
+    paths = [*target.all_paths(brain_key), *target.all_paths(spare)]
+    ownerless = ownerless_fields(storage, paths)
     if not overwrite:
         _check_no_ownerless_review(storage, ownerless)
     taken = [
-        name
-        for name in names
-        if name not in owned and name not in ownerless and _exists(storage, name)
+        path
+        for path in paths
+        if path not in owned and path not in ownerless and _exists(storage, path)
     ]
     if taken:
+        names = ", ".join(taken)
+        fields = f"brain_key={brain_key!r} would overwrite the fields {names}"
+        if owner := _owner(storage, taken):
+            raise RunError(
+                f"{fields}, which are those of brain run {owner!r}: its renaming was "
+                "not finished. repair(dataset) finishes it; or pass another brain_key"
+            )
         raise RunError(
-            f"brain_key={brain_key!r} would overwrite the fields {', '.join(taken)}, "
-            "which are no DFauLo run's of that key; pass another brain_key, or rename "
-            "or delete the fields"
+            f"{fields}, which are no DFauLo run's of that key; pass another brain_key, "
+            "or rename or delete the fields"
         )
     if held := _held(dataset, spare):
         raise RunError(
@@ -125,6 +131,17 @@ def _owned_fields(storage: Storage, brain_key: str) -> set[str]:
     if config.target.frames != storage.frames:
         return set()
     return set(config.own_fields(dataset))
+
+
+def _owner(storage: Storage, paths: Iterable[str]) -> str | None:
+    """The key of a run that has made some of these fields, if there is one."""
+    dataset, wanted = storage.dataset, set(paths)
+    for key in dataset.list_brain_runs(type=TYPE):
+        config = dataset.get_brain_info(key).config
+        same = config.target.frames == storage.frames
+        if same and wanted.intersection(config.own_fields(dataset)):
+            return str(key)
+    return None
 
 
 def check_no_review(dataset: Dataset, brain_key: str) -> None:

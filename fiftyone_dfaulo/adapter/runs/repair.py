@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fiftyone_dfaulo.adapter.doors import public
@@ -20,7 +21,8 @@ from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.items import Stages
 from fiftyone_dfaulo.adapter.storage.lease import changing
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
-from fiftyone_dfaulo.adapter.storage.schema import is_part
+from fiftyone_dfaulo.adapter.storage.schema import is_part, rekeyed
+from fiftyone_dfaulo.errors import RunError
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def repair(dataset: Samples, *, drop: bool = False) -> Repair:
 
     Other tools may save a dataset's schema over ours, processes die, and a clone of a
     view, or a merge, has the fields of runs without their runs. Mended without asking:
-    fields of a run that the schema has lost, and indexes on fields that are gone. Only
+    fields of a run that the schema has lost, or that kept their names when the run was
+    renamed, and indexes on fields that are gone. Only
     named, as they hold values: unfinished runs, fields of runs that are gone, and
     values that no schema names, with which FiftyOne cannot load a sample.
 
@@ -78,6 +81,7 @@ def repair(dataset: Samples, *, drop: bool = False) -> Repair:
         if root._has_frame_fields():
             storages.append(Storage(root, frames=True))
         _declare_again(root, found)
+        _finish_renaming(root, found)
         _unfinished(root, found, drop)
         for storage in storages:
             _fields_without_run(storage, found, drop)
@@ -110,6 +114,16 @@ def _declare_again(dataset: Dataset, found: Repair) -> None:
             declare(storage, again, config.token)
             names = ", ".join(one.path for one in again)
             found.mended.append(f"run {key!r}: the schema had lost its fields {names}")
+
+
+def _finish_renaming(dataset: Dataset, found: Repair) -> None:
+    """Names the fields of runs by their keys, where FiftyOne changed the key alone."""
+    for key, config in _configs(dataset).items():
+        if all(rekeyed(path, key) == path for path in config.fields):
+            continue
+        with suppress(RunError):  # a name is taken
+            config.build().rename(dataset, key, key)
+            found.mended.append(f"run {key!r}: its fields had the names of another key")
 
 
 def _unfinished(dataset: Dataset, found: Repair, drop: bool) -> None:

@@ -102,6 +102,14 @@ class Storage:
             Sample._reload_docs(self.dataset._sample_collection_name, sample_ids=some)
 
 
+def flush(dataset: Dataset) -> None:
+    """Has the database keep on its disk what was written before this."""
+    datasets = dataset._sample_collection.database.datasets
+    datasets.with_options(write_concern=JOURNALLED).update_one(
+        {"_id": dataset._doc.id}, {"$currentDate": {"last_modified_at": True}}
+    )
+
+
 def batches(values: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
     """The values in parts of the size; the last may be smaller."""
     return (values[begin : begin + size] for begin in range(0, len(values), size))

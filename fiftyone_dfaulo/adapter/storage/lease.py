@@ -19,8 +19,10 @@ from contextlib import contextmanager, suppress
 
 import fiftyone.core.odm as foo
 from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from fiftyone_dfaulo.adapter.host import Dataset, Documents
+from fiftyone_dfaulo.adapter.storage.documents import JOURNALLED
 from fiftyone_dfaulo.adapter.storage.refresh import dataset_id
 from fiftyone_dfaulo.errors import RunError
 
@@ -38,6 +40,8 @@ def changing(
     dataset: Dataset, waiting: Callable[[], object] | None = None
 ) -> Iterator[None]:
     """Holds the lease of a dataset; who holds it already may ask again.
+
+    What was written under it is on the database's disk when it ends.
 
     Args:
         dataset: the dataset, whose id counts.
@@ -69,7 +73,7 @@ def holding(one: object, waiting: Callable[[], object] | None = None) -> Iterato
         mine.discard(one)
         over.set()
         with suppress(PyMongoError):  # else it ends by itself
-            _leases().delete_one({"_id": one, "owner": owner})
+            _leases(JOURNALLED).delete_one({"_id": one, "owner": owner})
 
 
 def is_held(one: object) -> bool:
@@ -84,9 +88,9 @@ def clear_ended() -> None:
     _leases().delete_many({"$expr": {"$lt": ["$until", "$$NOW"]}})
 
 
-def _leases() -> Documents:
+def _leases(write_concern: WriteConcern | None = None) -> Documents:
     leases: Documents = foo.get_db_conn()["dfaulo_leases"]
-    return leases
+    return leases.with_options(write_concern=write_concern)
 
 
 def _wait_for(one: object, owner: str, waiting: Callable[[], object] | None) -> None:

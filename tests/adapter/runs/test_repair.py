@@ -6,8 +6,11 @@ from typing import Any
 
 import fiftyone as fo
 import pytest
+from pymongo.errors import AutoReconnect
 
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo
+from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.runs.repair import repair
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -130,6 +133,30 @@ def test_an_unfinished_run_is_dropped_when_asked(dataset: Any) -> None:
     repair(dataset, drop=True)
     assert dataset.list_brain_runs() == []
     assert ours(dataset) == []
+
+
+def test_fields_that_kept_their_names_when_the_run_was_renamed_follow(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FiftyOne changes the key even if the fields could not be renamed."""
+    record_verdicts(dataset, faulty=[dataset.first().id])
+    with monkeypatch.context() as patch:
+        patch.setattr(DFauLo, "rename", database_away)
+        dataset.rename_brain_run(KEY, "second")
+    with pytest.raises(RunError, match=r"'second'.*repair\(dataset\) finishes it"):
+        check_key(dataset, KEY)
+
+    found = repair(dataset)
+
+    assert "run 'second'" in str(found)
+    assert not ours(dataset)
+    assert dataset.values("second_verdict") == ["faulty", None, None, None, None]
+    check_key(dataset, KEY)
+    assert not repair(dataset)
+
+
+def database_away(*_: object) -> None:
+    raise AutoReconnect("connection reset")
 
 
 def test_something_else_is_refused() -> None:
