@@ -26,7 +26,7 @@ from fiftyone_dfaulo.adapter.scoring.request import (
     make_settings,
 )
 from fiftyone_dfaulo.adapter.scoring.results import make_results
-from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import Cancelled
 
@@ -212,11 +212,11 @@ def _usual_torch() -> AbstractContextManager[None]:
 
 def _run(request: Request, report: Report) -> DFauLoResults:
     samples, label_field = request.samples, request.label_field
-    target = find_target(samples, label_field)
+    target = target_to_judge(samples, label_field, request.settings)
     method = pick_method(request, target)
     stages = Stages({READING: 1, **method.stages, WRITING: 10}, report)
     with stages.stage(READING):
-        labelled = read_labels(samples, label_field)
+        labelled = read_labels(samples, label_field, target)
     context = ScoringContext(samples, target, labelled, request.settings, stages)
     with _usual_torch():
         items, scores = method.score(context)

@@ -59,6 +59,22 @@ def intersection_over_union(first: np.ndarray, second: np.ndarray) -> np.ndarray
     return np.divide(both, either, out=np.zeros_like(both), where=either > 0)
 
 
+def covered(boxes: Boxes, by: Boxes) -> np.ndarray:
+    """Float64 (N,), in [0, 1]: the largest share of each box that one of others covers.
+
+    Args:
+        boxes: N boxes.
+        by: the others, of the same images.
+    """
+    pairs = find_pairs(boxes, by)
+    area = np.prod(boxes.boxes[:, 2:], 1)
+    either = area[pairs.first] + np.prod(by.boxes[pairs.second, 2:], 1)
+    both = pairs.iou * either / (1 + pairs.iou)
+    share = np.zeros(len(area))
+    np.maximum.at(share, pairs.first, both / area[pairs.first])
+    return np.minimum(share, 1.0)
+
+
 def find_pairs(first: Boxes, second: Boxes) -> Pairs:
     """All pairs of boxes of the same image that overlap.
 

@@ -22,7 +22,7 @@ _FIRST = 0.05  # share of misplaced boxes to start from
 
 
 def find_misplaced(iou: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Float64 (P,), in [0, 1]: how likely the two boxes of a match are not in one place.
+    """Float64 (P,), in [0, 1]: how likely the boxes of a match differ in place.
 
     Whose fault that is, the label's or the detector's, this does not say.
 

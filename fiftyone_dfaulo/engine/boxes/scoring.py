@@ -26,6 +26,7 @@ from fiftyone_dfaulo.engine.boxes.matching import Matching, match
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
 from fiftyone_dfaulo.engine.boxes.places import find_misplaced
 from fiftyone_dfaulo.engine.boxes.trust import Trust, learn_trust
+from fiftyone_dfaulo.engine.scores import Scores
 from fiftyone_dfaulo.errors import InputError
 
 REASONS = (
@@ -74,6 +75,21 @@ class BoxScores:
         likeliest = self.kinds == self.kinds.max(1, keepdims=True)
         enough = (self.suspiciousness >= LEAST)[:, None]
         return enough & ((self.kinds >= LIKELY) | (likeliest & (self.kinds > 0)))
+
+    def take(self, rows: np.ndarray) -> Scores:
+        """Of some given boxes, what the scores of any items are."""
+        kinds = self.kinds[rows]
+        return Scores(
+            suspiciousness=self.suspiciousness[rows],
+            suggestion=self.suggestion[rows],
+            confidence=self.confidence[rows].astype(np.float32),
+            reasons=self.reasons[rows],
+            signals=kinds.astype(np.float32),
+            signal_names=REASONS,
+            near_duplicate_of=np.full(len(rows), -1),
+            estimated_faults=round(float(self.suspiciousness[rows].sum())),
+            notes=self.notes,
+        )
 
     def estimate(self) -> dict[str, float]:
         """How many faults of each kind there probably are, ``"missing"`` among them."""
