@@ -1,6 +1,7 @@
 """Which given box and which predicted one are of the same object.
 
-1. All pairs that overlap are weighed by their overlap, and matched: one assignment of
+1. All pairs that overlap are weighed by their overlap, half of it where the classes
+   differ, so that those of one class come first, and matched: one assignment of
    the largest sum of weights, in which each box has one partner at most. It falls into
    groups of boxes that overlap, which are solved one by one.
 2. How often pairs of one overlap and of equal or different classes were matched is
@@ -67,7 +68,7 @@ def match(
     moved = find_pairs(_elsewhere(given), predicted)
     moved_same = labels[moved.first] == classes[moved.second]
     shape = (len(given.images), len(predicted.images))
-    chosen = assign(pairs, pairs.iou, shape)
+    chosen = assign(pairs, pairs.iou * np.where(same, 1.0, 0.5), shape)
     chance = 0.0
     for _ in range(2):
         # only what has no partner of its own is matched by chance: both must be alone

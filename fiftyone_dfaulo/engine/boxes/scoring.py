@@ -135,13 +135,11 @@ def score_boxes(
     rows = np.flatnonzero(found.partner >= 0)
     # what the detector says, not what may be wrong itself
     there = _features(predicted.take(found.partner[rows]), sure[found.partner[rows]])
-    kinds[rows, PLACE] = _place(found.iou[rows], there, given.images[rows], seed)
-    overlap = logit(np.clip(found.iou[rows], 1e-3, 1 - 1e-3))
-    there = np.column_stack([there, overlap])
+    apart, kinds[rows, PLACE] = _place(found.iou[rows], there, given.images[rows], seed)
     suggestion, confident = labels.copy(), np.ones(len(labels))
     seen = classes[found.partner[rows]]
     wrong, right = _class(labels[rows], seen, there, given.images[rows], seed)
-    kinds[rows, CLASS] = wrong
+    kinds[rows, CLASS] = wrong * (1 - apart)  # boxes apart may be of two objects
     suggestion[rows], confident[rows] = seen, right
     kept = (1 - kinds[:, CLASS]) * (1 - kinds[:, PLACE])
     suspiciousness = 1 - kept * (1 - kinds[:, SPURIOUS] - kinds[:, DOUBLE])
@@ -152,7 +150,7 @@ def score_boxes(
         confident,
         found.partner,
         first,
-        np.where(found.given < 0, precision.blame(), 0.0),
+        np.where(found.given < 0, precision.credit(), 0.0),
         tuple(_notes(labels, classes, confidence, found)),
     )
 
@@ -218,13 +216,13 @@ def _existence(
 
 def _place(
     iou: np.ndarray, features: np.ndarray, images: np.ndarray, seed: int
-) -> np.ndarray:
-    """How likely matched boxes are misplaced by whoever labelled them."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """How likely matched boxes differ in place, and by the label's fault."""
     if not len(iou):
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(0)
     away = find_misplaced(iou, features)
     trust = learn_trust(1 - away, features, np.zeros(len(iou), np.int64), images, seed)
-    return away * trust.blame()
+    return away, away * trust.blame()
 
 
 def _class(
@@ -250,7 +248,7 @@ def _class(
     slip = trust.faulty * (1 - trust.right) / (len(shared) - 1)
     both = slip / (slip + (1 - trust.faulty) * trust.right)
     wrong[rows] = np.where(agree, both, trust.blame())
-    right[rows] = np.where(agree, 1 - both, trust.blame())
+    right[rows] = np.where(agree, 1 - both, trust.credit())
     return wrong, right
 
 

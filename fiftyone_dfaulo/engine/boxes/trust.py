@@ -10,7 +10,9 @@ label is wrong, the same everywhere. Where the detector is at its best, r is 1, 
 disagreement is left is the labels'. So e is the curve's distance from 1 at its upper
 end. By Bayes' rule, a disagreement is the label's fault with the probability
 
-    e r(x) / (1 - (1 - e) r(x)).
+    e / (1 - (1 - e) r(x)),
+
+and the detector is right at that with e r(x) / (1 - (1 - e) r(x)).
 
 The curve is fitted by likelihood. Where the data do not tell its upper end, half of all
 disagreement is put on the labels: a weak prior. It is that of learning from positive
@@ -46,8 +48,11 @@ class Trust:
 
     def blame(self) -> np.ndarray:
         """Float64 (N,), in (0, 1): where there is a disagreement, P(label is wrong)."""
-        share = self.faulty * self.right
-        return share / (1 - (1 - self.faulty) * self.right)
+        return self.faulty / (1 - (1 - self.faulty) * self.right)
+
+    def credit(self) -> np.ndarray:
+        """Float64 (N,), in (0, 1): likewise, P(label is wrong and detector right)."""
+        return self.right * self.blame()
 
 
 def learn_trust(
@@ -79,6 +84,7 @@ def learn_trust(
         by_class = _agreement(agree[rest], classes[rest], int(classes.max()) + 1)
         every = np.column_stack([features, by_class[classes]])
         mean, spread = every[rest].mean(0), every[rest].std(0)
+        spread[-1] = 1.0  # it is log-odds, and small where classes hardly differ
         every = (every - mean) / np.where(spread > 1e-9, spread, 1.0)
         weights, share = _fit(agree[rest], every[rest])
         right[held] = expit(weights[0] + every[held] @ weights[1:])
@@ -99,8 +105,10 @@ def _agreement(agree: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray
     by_chance = overall * (1 - overall)
     squares = (found - total * overall) ** 2
     seen = max(int((total > 0).sum()) - 1, 1)
-    # of the sum of squares over sizes, what chance alone does not explain
-    excess = (squares[total > 0] / total[total > 0]).sum() / seen - by_chance
+    # Of the mean square over sizes, what chance does not explain: it is by_chance on
+    # average, and its standard error is the root.
+    by_chance_at_most = by_chance * (1 + 2 * np.sqrt(2 / seen))
+    excess = (squares[total > 0] / total[total > 0]).sum() / seen - by_chance_at_most
     between = max(excess / max(total.sum() / (seen + 1), 1.0), 1e-9)
     pull = by_chance / between
     share = (found + pull * overall) / (total + pull)
