@@ -97,7 +97,14 @@ def compute_suspiciousness(
             ``"resnet18"``, with pretrained weights. It is never changed. Not with
             ``embeddings``.
         predictions: name of a Classification field whose logits, probabilities or
-            confidences serve as the original model.
+            confidences serve as the original model. Of objects: of a Detections field
+            with a detector's predictions, of any confidence. Then the suspiciousness
+            is the probability that the class, the box or the existence of an object is
+            wrong, one class is enough, ``<key>_better_box`` is the detector's box
+            (left, top, width, height; fractions of the image), and the samples' field
+            ``<key>_missing`` holds Detections that look missing, with a probability of
+            0.2 or more as their confidence; the samples' maximum is over them as well.
+            Not with ``embeddings``, ``classes``, ``depth`` or ``method="paper"``.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
             Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by
             step; that one takes no ``embeddings``, ``model`` or ``predictions``. Of
