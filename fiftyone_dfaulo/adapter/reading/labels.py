@@ -48,7 +48,9 @@ class Labelled(NamedTuple):
         return [p.path if isinstance(p, Crop) else p for p in self.paths]
 
 
-def read_labels(samples: Samples, label_field: str) -> Labelled:
+def read_labels(
+    samples: Samples, label_field: str, target: LabelTarget | None = None
+) -> Labelled:
     """Reads ids, images and labels, and sets apart what has no label.
 
     What a view holds twice (``concat``) is read once. The items come in the order of
@@ -57,12 +59,13 @@ def read_labels(samples: Samples, label_field: str) -> Labelled:
     Args:
         samples: a dataset or view that :func:`.media.check_samples` accepts.
         label_field: a field that :func:`.label_fields.check_label_field` accepts.
+        target: the labels in it; None finds them.
 
     Raises:
         InputError: if nothing has a label, or all have the same; if a label is no
             text; or if two objects have the same id.
     """
-    target = find_target(samples, label_field)
+    target = target or find_target(samples, label_field)
     found = target.read(samples)
     _check_text(target, found)
     labelled = [row for row in found.rows if row[2] is not None]

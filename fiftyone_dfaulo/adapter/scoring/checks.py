@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fiftyone_dfaulo.adapter.reading.detections import check_detections
 from fiftyone_dfaulo.adapter.reading.embeddings import check_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
@@ -10,7 +11,8 @@ from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.models import check_model
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
-from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
+from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
@@ -26,7 +28,8 @@ def check(request: Request) -> None:
     settings = request.settings
     check_samples(samples)
     check_label_field(samples, label_field)
-    dataset, target = samples._root_dataset, find_target(samples, label_field)
+    dataset = samples._root_dataset
+    target = target_to_judge(samples, label_field, settings)
     refresh(dataset)  # runs may have been made by another process
     target.check_writable(dataset)
     check_key(dataset, request.brain_key, target=target, overwrite=request.overwrite)
@@ -36,7 +39,10 @@ def check(request: Request) -> None:
         check_embeddings(samples, request.embeddings, target)
     check_model(request.original, settings)
     if settings.predictions is not None:
-        check_predictions(samples, settings.predictions, label_field)
+        if isinstance(target, BoxTarget):
+            check_detections(samples, settings.predictions, label_field)
+        else:
+            check_predictions(samples, settings.predictions, label_field)
     if settings.device is not None:
         from fiftyone_dfaulo.engine.device import pick_device
 

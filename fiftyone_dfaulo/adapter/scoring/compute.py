@@ -26,7 +26,7 @@ from fiftyone_dfaulo.adapter.scoring.request import (
     make_settings,
 )
 from fiftyone_dfaulo.adapter.scoring.results import make_results
-from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import Cancelled
 
@@ -97,7 +97,14 @@ def compute_suspiciousness(
             ``"resnet18"``, with pretrained weights. It is never changed. Not with
             ``embeddings``.
         predictions: name of a Classification field whose logits, probabilities or
-            confidences serve as the original model.
+            confidences serve as the original model. Of objects: of a Detections field
+            with a detector's predictions, of any confidence. Then the suspiciousness
+            is the probability that the class, the box or the existence of an object is
+            wrong, one class is enough, ``<key>_better_box`` is the detector's box
+            (left, top, width, height; fractions of the image), and the samples' field
+            ``<key>_missing`` holds Detections that look missing, with a probability of
+            0.2 or more as their confidence; the samples' maximum is over them as well.
+            Not with ``embeddings``, ``classes``, ``depth`` or ``method="paper"``.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
             Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by
             step; that one takes no ``embeddings``, ``model`` or ``predictions``. Of
@@ -212,11 +219,11 @@ def _usual_torch() -> AbstractContextManager[None]:
 
 def _run(request: Request, report: Report) -> DFauLoResults:
     samples, label_field = request.samples, request.label_field
-    target = find_target(samples, label_field)
+    target = target_to_judge(samples, label_field, request.settings)
     method = pick_method(request, target)
     stages = Stages({READING: 1, **method.stages, WRITING: 10}, report)
     with stages.stage(READING):
-        labelled = read_labels(samples, label_field)
+        labelled = read_labels(samples, label_field, target)
     context = ScoringContext(samples, target, labelled, request.settings, stages)
     with _usual_torch():
         items, scores = method.score(context)

@@ -21,6 +21,8 @@ from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.images.batches import Images
+    from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores
+    from fiftyone_dfaulo.engine.scores import Scores
 
 DECODING = "Decoding images"
 
@@ -107,6 +109,27 @@ class ScoringContext:
                 report=report,
             )
         return self.keep(images.index, images.unreadable), images
+
+
+class Method(ABC):
+    """A way to score.
+
+    Attributes:
+        stages: its stages, by name, in their order, to expected shares of the time.
+    """
+
+    stages: Mapping[str, float]
+
+    @abstractmethod
+    def score(
+        self, context: ScoringContext
+    ) -> tuple[ScoredItems, Scores | MultiLabelScores]:
+        """Scores the items that can be read.
+
+        Raises:
+            InputError: if a source cannot be used, or too few items can be read.
+            WeightsError: if pretrained weights are not to be had.
+        """
 
 
 class FeatureSource(ABC):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from fiftyone_dfaulo.adapter.scoring.features import (
     DECODING,
     FeatureSource,
+    Method,
     ScoredItems,
     ScoringContext,
     align,
@@ -19,6 +19,7 @@ from fiftyone_dfaulo.adapter.scoring.model_sources import TRAINING, train
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.adapter.scoring.sources import pick_source
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.labels import SCORING
 
 if TYPE_CHECKING:
@@ -26,32 +27,15 @@ if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.scores import Scores
 
 
-class Method(ABC):
-    """A way to score.
-
-    Attributes:
-        stages: its stages, by name, in their order, to expected shares of the time.
-    """
-
-    stages: Mapping[str, float]
-
-    @abstractmethod
-    def score(
-        self, context: ScoringContext
-    ) -> tuple[ScoredItems, Scores | MultiLabelScores]:
-        """Scores the items that can be read.
-
-        Raises:
-            InputError: if a source cannot be used, or too few items can be read.
-            WeightsError: if pretrained weights are not to be had.
-        """
-
-
 def pick_method(request: Request, target: LabelTarget) -> Method:
     """The method that a run is asked for, with what it scores from."""
     settings = request.settings
     if settings.method == "paper":
         return PaperMethod()
+    if isinstance(target, BoxTarget):
+        from fiftyone_dfaulo.adapter.scoring.box_method import BoxMethod
+
+        return BoxMethod(target, str(settings.predictions))
     source = pick_source(request.embeddings, request.original, settings)
     share = target.labels_type.scoring_share
     return FeatureMethod([source], {} if share is None else {SCORING: share})

@@ -166,11 +166,13 @@ class ListedItems(Items):
         maximum: the sample's field with the maximum of a value of its items; None if
             there is none.
         of: the name of that value.
+        also: a list of numbers in the sample that count in the maximum; None for none.
     """
 
     list_path: str
     maximum: str | None = None
     of: str | None = None
+    also: str | None = None
 
     def locate(self, ids: Sequence[str]) -> dict[str, Item]:
         """As :meth:`by_id`: only the database knows which sample an item lies in."""
@@ -242,9 +244,16 @@ class ListedItems(Items):
         at = self.list_path
         mapped = {"$map": {"input": f"${at}", "as": _ITEM, "in": each}}
         stages: Stages = [{"$set": {at: mapped, **also}}]
-        if self.maximum and self.of:
-            stages.append({"$set": {self.maximum: {"$max": f"${at}.{self.of}"}}})
-        return stages
+        return [*stages, *self.maximum_stages()]
+
+    def maximum_stages(self) -> Stages:
+        """What sets the sample's maximum anew, at the end of an update."""
+        if not (self.maximum and self.of):
+            return []
+        value = {"$max": f"${self.list_path}.{self.of}"}
+        also = {"$max": f"${self.also}"}
+        both = {"$max": [value, also]} if self.also else value
+        return [{"$set": {self.maximum: both}}]
 
 
 def drop_attributes(documents: Documents, list_path: str, names: Sequence[str]) -> None:

@@ -34,7 +34,10 @@ class ReviewFields(NamedTuple):
 MISSING = "missing"
 """The part with the labels that an item lacks; only some kinds of label have it."""
 
-_PARTS = (*RunFields._fields, *ReviewFields._fields, MISSING)
+BETTER_BOX = "better_box"
+"""The part with the box that an object should have; only some kinds have it."""
+
+_PARTS = (*RunFields._fields, *ReviewFields._fields, MISSING, BETTER_BOX)
 
 
 def field_names(brain_key: str) -> RunFields:

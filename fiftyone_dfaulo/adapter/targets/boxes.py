@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from fiftyone_dfaulo.adapter.targets.labels import Rows
 from fiftyone_dfaulo.engine.images.decoding import Crop
 from fiftyone_dfaulo.errors import InputError
+
+_LARGEST = 2.0
+"""No object is larger than so many images, however far it sticks out."""
 
 Found: TypeAlias = tuple[str, str, str, Any, Any]
 """Ids of a sample and of an object in it, the image, the class, the box or points."""
@@ -69,9 +72,21 @@ def box_problem(box: Any) -> str | None:
     x, y, width, height = box
     if width <= 0 or height <= 0:
         return "its box has no area"
+    if in_pixels(box):
+        return (
+            f"its box {[*box]} is in pixels, it seems; expected left, top, width and "
+            "height as fractions of the image's size"
+        )
     if x >= 1 or y >= 1 or x + width <= 0 or y + height <= 0:
         return "its box lies outside the image"
     return None
+
+
+def in_pixels(box: object) -> bool:
+    """Whether a box is so much larger than its image that it must be in pixels."""
+    if not isinstance(box, Sequence) or len(box) != 4:
+        return False
+    return all(map(_is_finite, box)) and max(box[2:]) > _LARGEST
 
 
 def _is_finite(value: Any) -> bool:

@@ -9,12 +9,19 @@ from fiftyone_dfaulo.adapter.host import Field, Samples
 from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.frames import shows_frames
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.multilabel import MultiLabelTarget
 from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
+from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
-KINDS: tuple[type[LabelTarget], ...] = (SampleTarget, MultiLabelTarget, ObjectTarget)
+KINDS: tuple[type[LabelTarget], ...] = (
+    SampleTarget,
+    MultiLabelTarget,
+    ObjectTarget,
+    BoxTarget,
+)
 """The kinds; a new one is added here."""
 
 
@@ -45,6 +52,24 @@ def find_target(samples: Samples, label_field: str) -> LabelTarget:
             f"label_field={label_field!r} was deleted or renamed, or holds other "
             "values now; pass another field, or make the view anew"
         )
+    return target
+
+
+def target_to_judge(
+    samples: Samples, label_field: str, settings: Settings
+) -> LabelTarget:
+    """The labels in a field, as a run with these settings judges them.
+
+    Args:
+        samples, label_field: as of :func:`find_target`.
+        settings: with predictions, the boxes of objects are judged as well.
+
+    Raises:
+        InputError: as there.
+    """
+    target = find_target(samples, label_field)
+    if settings.predictions is not None and isinstance(target, ObjectTarget):
+        return BoxTarget.of_objects(target)
     return target
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import fiftyone as fo
 from fiftyone import ViewExpression, ViewField
@@ -74,8 +74,8 @@ class ObjectTarget(LabelTarget):
 
     kind = "object"
     labels_type = ClassLabels
-    results_type = SingleLabelResults
-    unsupported = ("predictions",)
+    results_type: ClassVar[type[SingleLabelResults]] = SingleLabelResults
+    unsupported: ClassVar[tuple[str, ...]] = ("predictions",)
     empty_parts = ("verdict",)
 
     @classmethod
@@ -147,15 +147,16 @@ class ObjectTarget(LabelTarget):
 
     def read(self, samples: Samples) -> Rows:
         """Reads ids, crops and classes, in the order of the samples' ids first."""
-        return read_boxes(self._found(samples), self.label_field, self._shape)
+        return read_boxes(self._found(samples), self.label_field, self.shape_name)
 
     @property
-    def _shape(self) -> str:
+    def shape_name(self) -> str:
+        """The attribute with their shape."""
         return _SHAPES[self.list_name]
 
     def _found(self, samples: Samples) -> Iterator[Found]:
         """The objects of samples, or those that patches show."""
-        names = ("label", self._shape)
+        names = ("label", self.shape_name)
         if samples._is_patches:
             owner = "frame_id" if samples._is_frames else "sample_id"
             parts = map(self.tile_path, names)

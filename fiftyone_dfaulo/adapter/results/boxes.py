@@ -1,0 +1,76 @@
+"""The results of a run that compared boxes with a detector's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+
+
+class MissingObject(NamedTuple):
+    """An object that has no box, as far as a detector tells.
+
+    Attributes:
+        sample: id of the sample, or frame, that it is in.
+        label: its class.
+        box: left, top, width and height, fractions of the image.
+        probability: in [0, 1], how likely it is missing.
+    """
+
+    sample: str
+    label: str
+    box: tuple[float, float, float, float]
+    probability: float
+
+
+class BoxResults(SingleLabelResults):
+    """The scores of boxes; beside those of :class:`.SingleLabelResults`:
+
+    Attributes:
+        signals: float32 (N, 4), in [0, 1]: how likely each kind of fault is; the
+            ``signal_names`` are the reasons.
+        better_boxes: float64 (N, 4), where the detector sees the object: left, top,
+            width and height, fractions of the image; NaN where it sees none.
+        missing: every place where the detector sees an object and no box is, however
+            unlikely.
+    """
+
+    _arrays = (*SingleLabelResults._arrays, "better_boxes")
+    _plain = (*SingleLabelResults._plain, "missing")
+
+    def __init__(
+        self,
+        *args: Any,
+        better_boxes: np.ndarray,
+        missing: Sequence[Sequence[Any]] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.better_boxes = better_boxes
+        self.missing = [
+            MissingObject(sample, label, tuple(box), probability)
+            for sample, label, box, probability in missing
+        ]
+
+    def estimate_by_kind(self) -> dict[str, int]:
+        """How many faults of each kind there probably are.
+
+        Returns:
+            the reasons, and ``"missing"``, to numbers of objects.
+        """
+        sums = self.signals.sum(0, dtype=np.float64)
+        found = {n: round(float(s)) for n, s in zip(self.signal_names, sums)}
+        return {**found, "missing": round(sum(m.probability for m in self.missing))}
+
+    def summary(self) -> dict[str, Any]:
+        """As of any results, and ``by_kind``: see :meth:`estimate_by_kind`."""
+        return {**super().summary(), "by_kind": self.estimate_by_kind()}
+
+    def __str__(self) -> str:
+        kinds = (f"{name}: {n}" for name, n in self.estimate_by_kind().items())
+        return f"{super().__str__()}\nestimated faults by kind: {', '.join(kinds)}"
+
+    __repr__ = __str__

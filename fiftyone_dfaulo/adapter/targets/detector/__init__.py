@@ -1,0 +1,1 @@
+"""Objects whose class, box and existence are judged by a detector's predictions."""

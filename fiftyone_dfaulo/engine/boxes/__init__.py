@@ -1,0 +1,1 @@
+"""Faults of boxes: given ones against a detector's, on arrays."""

@@ -1,0 +1,85 @@
+"""Objects that were counted twice: two given boxes around one thing.
+
+Different objects overlap too, but the more, the more rarely: how much pairs of given
+boxes overlap falls off exponentially. Boxes around one thing overlap by any amount. How
+steeply it falls, and how many pairs are around one thing, is fitted by
+expectation-maximisation: once for pairs of one class and once for others.
+
+Of such a pair, one box is one too many: the one that no prediction matches; or else the
+one that overlaps its prediction less; or else the later one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+
+from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
+
+STEPS = 30
+_FIRST = 0.05  # share of pairs around one thing to start from
+_FEW = 10  # fewer pairs tell nothing; all different objects then, or all the same
+
+
+def find_doubles(
+    given: Boxes, labels: np.ndarray, support: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How likely each given box is the second one around a thing.
+
+    Args:
+        given: N boxes.
+        labels: int64 (N,), their classes.
+        support: float (N,), in [0, 1]: how much of its prediction each overlaps; 0 if
+            none matches it.
+
+    Returns:
+        float64 (N,), in [0, 1]; and int64 (N,), the position of the first box, which
+        may stay, or -1 where a box overlaps none.
+    """
+    pairs = find_pairs(given, given)
+    pairs = pairs.take(np.flatnonzero(pairs.first < pairs.second))
+    likely = np.zeros(len(pairs.iou))
+    same = labels[pairs.first] == labels[pairs.second]
+    for kind in (same, ~same):
+        likely[kind] = around_one_thing(pairs.iou[kind])
+    later = support[pairs.first] >= support[pairs.second]
+    extra = np.where(later, pairs.second, pairs.first)
+    other = np.where(later, pairs.first, pairs.second)
+    worst = np.zeros(len(labels))
+    first = np.full(len(labels), -1)
+    for row in np.argsort(likely, kind="stable"):
+        worst[extra[row]], first[extra[row]] = likely[row], other[row]
+    return worst, first
+
+
+def around_one_thing(iou: np.ndarray) -> np.ndarray:
+    """Float64 (P,), in [0, 1]: how likely two boxes that overlap are around one thing.
+
+    It never falls where the overlap rises.
+
+    Args:
+        iou: float (P,), in (0, 1].
+    """
+    if len(iou) < _FEW:
+        return iou.astype(float) ** 2
+    share, steep, likely = _FIRST, 1 / max(float(np.median(iou)), 1e-3), iou
+    for _ in range(STEPS):
+        chance = steep * np.exp(-steep * iou) / -np.expm1(-steep)
+        likely = share / (share + (1 - share) * np.maximum(chance, 1e-300))
+        share = float(np.clip(likely.mean(), 1e-4, 1 - 1e-4))
+        different = 1 - likely
+        mean = float((different * iou).sum() / max(different.sum(), 1e-9))
+        steep = _steepness(mean)
+    return likely
+
+
+def _steepness(mean: float) -> float:
+    """Of the exponential on [0, 1] with this mean; none is flatter than even."""
+
+    def off(steep: float) -> float:
+        return 1 / steep - 1 / np.expm1(min(steep, 700.0)) - mean
+
+    low, high = 1e-3, 1e4
+    if off(low) <= 0:
+        return low
+    return float(brentq(off, low, high)) if off(high) < 0 else high

@@ -1,0 +1,276 @@
+"""Faults of boxes by a detector's predictions: wrong, misplaced, spurious, missing.
+
+1. Given and predicted boxes are matched: :mod:`.matching`.
+2. How far the detector can be trusted is learned from the data, cross-fitted by image,
+   by :mod:`.trust`: its *recall* from given boxes that are matched or not, by size,
+   neighbours and class; its *precision* from predictions that are matched or not, by
+   confidence, size, class and whether a more confident one overlaps; its *class* from
+   matches of one class or of two.
+3. A given box that nothing matches is *no such object*, or was *counted twice*
+   (:mod:`.doubles`), or the detector has overlooked it. A matched one *looks like
+   another class* if the detector says so, and is *misplaced* if it overlaps its
+   prediction less than is usual (:mod:`.places`). A prediction that nothing matches is
+   a *missing* object, or the detector's own fault.
+4. The suspiciousness of a given box is the probability that any of these is true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logit
+
+from fiftyone_dfaulo.engine.boxes.doubles import find_doubles
+from fiftyone_dfaulo.engine.boxes.matching import Matching, match
+from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
+from fiftyone_dfaulo.engine.boxes.places import find_misplaced
+from fiftyone_dfaulo.engine.boxes.trust import Trust, learn_trust
+from fiftyone_dfaulo.engine.scores import Scores
+from fiftyone_dfaulo.errors import InputError
+
+REASONS = (
+    "looks like another class",
+    "box misplaced",
+    "no such object",
+    "counted twice",
+)
+"""In the order of the columns of :attr:`BoxScores.kinds`."""
+
+CLASS, PLACE, SPURIOUS, DOUBLE = range(4)
+
+LIKELY, LEAST = 0.5, 0.2
+"""A reason is named from :data:`LIKELY` on; the likeliest one from :data:`LEAST` on."""
+
+
+@dataclass(frozen=True)
+class BoxScores:
+    """What a detector says of N given boxes, and of M predictions.
+
+    Attributes:
+        suspiciousness: float64 (N,), in [0, 1]: how likely anything about it is wrong.
+        kinds: float64 (N, 4), in [0, 1]: how likely each of :data:`REASONS` is true.
+        suggestion: int64 (N,), the class that the detector sees; the label's where it
+            sees none.
+        confidence: float64 (N,), in [0, 1]: how likely that class is right.
+        partner: int64 (N,), the prediction with the better box; -1 for none.
+        first: int64 (N,), the other box around the same thing; -1 for none.
+        missing: float64 (M,), in [0, 1]: how likely an object is missing there; 0 for
+            predictions that are matched.
+        notes: plain sentences that a user should read with the result.
+    """
+
+    suspiciousness: np.ndarray
+    kinds: np.ndarray
+    suggestion: np.ndarray
+    confidence: np.ndarray
+    partner: np.ndarray
+    first: np.ndarray
+    missing: np.ndarray
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> np.ndarray:
+        """Bool (N, 4): which of :data:`REASONS` are named."""
+        likeliest = self.kinds == self.kinds.max(1, keepdims=True)
+        enough = (self.suspiciousness >= LEAST)[:, None]
+        return enough & ((self.kinds >= LIKELY) | (likeliest & (self.kinds > 0)))
+
+    def take(self, rows: np.ndarray) -> Scores:
+        """Of some given boxes, what the scores of any items are."""
+        kinds = self.kinds[rows]
+        return Scores(
+            suspiciousness=self.suspiciousness[rows],
+            suggestion=self.suggestion[rows],
+            confidence=self.confidence[rows].astype(np.float32),
+            reasons=self.reasons[rows],
+            signals=kinds.astype(np.float32),
+            signal_names=REASONS,
+            near_duplicate_of=np.full(len(rows), -1),
+            estimated_faults=round(float(self.suspiciousness[rows].sum())),
+            notes=self.notes,
+        )
+
+    def estimate(self) -> dict[str, float]:
+        """How many faults of each kind there probably are, ``"missing"`` among them."""
+        sums = self.kinds.sum(0).tolist()
+        return {**dict(zip(REASONS, sums)), "missing": float(self.missing.sum())}
+
+
+def score_boxes(
+    given: Boxes,
+    labels: np.ndarray,
+    predicted: Boxes,
+    classes: np.ndarray,
+    confidence: np.ndarray,
+    *,
+    seed: int = 51,
+) -> BoxScores:
+    """Scores given boxes by predicted ones.
+
+    Args:
+        given: N boxes, at least 1.
+        labels: int64 (N,), their classes, at least 0.
+        predicted: M boxes, at least 1, in the same images; of images without any given
+            box too, if these are known to be empty.
+        classes: int64 (M,), of the same numbers; one that no label has is allowed.
+        confidence: float64 (M,), in [0, 1].
+        seed: deals the images over the folds.
+
+    Raises:
+        InputError: if no given box overlaps any prediction.
+    """
+    found = match(given, predicted, labels, classes)
+    if not len(found.pairs.iou):
+        raise InputError(
+            f"none of the {len(labels)} boxes overlaps any of the {len(classes)} "
+            "predictions; are they of the same images, and both fractions of the "
+            "image's size?"
+        )
+    sure = logit(np.clip(confidence, 1e-4, 1 - 1e-4))
+    precision = _precision(predicted, classes, sure, found, seed)
+    gone, double, first = _existence(given, labels, found, precision, seed)
+    kinds = np.zeros((len(labels), 4))
+    kinds[:, SPURIOUS], kinds[:, DOUBLE] = gone, double
+    rows = np.flatnonzero(found.partner >= 0)
+    # what the detector says, not what may be wrong itself
+    there = _features(predicted.take(found.partner[rows]), sure[found.partner[rows]])
+    apart, kinds[rows, PLACE] = _place(found.iou[rows], there, given.images[rows], seed)
+    suggestion, confident = labels.copy(), np.ones(len(labels))
+    seen = classes[found.partner[rows]]
+    wrong, right = _class(labels[rows], seen, there, given.images[rows], seed)
+    kinds[rows, CLASS] = wrong * (1 - apart)  # boxes apart may be of two objects
+    suggestion[rows], confident[rows] = seen, right
+    kept = (1 - kinds[:, CLASS]) * (1 - kinds[:, PLACE])
+    suspiciousness = 1 - kept * (1 - kinds[:, SPURIOUS] - kinds[:, DOUBLE])
+    return BoxScores(
+        np.clip(suspiciousness, 0.0, 1.0),
+        kinds,
+        suggestion,
+        confident,
+        found.partner,
+        first,
+        np.where(found.given < 0, precision.credit(), 0.0),
+        tuple(_notes(labels, classes, confidence, found)),
+    )
+
+
+def _features(boxes: Boxes, *others: np.ndarray) -> np.ndarray:
+    """The size, and other columns.
+
+    The shape is left out: a box that is misplaced often has an odd one, and would be
+    taken for an object that the detector is bad at.
+    """
+    size = np.log(np.maximum(boxes.boxes[:, 2:], 1e-6)).sum(1)
+    return np.column_stack([size, *others])
+
+
+def _precision(
+    predicted: Boxes, classes: np.ndarray, sure: np.ndarray, found: Matching, seed: int
+) -> Trust:
+    """How far to trust predictions, by whether each is matched."""
+    twice = _overlap_with_better(predicted, sure)
+    return learn_trust(
+        (found.given >= 0).astype(float),
+        _features(predicted, sure, twice),
+        classes,
+        predicted.images,
+        seed,
+    )
+
+
+def _overlap_with_better(boxes: Boxes, worth: np.ndarray) -> np.ndarray:
+    """Float64 (N,): the largest overlap with a box of the image that is worth more."""
+    pairs = find_pairs(boxes, boxes)
+    one, other = pairs.first, pairs.second
+    more = (worth[other] > worth[one]) | ((worth[other] == worth[one]) & (other < one))
+    overlap = np.zeros(len(worth))
+    np.maximum.at(overlap, one[more], pairs.iou[more])
+    return overlap
+
+
+def _existence(
+    given: Boxes, labels: np.ndarray, found: Matching, precision: Trust, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How likely nothing is there, or it was counted twice; the other box then."""
+    matched = found.partner >= 0
+    pair, first = find_doubles(given, labels, found.iou)
+    crowd = _overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
+    recall = learn_trust(
+        matched.astype(float), _features(given, crowd), labels, given.images, seed
+    )
+    share = np.where(matched, recall.faulty, recall.blame())
+    odds = share / (1 - share)
+    doubled = pair / np.maximum(1 - pair, 1e-9)
+    # A spurious box is matched by chance alone, with what is mostly no object.
+    chance = found.chance / recall.right
+    doubled = np.where(matched, doubled * chance, doubled / (1 - recall.right))
+    real = precision.right[found.partner]
+    usual = float(precision.right.mean())
+    doubt = (1 - real) / real * usual / (1 - usual)
+    odds = np.where(matched, odds * chance * doubt, odds)
+    # of what is counted twice, something is there
+    total = 1 + odds + doubled
+    return odds / total, doubled / total, first
+
+
+def _place(
+    iou: np.ndarray, features: np.ndarray, images: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How likely matched boxes differ in place, and by the label's fault."""
+    if not len(iou):
+        return np.zeros(0), np.zeros(0)
+    away = find_misplaced(iou, features)
+    trust = learn_trust(1 - away, features, np.zeros(len(iou), np.int64), images, seed)
+    return away, away * trust.blame()
+
+
+def _class(
+    labels: np.ndarray,
+    seen: np.ndarray,
+    features: np.ndarray,
+    images: np.ndarray,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How likely the labels of matches are wrong, and the detector's classes right.
+
+    Labels of classes that the detector lacks are not judged, nor by others.
+    """
+    wrong, right = np.zeros(len(labels)), np.ones(len(labels))
+    shared = np.intersect1d(labels, seen)
+    rows = np.flatnonzero(np.isin(labels, shared) & np.isin(seen, shared))
+    if len(shared) < 2:
+        return wrong, right
+    labels, seen = labels[rows], seen[rows]
+    agree = labels == seen
+    trust = learn_trust(agree.astype(float), features[rows], seen, images[rows], seed)
+    # both may be wrong in the same way, one of K - 1
+    slip = trust.faulty * (1 - trust.right) / (len(shared) - 1)
+    both = slip / (slip + (1 - trust.faulty) * trust.right)
+    wrong[rows] = np.where(agree, both, trust.blame())
+    right[rows] = np.where(agree, 1 - both, trust.credit())
+    return wrong, right
+
+
+def _notes(
+    labels: np.ndarray, classes: np.ndarray, confidence: np.ndarray, found: Matching
+) -> list[str]:
+    notes = []
+    matched = int((found.partner >= 0).sum())
+    if matched < len(labels) / 2:
+        notes.append(
+            f"Only {matched} of the {len(labels)} boxes are matched by a prediction: "
+            "the detector finds few of these objects, or was not run on all images. "
+            "Read the scores with care."
+        )
+    if len(np.unique(confidence)) == 1:
+        notes.append(
+            f"All predictions have the confidence {confidence[0]:.3g}: which of them "
+            "to trust had to be told by size and class alone."
+        )
+    if lacking := len(np.setdiff1d(labels, classes)):
+        notes.append(
+            f"Classes that no prediction has: {lacking}. Whether labels of these are "
+            "wrong could not be told."
+        )
+    return notes

@@ -1,0 +1,142 @@
+"""How far a disagreement can be trusted: learned from how often there is one.
+
+A detector and the labels agree about an object, or they do not. With features x of the
+object, such as the prediction's confidence and the size,
+
+    P(agree | x) = (1 - e) r(x)
+
+where r(x) is how likely the detector is right, a logistic curve, and e is how often the
+label is wrong, the same everywhere. Where the detector is at its best, r is 1, and what
+disagreement is left is the labels'. So e is the curve's distance from 1 at its upper
+end. By Bayes' rule, a disagreement is the label's fault with the probability
+
+    e / (1 - (1 - e) r(x)),
+
+and the detector is right at that with e r(x) / (1 - (1 - e) r(x)).
+
+The curve is fitted by likelihood. Where the data do not tell its upper end, half of all
+disagreement is put on the labels: a weak prior. It is that of learning from positive
+and unlabelled examples: Elkan and Noto, "Learning Classifiers from Only Positive and
+Unlabeled Data", KDD 2008.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+FOLDS = 5
+LEAST, MOST = 1e-4, 0.5
+"""The share of labels that are wrong is taken to lie between these."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far the detector can be trusted on N objects.
+
+    Attributes:
+        right: float64 (N,), in (0, 1): how likely the detector is right about each, by
+            curves that were not fitted on the object's image.
+        faulty: float64 (N,), the estimated share of labels that are wrong, one for all.
+    """
+
+    right: np.ndarray
+    faulty: np.ndarray
+
+    def blame(self) -> np.ndarray:
+        """Float64 (N,), in (0, 1): where there is a disagreement, P(label is wrong)."""
+        return self.faulty / (1 - (1 - self.faulty) * self.right)
+
+    def credit(self) -> np.ndarray:
+        """Float64 (N,), in (0, 1): likewise, P(label is wrong and detector right)."""
+        return self.right * self.blame()
+
+
+def learn_trust(
+    agree: np.ndarray,
+    features: np.ndarray,
+    classes: np.ndarray,
+    images: np.ndarray,
+    seed: int,
+) -> Trust:
+    """Fits curves on some images, and applies each to the others.
+
+    Args:
+        agree: float (N,), in [0, 1]; how far the detector agrees with each label.
+        features: float (N, D), finite.
+        classes: int64 (N,), at least 0; how often the detector agrees on a class is one
+            more feature.
+        images: int64 (N,), the image that each is in.
+        seed: deals the images over the folds.
+    """
+    count = len(agree)
+    right, faulty = np.full(count, 0.5), np.full(count, LEAST)
+    known, at = np.unique(images, return_inverse=True)
+    folds = np.random.default_rng(seed).permutation(len(known))[at] % FOLDS
+    for fold in range(FOLDS):
+        held = folds == fold
+        rest = ~held if not held.all() else held  # one image alone vouches for itself
+        if not held.any():
+            continue
+        by_class = _agreement(agree[rest], classes[rest], int(classes.max()) + 1)
+        every = np.column_stack([features, by_class[classes]])
+        mean, spread = every[rest].mean(0), every[rest].std(0)
+        spread[-1] = 1.0  # it is log-odds, and small where classes hardly differ
+        every = (every - mean) / np.where(spread > 1e-9, spread, 1.0)
+        weights, share = _fit(agree[rest], every[rest])
+        right[held] = expit(weights[0] + every[held] @ weights[1:])
+        faulty[held] = share
+    # one share for all, or the images of one fold would come before those of another
+    least = 1e-6
+    return Trust(np.clip(right, least, 1 - least), np.full(count, faulty.mean()))
+
+
+def _agreement(agree: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+    """Log-odds (count,) of agreement by class, drawn to that of all.
+
+    By how much follows from how much more the classes differ than they would by chance.
+    """
+    total = np.bincount(classes, minlength=count)
+    found = np.bincount(classes, weights=agree, minlength=count)
+    overall = (agree.sum() + 0.5) / (len(agree) + 1)
+    by_chance = overall * (1 - overall)
+    squares = (found - total * overall) ** 2
+    seen = max(int((total > 0).sum()) - 1, 1)
+    # Of the mean square over sizes, what chance does not explain: it is by_chance on
+    # average, and its standard error is the root.
+    by_chance_at_most = by_chance * (1 + 2 * np.sqrt(2 / seen))
+    excess = (squares[total > 0] / total[total > 0]).sum() / seen - by_chance_at_most
+    between = max(excess / max(total.sum() / (seen + 1), 1.0), 1e-9)
+    pull = by_chance / between
+    share = (found + pull * overall) / (total + pull)
+    return logit(np.clip(share, 1e-6, 1 - 1e-6))
+
+
+def _fit(agree: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
+    """The curve: intercept and weights (D + 1,), and the share e."""
+    overall = float(np.clip(agree.mean(), LEAST, 1 - LEAST))
+    usual = float(logit(np.clip((1 - overall) / 2, 2 * LEAST, MOST - LEAST) / MOST))
+    design = np.column_stack([np.ones(len(agree)), features])
+
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
+        weights, free = at[:-1], at[-1]
+        share = MOST * expit(free)
+        right = expit(design @ weights)
+        chance = np.clip((1 - share) * right, 1e-12, 1 - 1e-12)
+        value = -(agree * np.log(chance) + (1 - agree) * np.log1p(-chance)).sum()
+        slope = (1 - agree) / (1 - chance) - agree / chance
+        down = design.T @ (slope * (1 - share) * right * (1 - right))
+        down[1:] += weights[1:]
+        inner = -(slope * right).sum() * share * (1 - expit(free)) + (free - usual)
+        value += 0.5 * float(weights[1:] @ weights[1:]) + 0.5 * (free - usual) ** 2
+        return float(value), np.append(down, inner)
+
+    start = np.zeros(design.shape[1] + 1)
+    start[0] = logit(np.clip(overall / (1 - MOST * expit(usual)), LEAST, 1 - LEAST))
+    start[-1] = usual
+    found = minimize(loss, start, jac=True, method="L-BFGS-B").x
+    share = float(np.clip(MOST * expit(found[-1]), LEAST, MOST))
+    return found[:-1], share

@@ -1,0 +1,78 @@
+"""Misplaced boxes, and those that were counted twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from fiftyone_dfaulo.engine.boxes.classes import name_alike
+from fiftyone_dfaulo.engine.boxes.doubles import around_one_thing, find_doubles
+from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
+from fiftyone_dfaulo.engine.boxes.places import find_misplaced
+
+
+def test_overlaps_that_fall_out_of_the_usual_are_misplaced() -> None:
+    rng = np.random.default_rng(51)
+    iou = expit(rng.normal(2.5, 0.4, 1000))
+    iou[:60] = rng.uniform(0.1, 0.5, 60)
+    away = find_misplaced(iou, np.zeros((1000, 1)))
+
+    assert away[:60].min() > 0.9
+    assert away.sum() == pytest.approx(60, abs=20)
+    assert (away[iou > 0.95] == 0).all()
+
+
+def test_what_is_usual_depends_on_the_features() -> None:
+    rng = np.random.default_rng(51)
+    hard = np.arange(1000) % 2
+    iou = expit(rng.normal(3 - 2 * hard, 0.3))
+    iou[0] = iou[1] = 0.72  # usual for the hard one alone
+    away = find_misplaced(iou, hard[:, None].astype(float))
+
+    assert away[0] > 0.5 > 0.1 > away[1]
+
+
+def test_no_matches_at_all() -> None:
+    assert find_misplaced(np.zeros(0), np.zeros((0, 2))).shape == (0,)
+
+
+def test_pairs_that_overlap_much_are_around_one_thing() -> None:
+    rng = np.random.default_rng(51)
+    iou = np.clip(rng.exponential(0.06, 500), 1e-3, 1)
+    iou[:25] = rng.uniform(0.6, 0.95, 25)
+    likely = around_one_thing(iou)
+
+    assert likely[:25].min() > 0.9
+    assert (np.diff(likely[np.argsort(iou)]) >= 0).all()
+
+
+def test_of_a_pair_the_box_with_less_support_is_one_too_many() -> None:
+    boxes = np.array(
+        [[0.1, 0.1, 0.2, 0.2], [0.11, 0.1, 0.2, 0.2], [0.7, 0.7, 0.1, 0.1]]
+    )
+    given = Boxes(np.zeros(3, int), boxes)
+    labels = np.zeros(3, int)
+
+    likely, first = find_doubles(given, labels, np.array([0.0, 0.9, 0.9]))
+    assert likely[0] > 0.5
+    assert likely[1:].tolist() == [0, 0]
+    assert first.tolist() == [1, -1, -1]
+
+    likely, first = find_doubles(given, labels, np.zeros(3))
+    assert likely[1] > 0.5
+    assert first.tolist() == [-1, 0, -1]
+
+
+def test_names_are_matched_by_what_most_matches_are() -> None:
+    labels = ["cat"] * 5 + ["dog"] * 5 + ["cow"] * 4
+    partners = ["Katze"] * 4 + ["Hund"] * 6 + ["cow"] * 4
+
+    assert name_alike(labels, partners, labels) == {"Hund": "dog", "Katze": "cat"}
+
+
+def test_names_without_a_majority_stay() -> None:
+    labels = ["cat", "dog", "cow", "cat"]
+
+    assert name_alike(labels, ["thing"] * 4, labels) == {}
+    assert name_alike(["cat"], ["cat"], ["cat"]) == {}

@@ -1,0 +1,25 @@
+"""The panel on a run that a detector's predictions have judged."""
+
+from __future__ import annotations
+
+from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo.plugin.app.selection import batch_of
+from tests.boxes import make_boxes, planted
+from tests.plugin.panel.test_panel import Opened
+
+
+def test_batches_of_boxes_are_shown_marked_and_learned_from() -> None:
+    given, found, _ = planted(100)
+    dataset = make_boxes(given, found)
+    compute_suspiciousness(dataset, "boxes", predictions="predictions", progress=False)
+    worst = list(suspicious_view(dataset.to_patches("boxes")).values("id"))
+    panel = Opened(dataset)
+
+    panel.did("next_batch")
+    assert batch_of(panel.view) == worst[:50]
+
+    panel.did("mark_selected", worst[0], alt=[worst[2]])
+    panel.did("learn")
+    status = panel.facts["status"]
+    assert (status["faulty"], status["correct"]) == (1, 1)
+    dataset.delete()
