@@ -6,7 +6,7 @@ screen for a review.
 
 from __future__ import annotations
 
-import itertools
+from itertools import chain, count
 
 import fiftyone as fo
 
@@ -62,10 +62,10 @@ def preset_key(ctx: Context) -> str:
         return DEFAULT_KEY
 
     def find() -> str:
-        others = (f"{DEFAULT_KEY}_{n}" for n in itertools.count(2))
+        others = (f"{DEFAULT_KEY}_{n}" for n in count(2))
         free = (
             key
-            for key in itertools.chain([DEFAULT_KEY], others)
+            for key in chain([DEFAULT_KEY], others)
             if not ctx.dataset.has_brain_run(key) and is_free(ctx.dataset, key)
         )
         return next(free)
