@@ -108,9 +108,10 @@ class App:
 
     def fill(self, label: str, value: str) -> None:
         """Fills in the text field under this label."""
-        self._input(label).fill(value)
+        self.input(label).fill(value)
 
-    def _input(self, label: str) -> Locator:
+    def input(self, label: str) -> Locator:
+        """The text field under this label."""
         return self.form.locator(
             f"xpath=.//*[normalize-space(text())='{label}']/following::input[1]"
         )

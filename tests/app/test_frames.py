@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from fiftyone_dfaulo import suspicious_view
 from tests.app.app_tools import App
-from tests.app.test_review import Review
+from tests.app.test_review import REST, Review
 from tests.videos import LENGTH, VIDEOS, build_videos, fault_ids
 
 COUNT = VIDEOS * LENGTH
@@ -59,7 +59,7 @@ def test_frames_are_scored_and_marked_and_the_grid_shows_it(
     expect(app.tab.get_by_text("5 frames")).to_be_visible()
     for tile in range(3):
         review.select(tile)
-    review.press("Mark selected, and the rest correct")
+    review.press(REST)
     review.says(f"5 of {COUNT} checked")
     shown = app.tiles.first.locator("[data-cy=tag-dfaulo_verdict]")
     expect(shown).to_have_text("faulty")

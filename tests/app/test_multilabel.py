@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from tests.app.app_tools import App
-from tests.app.test_review import Review
+from tests.app.test_review import REST, Review
 from tests.tagged import build_pairs, draw_pairs
 
 COUNT = 400
@@ -79,7 +79,7 @@ def test_tags_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     review.shows(BATCH)
     for tile in faulty:
         review.select(tile)
-    review.press("Mark selected, and the rest correct")
+    review.press(REST)
     review.says("3 found")
 
     review.press("Correct")

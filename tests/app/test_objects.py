@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from tests.app.app_tools import App
-from tests.app.test_review import Review
+from tests.app.test_review import REST, Review
 from tests.objects import paste_digits
 
 COUNT = 600
@@ -88,7 +88,7 @@ def test_objects_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     app.photograph("batch of objects")
     for tile in faulty:
         review.select(tile)
-    review.press("Mark selected, and the rest correct")
+    review.press(REST)
     review.says(f"{BATCH} of {COUNT} checked")
     review.says("3 found")
     digits.reload()

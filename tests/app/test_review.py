@@ -22,7 +22,7 @@ from tests.plugin.plugin_tools import context
 
 BATCH = 50
 SELECTED = "Mark selected"
-REST = "Mark selected, and the rest correct"
+REST = re.compile(r"^Mark selected, and the rest of \d+ correct$")
 LOOKS_LIKE = "9"
 """The reviewer marks all that look like this class, and no others, however little
 suspicious they are: strong evidence, from which the ranking learns."""
@@ -164,6 +164,67 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
     app.button("Execute").click()
     expect(app.tab.get_by_text(f"Brought back: the label of {other}")).to_be_visible()
     assert labels(digits) == before
+
+
+def test_what_is_on_the_screen_is_what_is_marked_and_ranked(
+    app: App, digits: Any
+) -> None:
+    batch = suspicious_view(digits, limit=BATCH)
+    labels = batch.values("ground_truth.label")
+    seen = labels.count(LOOKS_LIKE)
+    assert 0 < seen < BATCH - 5
+    review = Review(app)
+    review.says("0 found")
+    review.next_batch()
+    app.settle()
+    app.tab.locator("[data-cy='sidebar-field-arrow-enabled-ground_truth']").click()
+    boxes = "[data-cy='categorical-filter-ground_truth.label'] [data-cy^='checkbox']"
+    app.tab.locator(boxes).filter(has_text=LOOKS_LIKE).first.click()
+    count = app.tab.locator("[data-cy=entry-counts]")
+    expect(count).to_contain_text(f"{seen} of {BATCH}")
+    expect(
+        review.button(f"Mark selected, and the rest of {seen} correct")
+    ).to_be_visible()
+    app.settle()
+    expect(count).to_contain_text(f"{seen} of {BATCH}")
+    app.photograph("batch with a filter of the sidebar")
+    review.press(REST)
+    review.says(f"{seen} of 598 checked")
+    digits.reload()
+    marked = digits.match({"dfaulo_verdict": "correct"}).values("ground_truth.label")
+    assert marked == [LOOKS_LIKE] * seen
+    app.settle()
+
+    # the toolbar's operators from the operator browser, which opened a dead dialog
+    execute_from_browser(app, "Mark faulty")
+    expect(app.tab.get_by_text("No sample is selected").first).to_be_visible()
+    app.tab.get_by_role("button", name="Close", exact=True).click()
+    review.select(0)
+    execute_from_browser(app, "Mark faulty")
+    expect(app.tab.get_by_text("Marked faulty in run 'dfaulo': 1")).to_be_visible()
+    expect(app.tab.get_by_role("dialog")).to_have_count(0)
+    digits.reload()
+    assert digits.count_values("dfaulo_verdict")["faulty"] == 1
+    app.settle()
+
+    # a batch is on the screen, and nothing of it is preset
+    app.open_form()
+    expect(app.form.get_by_text("ground_truth (598 labels)")).to_be_visible()
+    expect(app.input("Brain key")).to_have_value("dfaulo_2")
+    app.fill("Brain key", "dfaulo")
+    expect(
+        app.form.get_by_text("Replaces a run of 598 samples by one of 598")
+    ).to_be_visible()
+    app.photograph("form that would replace a review")
+
+
+def execute_from_browser(app: App, label: str) -> None:
+    app.tab.keyboard.press("`")
+    browser = app.tab.locator("[data-cy=operators-browser]")
+    expect(browser).to_be_visible()
+    app.tab.keyboard.type(label)
+    browser.get_by_text(label, exact=True).click()
+    expect(browser).to_be_hidden()
 
 
 def test_verdicts_survive_a_killed_server(

@@ -12,7 +12,7 @@ import fiftyone.operators as foo
 import pytest
 from fiftyone.operators.executor import ExecutionError
 
-from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo import InputError, compute_suspiciousness, suspicious_view
 from fiftyone_dfaulo.adapter.storage.frames import frames_view
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.app.selection import batch_of
@@ -42,8 +42,9 @@ def form(samples: Any, **params: Any) -> str:
 def execute(name: str, samples: Any, *selected: str, **params: Any) -> list[str]:
     """Executes as the App does; gives what the App is told to say."""
     ctx = context(samples, request={"selected": list(selected)}, **params)
-    bodies = [message.body for message in OPERATOR[name]().execute(ctx)]
-    return [b.params["message"] for b in bodies if b.operator_uri == "notify"]
+    list(OPERATOR[name]().execute(ctx) or ())
+    sent = ctx.executor._requests
+    return [one.params["message"] for one in sent if one.operator_uri == "notify"]
 
 
 def verdicts(samples: Any, path: str = "dfaulo_verdict") -> dict[str | None, int]:
@@ -111,11 +112,8 @@ def test_a_run_on_patches_of_frames_shows_them(make_videos: Callable[..., Any]) 
 
 
 def test_selected_videos_are_no_frames(videos: Any, run: Any) -> None:
-    sent = OPERATOR["mark_faulty"]().execute(
-        context(videos, request={"selected": [videos.first().id]})
-    )
-
-    assert "with the stage ToFrames" in next(sent).body.params["message"]
+    with pytest.raises(InputError, match="with the stage ToFrames"):
+        execute("mark_faulty", videos, videos.first().id)
 
 
 def test_python_can_execute_the_operators_on_frames(videos: Any, frames: Any) -> None:

@@ -9,7 +9,12 @@ from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.runs.brain_run import TYPE, DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.ownerless import ownerless_fields
 from fiftyone_dfaulo.adapter.storage.documents import Storage
-from fiftyone_dfaulo.adapter.storage.schema import ReviewFields, part_of
+from fiftyone_dfaulo.adapter.storage.schema import (
+    ReviewFields,
+    field_names,
+    part_of,
+    review_names,
+)
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.errors import RunError
@@ -89,6 +94,21 @@ def check_key(
         )
     if not overwrite:
         check_no_review(dataset, brain_key)
+
+
+def is_free(dataset: Dataset, brain_key: str) -> bool:
+    """Whether no field of the samples or of their labels is named after a key."""
+    names = {path.rpartition(".")[2] for path in dataset.get_field_schema(flat=True)}
+    if dataset.media_type == "video":
+        frames = dataset.get_frame_field_schema(flat=True) or {}
+        names |= {path.rpartition(".")[2] for path in frames}
+    return not names & {*field_names(brain_key), *review_names(brain_key)}
+
+
+def count_scored(dataset: Dataset, brain_key: str) -> int:
+    """The number of items that a run has scored and that still exist."""
+    config = dataset.get_brain_info(brain_key).config
+    return _count(dataset, config, config.run_fields.suspiciousness)
 
 
 def _exists(storage: Storage, name: str) -> bool:

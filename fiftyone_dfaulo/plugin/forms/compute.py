@@ -15,11 +15,15 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.label_check import labels_problem
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
-from fiftyone_dfaulo.adapter.runs.keys import check_key, check_no_review
+from fiftyone_dfaulo.adapter.runs.keys import (
+    check_key,
+    check_no_review,
+    count_scored,
+)
 from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.app.plain_text import plain
-from fiftyone_dfaulo.plugin.forms import params, trust
+from fiftyone_dfaulo.plugin.forms import params, presets, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.forms.params import NETWORK
@@ -57,8 +61,9 @@ def add_samples(inputs: Inputs, ctx: Context, action: str) -> bool:
     Returns:
         whether there are labels to go on with; if not, the form says why.
     """
-    inputs.view_target(ctx, action_description=action)
-    samples = ctx.target_view()
+    preset = presets.preset_target(ctx)
+    inputs.view_target(ctx, action_description=action, default_target=preset)
+    samples = presets.samples(ctx)
     problem = cached(ctx, "samples", lambda: problem_message(check_samples, samples))
     if problem:
         add_problem(inputs, "These samples cannot be scored", problem)
@@ -72,7 +77,7 @@ def add_samples(inputs: Inputs, ctx: Context, action: str) -> bool:
 
 def add_scoring(inputs: Inputs, ctx: Context, *, with_key: bool) -> None:
     """Asks how to score, and, with a key, what to call the run."""
-    add_source(inputs, ctx, ctx.target_view())
+    add_source(inputs, ctx, presets.samples(ctx))
     if with_key:
         _add_brain_key(inputs, ctx)
     _add_advanced(inputs, ctx)
@@ -118,7 +123,7 @@ def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
     prop = inputs.str(
         "brain_key",
         allow_empty=True,  # the check says more than FiftyOne's "Required property"
-        default=params.DEFAULT_KEY,
+        default=presets.preset_key(ctx),
         label="Brain key",
         description=f"Names this run{fields}",
     )
@@ -127,26 +132,34 @@ def _add_brain_key(inputs: Inputs, ctx: Context) -> None:
         work = cached(
             ctx, ("review", key), lambda: problem_message(check_no_review, dataset, key)
         )
-        _add_replace(inputs, ctx, dataset.get_brain_info(key), work)
+        size = cached(ctx, ("size", key), lambda: count_scored(dataset, key))
+        _add_replace(inputs, ctx, dataset.get_brain_info(key), work, size)
 
 
-def _add_replace(inputs: Inputs, ctx: Context, info: BrainInfo, work: str) -> None:
+def _add_replace(
+    inputs: Inputs, ctx: Context, info: BrainInfo, work: str, size: int
+) -> None:
     """Says what happens to the earlier run; deleting a review needs an explicit yes."""
+    new = params.label_fields(ctx).get(params.label_field(ctx), 0)
+    noun = info.config.target.noun
+    items = noun if size == 1 else f"{noun}s"
+    swap = f"Replaces a run of {size:,} {items} by one of {new:,}"
     if work:
         name = trust.overwrite_name(ctx.dataset, params.brain_key(ctx))
         sure = inputs.bool(
             name,
             default=False,
             label="Replace the run and delete its review",
+            description=swap,
             view=types.CheckboxView(),
         )
         mark_invalid(sure, "" if ctx.params.get(name) else work)
         return
     when = f" of {info.timestamp:%Y-%m-%d %H:%M} UTC" if info.timestamp else ""
-    note = types.Notice(
-        label=f"Replaces the run{when}",
-        description=f"It scored {plain(info.config.label_field)} and has no "
-        "verdicts. It stays until the new scores are there",
+    note = types.Warning(
+        label=swap,
+        description=f"The run{when} scored {plain(info.config.label_field)} and has "
+        "no verdicts. It stays until the new scores are there",
     )
     inputs.view("replaces", note)
 

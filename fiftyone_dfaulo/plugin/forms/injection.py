@@ -7,7 +7,7 @@ from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAIRED
-from fiftyone_dfaulo.plugin.forms import params
+from fiftyone_dfaulo.plugin.forms import params, presets
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.problems import (
     add_problem,
@@ -79,7 +79,7 @@ def add_kind(inputs: Inputs, ctx: Context) -> None:
     if not params.target(ctx).one_class_a_sample:
         problem = problem_message(
             check_label_field,
-            ctx.target_view(),
+            presets.samples(ctx),
             request.label_field,
             one_class_a_sample=True,
         )

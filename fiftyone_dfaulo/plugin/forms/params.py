@@ -21,6 +21,7 @@ from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.forms import trust
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
+from fiftyone_dfaulo.plugin.forms.presets import preset_key, samples
 from fiftyone_dfaulo.plugin.host import Context, JsonDict
 
 NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
@@ -40,7 +41,6 @@ BACKBONES = {
 DEFAULT_BACKBONE = "resnet18"
 DEFAULT_ZOO_MODEL = "resnet18-imagenet-torch"
 DEFAULT_FIELD = "ground_truth"
-DEFAULT_KEY = "dfaulo"
 
 NUMBERS = ("seed", "epochs", "image_size", "batch_size", "num_workers")
 """The numeric settings that the form asks for."""
@@ -84,7 +84,7 @@ def read_request(ctx: Context) -> Request:
         settings["predictions"] = predictions(ctx)
     sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
     return Request(
-        ctx.target_view(),
+        samples(ctx),
         label_field(ctx),
         Settings(**settings),
         brain_key(ctx),
@@ -95,7 +95,7 @@ def read_request(ctx: Context) -> Request:
 
 def label_fields(ctx: Context) -> dict[str, int]:
     """The fields that can be scored, each with its number of labels."""
-    return cached(ctx, "label fields", lambda: list_label_fields(ctx.target_view()))
+    return cached(ctx, "label fields", lambda: list_label_fields(samples(ctx)))
 
 
 def default_label_field(ctx: Context) -> str:
@@ -140,7 +140,7 @@ def embedding_sources(ctx: Context) -> list[EmbeddingSource]:
     field = label_field(ctx)
 
     def read() -> list[EmbeddingSource]:
-        return list_embeddings(ctx.target_view(), target(ctx))
+        return list_embeddings(samples(ctx), target(ctx))
 
     return cached(ctx, ("embeddings", field), read)
 
@@ -149,7 +149,7 @@ def target(ctx: Context) -> LabelTarget:
     """Where the items with the labels lie; samples, if the field cannot be scored."""
     field = label_field(ctx)
     if field in label_fields(ctx):
-        return find_target(ctx.target_view(), field)
+        return find_target(samples(ctx), field)
     return SampleTarget(str(field))
 
 
@@ -167,7 +167,7 @@ def prediction_fields(ctx: Context) -> dict[str, str]:
     return cached(
         ctx,
         ("predictions", field),
-        lambda: list_predictions(ctx.target_view(), field),
+        lambda: list_predictions(samples(ctx), field),
     )
 
 
@@ -231,7 +231,7 @@ def _numbers(text: object) -> object:
 def brain_key(ctx: Context) -> str:
     """The key of the run; an emptied field is an empty key, not the default."""
     key = ctx.params.get("brain_key")
-    return DEFAULT_KEY if key is None else key
+    return preset_key(ctx) if key is None else key
 
 
 def method(ctx: Context) -> str:

@@ -20,11 +20,11 @@ from fiftyone_dfaulo.plugin.app.current_run import tile_fields
 from fiftyone_dfaulo.plugin.app.summaries import show_summary, summarize
 from fiftyone_dfaulo.plugin.forms.compute import add_samples, add_scoring
 from fiftyone_dfaulo.plugin.forms.params import (
-    DEFAULT_KEY,
     MODEL_SETTINGS,
     NUMBERS,
     read_request,
 )
+from fiftyone_dfaulo.plugin.forms.presets import DEFAULT_KEY
 from fiftyone_dfaulo.plugin.forms.trust import overwrite_name
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, call, check_params
@@ -46,7 +46,8 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
 
     name_ = "compute_suspiciousness"
     label = "Find suspicious labels"
-    description = "Rank the samples by how likely their label is wrong"
+    # the App searches these words, and lists what it finds by their first letter
+    description = "Find mislabeled samples, label errors and noisy labels"
     icon = "troubleshoot"
     risk = RiskLevel.HIGH  # imports factories that the environment names
     takes = (

@@ -28,6 +28,7 @@ from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.plain_text import code, plain
 from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
+from fiftyone_dfaulo.plugin.forms import presets
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
@@ -95,11 +96,13 @@ class InjectFaults(LongOperator[Planting, Dataset]):
             view=types.CheckboxView(),
         )
         injection = _read_injection(ctx)
-        mark_invalid(name, problem_message(check_place, ctx.target_view(), injection))
+        mark_invalid(
+            name, problem_message(check_place, presets.samples(ctx), injection)
+        )
 
     def read(self, ctx: Context) -> Planting:
         """What to plant in which samples."""
-        return Planting(ctx.target_view(), _read_injection(ctx))
+        return Planting(presets.samples(ctx), _read_injection(ctx))
 
     def work(self, request: Planting, report: Report) -> Dataset:
         """Plants the faults."""

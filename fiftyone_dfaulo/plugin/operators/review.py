@@ -110,6 +110,7 @@ class _MarkButton(ReviewOperator):
 
     verdict: str
     has_form = False
+    sends_messages = False  # for a generator the App opens a dialog, empty here
     clears_selection = True
 
     def resolve_placement(self, ctx: Context) -> types.Placement | None:
@@ -117,6 +118,11 @@ class _MarkButton(ReviewOperator):
         if ctx.dataset is None or not list_runs(ctx.dataset):
             return None
         return _toolbar_button(self)
+
+    def execute(self, ctx: Context) -> None:
+        """Marks, and has the App show it; or says why not, and fails."""
+        for _ in self.act_and_show(ctx):
+            pass  # what is said and shown goes with the answer
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
         """Marks all that is selected."""

@@ -81,8 +81,12 @@ class ReviewOperator(Operator):
         except DFauLoError as error:
             add_problem(inputs, "This cannot be done", str(error))
 
-    def execute(self, ctx: Context) -> Messages[None]:
+    def execute(self, ctx: Context) -> Messages[None] | None:
         """Acts, and has the App show the change, or why there is none."""
+        return self.act_and_show(ctx)
+
+    def act_and_show(self, ctx: Context) -> Messages[None]:
+        """The messages of :meth:`execute`."""
         done = yield from run_or_notify(ctx, lambda: self.act(ctx, self._open(ctx)))
         if self.clears_selection:
             yield ctx.ops.set_selected_samples([])

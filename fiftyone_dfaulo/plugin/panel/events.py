@@ -28,6 +28,7 @@ _STATE = {
     "run": str,
     "batch_run": str,
     "by": str,
+    "batch": list,
 }
 """What the panel's state holds; the App sends it, and a foreign page may send any."""
 
@@ -105,6 +106,22 @@ class Event:
     def by(self) -> str | None:
         """The reviewer's name, if it was typed in."""
         return self.state.by or None
+
+    def keep(self, name: str, value: Any) -> None:
+        """Writes a part of the panel's state, if it is another one.
+
+        The App answers each write by loading the page's data anew, and forgets the
+        filters of the sidebar then.
+        """
+        if self.ctx.panel.get_state(name) != value:
+            self.ctx.panel.set_state(name, value)
+
+    def show_batch_of(self, batch: list[int] | None) -> None:
+        """Has this answer say how large the batch is, and how much of it is unchecked.
+
+        It is not kept: it changes with every filter of the sidebar.
+        """
+        self.ctx.panel_state["batch"] = batch
 
     def show(self, view: Samples) -> None:
         """Has the grid show a view, with what the run says on the tiles.

@@ -41,9 +41,9 @@ def show_batch(event: Event) -> None:
         raise InputError("No unchecked sample is left" + " here" * bool(part))
     if part == NEAR_DUPLICATES:
         ids = near_duplicates(review, ids)
-    event.state.batch_run = review.key
+    event.keep("batch_run", review.key)
     event.ops.set_selected_samples([])
-    event.state.facts = {**event.facts, "batch": [len(ids), len(ids)]}
+    event.show_batch_of([len(ids), len(ids)])
     event.show(review.target.select(whole, ids))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import fiftyone.operators as foo
+from fiftyone.operators.categories import Categories
 
 from fiftyone_dfaulo.adapter.review.learning import learn, status_of
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
@@ -51,6 +52,7 @@ class ReviewPanel(foo.Panel):
             name="dfaulo_review",
             label="DFauLo review",
             icon="rate_review",
+            category=Categories.CURATE,
             help_markdown="Check the most suspicious labels in batches: mark those "
             "that are faulty, say that the rest is correct, and let the ranking learn.",
         )
@@ -73,26 +75,28 @@ class ReviewPanel(foo.Panel):
             "runs": list(runs),
             "operation": read_operation(dataset, runs),
         }
-        ids = batch_of(event.view)
+        ids, batch = batch_of(event.view), None
         if key is not None:
             try:
                 review = event.review(key)
                 facts |= recent_facts(review, event.usual_size, fresh=fresh)
                 if ids:
                     open_ = [v is None for v in read_verdicts(review, ids).values()]
-                    facts["batch"] = [len(ids), sum(open_)]
+                    batch = [len(ids), sum(open_)]
             except DFauLoError as error:
                 facts["problem"] = str(error)
-        event.state.facts = facts
+        event.keep("facts", facts)
+        event.show_batch_of(batch)
 
     def _follow(self, event: Event, runs: Mapping[str, str]) -> str | None:
         """The run to show; what was chosen and marked in another one ends with it."""
         before, key = event.state.run, current_run(event.ctx, runs)
         if before not in (None, key):
-            event.state.filter = event.state.undo = None
+            event.keep("filter", None)
+            event.keep("undo", None)
             if key is not None:
                 event.ops.notify(f"Now reviewing the run {key!r}", variant="info")
-        event.state.run = key
+        event.keep("run", key)
         return key
 
     # ---- what FiftyOne tells ----
@@ -199,6 +203,12 @@ class ReviewPanel(foo.Panel):
         verdicts = read_verdicts(review, ids)
         taken = {*selected.faulty, *selected.correct}
         rest = [i for i in ids if verdicts.get(i) is None and i not in taken]
+        said = event.ctx.params.get("count")
+        if said is not None and said != sum(v is None for v in verdicts.values()):
+            raise InputError(
+                "The grid has changed since the button was shown; look again. Nothing "
+                "was marked"
+            )
         if not rest and not taken:
             raise InputError("Every sample of this batch is checked already")
         self._mark(event, Selected(selected.faulty, [*selected.correct, *rest]))

@@ -97,7 +97,7 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
     _button(row, "next", "Next batch", panel.next_batch, main=True)
     _button(row, "learn", "Learn", panel.learn)
     _button(row, "undo", "Undo marking", panel.undo_marking)
-    _add_marking(out, panel, facts.get("batch"))
+    _add_marking(out, panel, ctx.panel.state.batch)
     row = _row(out, "leave")
     _button(row, "correct", "Correct", panel.correct)
     _button(row, "tag", "Tag", panel.tag)
@@ -167,9 +167,12 @@ def _add_marking(out: types.Object, panel: Any, batch: Any) -> None:
     row = _row(out, "marks")
     _button(row, "mark", "Mark selected", panel.mark_selected)
     # Not counting the selection saves a request for each click in the grid.
-    done = not batch or not batch[1]
+    count = batch[1] if batch else 0
     label = "Mark selected, and the rest correct"
-    _button(row, "rest", label, panel.rest_is_correct, off=done)
+    if count:
+        label = f"Mark selected, and the rest of {count:,} correct"
+    given = {"count": count} if count else None
+    _button(row, "rest", label, panel.rest_is_correct, off=not count, params=given)
 
 
 def _add_histogram(
@@ -262,6 +265,9 @@ def _button(
     *,
     main: bool = False,
     off: bool = False,
+    params: dict[str, int] | None = None,
 ) -> None:
     variant = "contained" if main else "outlined"
-    out.btn(name, label, on_click=on_click, variant=variant, disabled=off)
+    out.btn(
+        name, label, on_click=on_click, variant=variant, disabled=off, params=params
+    )

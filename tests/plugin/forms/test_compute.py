@@ -12,11 +12,13 @@ import fiftyone.operators.types as types
 import pytest
 from fiftyone.operators.executor import ExecutionError
 
-from fiftyone_dfaulo import compute_suspiciousness
+from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.models.pretrained import architectures
-from fiftyone_dfaulo.plugin.forms import compute, params, trust
+from fiftyone_dfaulo.plugin.forms import compute, params, presets, trust
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
+from fiftyone_dfaulo.plugin.operators.injection import InjectFaults
+from fiftyone_dfaulo.plugin.operators.quality import EstimateQuality
 from tests.plugin.plugin_tools import URI, context, snapshot
 
 
@@ -190,11 +192,64 @@ def test_key_whose_fields_are_taken_is_refused(scored: Any) -> None:
     assert "would overwrite the fields mine_reasons" in said
 
 
-def test_run_that_would_be_replaced_is_named(scored: Any) -> None:
+def test_run_that_would_be_replaced_is_named_with_both_sizes(scored: Any) -> None:
     assert "replaces" not in form(scored)
     compute_suspiciousness(scored, embeddings="vectors")
-    assert "It scored ground_truth" in form(scored)["replaces"].view.description
+    warning = form(scored.limit(10), brain_key="dfaulo")["replaces"].view
+    assert isinstance(warning, types.Warning)
+    assert warning.label == "Replaces a run of 37 samples by one of 10"
+    assert "scored ground_truth" in warning.description
     assert "replaces" not in form(scored, brain_key="another")
+    run_with_verdicts(scored, 3)
+    sure = form(scored.limit(10))[trust.overwrite_name(scored, "dfaulo")]
+    assert sure.view.description == "Replaces a run of 37 samples by one of 10"
+
+
+FORMS = {
+    "compute_suspiciousness": ComputeSuspiciousness,
+    "estimate_quality": EstimateQuality,
+    "inject_faults": InjectFaults,
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_the_plugin_shows_and_a_selection_are_never_preset(
+    scored: Any, name: str
+) -> None:
+    compute_suspiciousness(scored, embeddings="vectors")
+    ids = scored.values("id")[:3]
+    shown = {
+        "batch": scored.select(ids, ordered=True),
+        "ranking": suspicious_view(scored),
+        "reason": scored.match(fo.ViewField("dfaulo_reasons").contains("x")),
+        "dataset": scored,
+    }
+    for view in shown.values():
+        asked = context(view, prompt=str(view), request={"selected": ids})
+        target = FORMS[name]().resolve_input(asked).type.properties["view_target"]
+        assert "SELECTED_SAMPLES" in target.type.values
+        assert target.default == "DATASET"
+        assert presets.samples(asked).count() == 40
+    mine = scored.match_tags("no such tag")
+    asked = context(mine, prompt="mine", request={"selected": ids})
+    assert presets.preset_target(asked) == "CURRENT_VIEW"
+    assert presets.samples(asked) == mine
+    assert presets.samples(context(shown["batch"])) == shown["batch"]  # from Python
+
+
+def test_the_key_that_is_preset_replaces_no_run(scored: Any) -> None:
+    assert form(scored, prompt="1")["brain_key"].default == "dfaulo"
+    compute_suspiciousness(scored, embeddings="vectors")
+    scored.add_sample_field("dfaulo_2_verdict", fo.StringField)
+    shown = form(scored, prompt="2")
+    assert shown["brain_key"].default == "dfaulo_3"
+    assert "dfaulo_3_suspiciousness" in plain_text(shown["brain_key"])
+    assert "replaces" not in shown
+    assert params.brain_key(context(scored)) == "dfaulo"  # from Python
+
+
+def plain_text(prop: types.Property) -> str:
+    return str(prop.to_json()).replace("\\", "")
 
 
 def test_verdicts_are_deleted_only_after_an_explicit_yes(scored: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fiftyone.operators.categories import Categories
 
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, Operator
+from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
 from tests.plugin.plugin_tools import context
 
 
@@ -31,3 +33,27 @@ def test_a_form_has_the_operators_label(operator: Any, scored: Any) -> None:
     assert (form is not None) is operator.has_form
     if form is not None:
         assert form.view.label == operator.label
+
+
+def found_first(query: str) -> str:
+    """What Enter executes in the App's operator browser, by the App's own rule.
+
+    It takes those with the words in label, name or description, the first letter of
+    the description first.
+    """
+    configs = [operator().config for operator in OPERATORS]
+    found = [
+        one
+        for one in configs
+        if any(query in text.lower() for text in (one.label, one.name, one.description))
+    ]
+    return str(min(found, key=lambda one: ord(one.description[0])).label)
+
+
+@pytest.mark.parametrize("query", ["mislabel", "label errors", "noisy", "suspicious"])
+def test_the_run_is_found_by_the_words_that_people_use(query: str) -> None:
+    assert found_first(query) == "Find suspicious labels"
+
+
+def test_the_panel_stands_under_curate() -> None:
+    assert ReviewPanel().config.to_json()["category"] == str(Categories.CURATE)

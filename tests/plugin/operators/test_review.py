@@ -39,9 +39,10 @@ def run(scored: Any) -> Any:
 
 def execute(name: str, dataset: Any, request: Any = None, **params: Any) -> list[str]:
     """Executes as the App does; gives what the App is told to say."""
-    sent = NAMES[name]().execute(context(dataset, request=request, **params))
-    bodies = [message.body for message in sent]
-    return [b.params["message"] for b in bodies if b.operator_uri == "notify"]
+    asked = context(dataset, request=request, **params)
+    list(NAMES[name]().execute(asked) or ())
+    sent = asked.executor._requests
+    return [one.params["message"] for one in sent if one.operator_uri == "notify"]
 
 
 def form(name: str, dataset: Any, request: Any = None, **params: Any) -> str:
@@ -94,7 +95,9 @@ def test_a_toolbar_button_marks_the_selection(
 ) -> None:
     ids = run.values("id")
     asked = context(run, request=selecting(ids[4], alt=(ids[5],)))
-    sent = [message.body for message in NAMES[name]().execute(asked)]
+    assert not NAMES[name]().config.execute_as_generator  # which opens a dialog
+    assert NAMES[name]().execute(asked) is None
+    sent = asked.executor._requests
     assert verdicts(run)[4:6] == [verdict] * 2
     assert ("set_selected_samples", {"samples": []}) in [
         (body.operator_uri, body.params) for body in sent
@@ -269,10 +272,9 @@ def test_a_parameter_that_it_does_not_take_is_refused(run: Any) -> None:
 def test_what_cannot_be_done_is_said_and_changes_nothing(
     run: Any, name: str, params: dict[str, Any], message: str
 ) -> None:
-    before, told = snapshot(run), []
-    sent = NAMES[name]().execute(context(run, **params))
+    before = snapshot(run)
     with pytest.raises(DFauLoError, match=message):
-        told.extend(sent)
+        execute(name, run, **params)
     assert snapshot(run) == before
     params.pop("which", None)  # which is the form's
     with pytest.raises(ExecutionError):  # of the form, or of FiftyOne's own limits

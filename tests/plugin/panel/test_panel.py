@@ -55,6 +55,7 @@ class Opened:
     def __init__(self, dataset: Any) -> None:
         self.dataset, self.view = dataset, dataset.view()
         self.state: dict[str, Any] = {}
+        self.filters: dict[str, Any] = {}  # of the sidebar
         self.did("on_load")
 
     def did(
@@ -70,13 +71,17 @@ class Opened:
         ids += [{"id": i, "type": "alt"} for i in alt]
         ctx = context(
             self.view,
-            request={"selected_samples": ids, "selected_labels": list(labels)},
+            request={
+                "selected_samples": ids,
+                "selected_labels": list(labels),
+                "filters": self.filters,
+            },
             panel_id="panel",
             panel_state=self.state,
             **params,
         )
         getattr(ReviewPanel(), event)(ctx)
-        ReviewPanel().render(ctx)
+        ctx.ops.show_panel_output(ReviewPanel().render(ctx))
         self.state = json.loads(json.dumps(ctx.panel_state))
         asked = {r.operator_uri: r.params for r in ctx.executor._requests}
         if "set_view" in asked:
@@ -175,8 +180,33 @@ def test_selected_are_marked_and_the_rest_of_the_batch_is_correct(run: Any) -> N
     assert [found[i] for i in batch] == ["faulty", *["correct"] * 4]
     assert sum(v is not None for v in found.values()) == 5
     status = panel.facts["status"]
-    assert (status["found"], status["correct"], panel.facts["batch"]) == (1, 4, [5, 0])
+    assert (status["found"], status["correct"], panel.state["batch"]) == (1, 4, [5, 0])
     assert "checked already" in panel.did("rest_is_correct")["notify"]["message"]
+
+
+def test_a_filter_of_the_sidebar_narrows_what_is_marked_and_stays(run: Any) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = 6
+    panel.did("next_batch")
+    panel.did("on_change_view")
+    panel.filters = {
+        "ground_truth.label": {"values": ["a"], "exclude": False, "isMatching": True}
+    }
+    batch = panel.view.values("id")
+    labels = dict(zip(run.values("id"), run.values("ground_truth.label")))
+    seen = [one for one in batch if labels[one] == "a"]
+    assert 0 < len(seen) < 6
+
+    asked = panel.did("on_change_view")
+    assert "patch_panel_state" not in asked  # the App would forget the filter
+    assert f"the rest of {len(seen)} correct" in json.dumps(asked["show_panel_output"])
+
+    said = panel.did("rest_is_correct", count=6)["notify"]["message"]
+    assert "The grid has changed" in said
+    assert set(verdicts(run)) == {None}
+    panel.did("rest_is_correct", count=len(seen))
+    found = dict(zip(run.values("id"), verdicts(run)))
+    assert [one for one in batch if found[one] == "correct"] == seen
 
 
 def test_marking_is_undone_step_by_step(run: Any) -> None:
