@@ -326,11 +326,6 @@ class Scene:
             if not name.startswith(f"{self.name}-injected") or not whole:
                 self.say("left", f"the copy {name} with {faults}")
             discard(copy)
-        root = Path(fo.config.default_dataset_dir)
-        own = set(self.dataset.values("filepath"))
-        for one in root.glob("*/*") if root.is_dir() else ():
-            if str(one) not in own:
-                self.say("left", f"the file {one}")
 
     def _bring_back(self) -> None:
         """Undoes all that can be undone, as the user would."""
@@ -349,6 +344,11 @@ class Scene:
             self.say("lost", "the user's own values are not what they were")
 
     def _look_at_what_is_left(self) -> None:
+        import fiftyone as fo
+
+        root = Path(fo.config.default_dataset_dir)
+        for one in root.glob("*") if root.is_dir() else ():
+            self.say("left", f"{one}")
         files = Path(os.environ["KILLED_FILES"])
         for one in files.iterdir():
             if one.name not in (f"{self.name}.json", f"{self.name}.png"):
