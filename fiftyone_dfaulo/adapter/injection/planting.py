@@ -25,9 +25,15 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     fault_fields,
 )
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
-from fiftyone_dfaulo.adapter.storage.documents import batches, flush
+from fiftyone_dfaulo.adapter.storage.declaration import missing
+from fiftyone_dfaulo.adapter.storage.documents import Storage, batches, flush
+from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.engine.injection.painting import write_images
 from fiftyone_dfaulo.engine.injection.plans import Plan
+from fiftyone_dfaulo.errors import RunError
+
+_ATTEMPTS = 10
+"""How often fields are added that are taken away again: who does so won't be faster."""
 
 
 class Draft(NamedTuple):
@@ -55,8 +61,7 @@ def plant(
     folder = choose_folder(name, request.folder) if draft.shapes else None
     fields = fault_fields(request.prefix)
     # recorded before it is made: nothing is left that nobody knows of
-    add_fields(dataset, _record(dataset, request, fields, folder))
-    flush(dataset)
+    _keep_record(dataset, _record(dataset, request, fields, folder))
     targets = {}
     if folder is not None:
         make_folder(folder)
@@ -66,6 +71,20 @@ def plant(
             draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, report
         )
     _write(dataset, request, draft, fields, targets)
+
+
+def _keep_record(dataset: Dataset, record: Record) -> None:
+    """Adds the fields; a database that is away meanwhile may lose the first of them."""
+    for _ in range(_ATTEMPTS):
+        add_fields(dataset, record)
+        flush(dataset)
+        if not missing(Storage(dataset), record.fields):
+            return
+        refresh(dataset)
+    raise RunError(
+        "the database or another tool takes the new fields away again and again; no "
+        "fault was planted. Try again"
+    )
 
 
 def _record(

@@ -389,6 +389,30 @@ def test_a_stopped_injection_leaves_nothing_behind(
     pictures.reload()
 
 
+def test_fields_that_a_database_has_lost_are_added_again(
+    pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, fields = exact(pictures), schema(pictures)
+    lose, flush = iter([True, False]), planting.flush
+
+    def lost(dataset: Any) -> None:
+        flush(dataset)
+        if next(lose):
+            datasets = fo.core.odm.get_db_conn().datasets
+            gone = {"$pull": {"sample_fields": {"name": "injected_fault"}}}
+            datasets.update_one({"_id": dataset._doc.id}, gone)
+
+    monkeypatch.setattr(planting, "flush", lost)
+    inject_faults(pictures, rate=0.2, in_place=True)
+    pictures.clear_cache()
+    pictures.reload()
+    assert pictures.count_values("injected_fault")[True] > 0
+    assert next(lose, None) is None
+    assert revert_faults(pictures) > 0
+    assert exact(pictures) == before
+    assert schema(pictures) == fields
+
+
 def test_what_a_dead_process_has_left_is_reverted(
     pictures: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
