@@ -66,6 +66,11 @@ def test_every_snippet_runs(
         lambda name: datasets[name] if name in datasets else load(name),
     )
     monkeypatch.chdir(tmp_path)
+    detections.clone_sample_field("boxes", "predictions")
+    detections.set_values(
+        "predictions.detections.confidence",
+        [[0.9] * len(some) for some in detections.values("boxes.detections")],
+    )
     names: dict[str, Any] = {}
     for snippet in blocks("python"):
         exec(snippet, names)
