@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from fiftyone_dfaulo.adapter.storage.lease import holding, is_held
 from fiftyone_dfaulo.errors import InputError
 
 
@@ -79,10 +82,12 @@ def replace_file(
     # made as any new file is, with the permissions that the umask leaves
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        with open(temporary, "xb") as file:
-            write(file)
-        _check_taken(target, overwrite)  # another process may have written meanwhile
-        os.replace(temporary, target)
+        with holding(str(temporary)):
+            _sweep(target)
+            with open(temporary, "xb") as file:
+                write(file)
+            _check_taken(target, overwrite)  # another process may have written it
+            os.replace(temporary, target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
@@ -90,3 +95,11 @@ def replace_file(
                 f"path={str(target)!r} cannot be written: {error}"
             ) from error
         raise
+
+
+def _sweep(target: Path) -> None:
+    """Deletes what processes have left that died while they wrote this file."""
+    for piece in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        ours = re.fullmatch(r"\.[0-9a-f]{16}", piece.suffix)
+        if ours and not is_held(str(piece)):
+            piece.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from fiftyone_dfaulo.adapter.review.export import export_review
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
+from fiftyone_dfaulo.adapter.storage.lease import holding
 from fiftyone_dfaulo.errors import InputError, RunError
 
 
@@ -106,6 +107,22 @@ def test_a_file_that_comes_while_it_writes_is_not_replaced(
     assert target.read_text() == "another's"
     assert os.listdir(tmp_path).count("x.csv") == 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_pieces_of_writers_that_died_go_and_those_of_others_stay(
+    dataset: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    dead = folder / ".review.json.0123456789abcdef"
+    alive = folder / ".review.json.fedcba9876543210"
+    another = folder / ".review.json.backup"
+    for one in (dead, alive, another):
+        one.write_text("half")
+    with holding(str(alive)):
+        export_review(dataset, folder / "review.json")
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"review.json", alive.name, another.name}
 
 
 @pytest.mark.parametrize("path", ["~nosuchuser/x.csv", "x\0.csv", "a" * 5000 + ".csv"])
