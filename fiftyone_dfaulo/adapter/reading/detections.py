@@ -10,8 +10,8 @@ import numpy as np
 from bson import ObjectId
 
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.runs.lookup import fields_of_runs
-from fiftyone_dfaulo.adapter.storage.documents import all_fields, batches
+from fiftyone_dfaulo.adapter.reading.prediction_fields import field_type, fields_of_type
+from fiftyone_dfaulo.adapter.storage.documents import batches
 from fiftyone_dfaulo.adapter.targets.boxes import bounds, box_problem, in_pixels
 from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
 from fiftyone_dfaulo.errors import InputError
@@ -53,33 +53,17 @@ def check_detections(samples: Samples, field: str, label_field: str) -> None:
             "this is a view of patches, which does not hold the predictions of whole "
             "images; pass the dataset, or a view of its samples"
         )
-    choices = _choices(samples, label_field)
-    if field == label_field:
-        raise InputError(
-            f"predictions={field!r} is the label field; pass the field with a "
-            f"detector's predictions. {choices}"
-        )
-    known = all_fields(samples.get_field_schema()).get(field)
-    if known is None:
-        raise InputError(
-            f"there is no predictions={field!r} in these samples. {choices}"
-        )
-    kind = getattr(known, "document_type", type(known))
+    kind = field_type(samples, field, label_field, "a detector's", _choices)
     if not issubclass(kind, fo.Detections):
         raise InputError(
             f"predictions={field!r} is a {kind.__name__} field, and "
-            f"{label_field!r} holds objects; expected a Detections field. {choices}"
+            f"{label_field!r} holds objects; expected a Detections field. "
+            f"{_choices(samples, label_field)}"
         )
 
 
 def _choices(samples: Samples, label_field: str) -> str:
-    own = {label_field, *fields_of_runs(samples._root_dataset)}
-    names = [
-        name
-        for name, one in all_fields(samples.get_field_schema()).items()
-        if issubclass(getattr(one, "document_type", type(None)), fo.Detections)
-        and name not in own
-    ]
+    names = fields_of_type(samples, label_field, fo.Detections)
     return f"Detections fields here: {', '.join(names) or 'none'}"
 
 

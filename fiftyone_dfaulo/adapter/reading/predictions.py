@@ -10,9 +10,9 @@ from typing import Any
 import fiftyone as fo
 import numpy as np
 
-from fiftyone_dfaulo.adapter.host import Field, Samples
-from fiftyone_dfaulo.adapter.runs.lookup import fields_of_runs
-from fiftyone_dfaulo.adapter.storage.documents import all_fields, unpacked
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.prediction_fields import field_type, fields_of_type
+from fiftyone_dfaulo.adapter.storage.documents import unpacked
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.models.class_matching import (
     EMBEDDINGS_ONLY,
@@ -61,18 +61,9 @@ def list_predictions(samples: Samples, label_field: str) -> dict[str, str]:
         name of the field to what its predictions hold: ``"logits"``,
         ``"probabilities"``, ``"probs"`` or ``"confidence"``.
     """
-    own = {label_field, *fields_of_runs(samples._root_dataset)}
-    names = [
-        name
-        for name, field in all_fields(samples.get_field_schema()).items()
-        if _is_classification(field) and name not in own
-    ]
+    names = fields_of_type(samples, label_field, fo.Classification)
     found = {name: _attribute(samples, name) for name in names}
     return {name: attribute for name, attribute in found.items() if attribute}
-
-
-def _is_classification(field: Field) -> bool:
-    return issubclass(getattr(field, "document_type", type(None)), fo.Classification)
 
 
 def check_predictions(samples: Samples, field: str, label_field: str) -> None:
@@ -82,18 +73,7 @@ def check_predictions(samples: Samples, field: str, label_field: str) -> None:
         InputError: if there is no such field, it is the label field, of another type,
             or no sample has logits, probabilities or a confidence in it.
     """
-    if field == label_field:
-        raise InputError(
-            f"predictions={field!r} is the label field; pass the field with a model's "
-            f"predictions. {_choices(samples, label_field)}"
-        )
-    known = all_fields(samples.get_field_schema()).get(field)
-    if known is None:
-        raise InputError(
-            f"there is no predictions={field!r} in these samples. "
-            f"{_choices(samples, label_field)}"
-        )
-    kind = getattr(known, "document_type", type(known))
+    kind = field_type(samples, field, label_field, "a model's", _choices)
     if not issubclass(kind, fo.Classification):
         raise InputError(
             f"predictions={field!r} is a {kind.__name__} field; expected a "

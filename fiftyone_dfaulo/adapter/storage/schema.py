@@ -114,6 +114,17 @@ class RunField(NamedTuple):
     spec: FieldSpec
 
 
+def missing_field(key: str, kind: type, noun: str) -> RunField:
+    """The samples' field with the labels, of this type, that look missing."""
+    spec = {
+        "ftype": fo.EmbeddedDocumentField,
+        "embedded_doc_type": kind,
+        "description": f"The {noun}s that look missing; their confidence is how likely "
+        "they are (DFauLo)",
+    }
+    return RunField(f"{key}_{MISSING}", spec)
+
+
 MakeLabel: TypeAlias = Callable[[str, float], dict[str, Any]]
 """Makes a Classification of a label and a confidence, as FiftyOne stores it."""
 

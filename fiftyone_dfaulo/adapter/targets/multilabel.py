@@ -19,11 +19,11 @@ from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.results.multi_label import MultiLabelResults, join_classes
 from fiftyone_dfaulo.adapter.storage.items import Item, Items, Query, now
 from fiftyone_dfaulo.adapter.storage.schema import (
-    MISSING,
     SCHEMA,
     FieldSpec,
     RunField,
     label_maker,
+    missing_field,
 )
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
 from fiftyone_dfaulo.adapter.targets.multilabel_edits import MultiLabelEdit
@@ -46,13 +46,6 @@ _SCHEMA: dict[str, FieldSpec] = {
     },
 }
 """Where a field is not what it is for one class a sample."""
-
-_MISSING: FieldSpec = {
-    "ftype": fo.EmbeddedDocumentField,
-    "embedded_doc_type": fo.Classifications,
-    "description": "The labels that look missing; their confidence is how likely they "
-    "are (DFauLo)",
-}
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ class MultiLabelTarget(WholeImageTarget):
             RunField(f"{self.attributes_path}.{key}_{part}", SCHEMA[part])
             for part in ("suspiciousness", "reasons")
         ]
-        missing = RunField(f"{key}_{MISSING}", _MISSING)
+        missing = missing_field(key, fo.Classifications, "label")
         return [*super().run_fields(key), *attributes, missing]
 
     def _spec(self, part: str) -> FieldSpec:

@@ -40,6 +40,10 @@ def preset_target(ctx: Context) -> str | None:
     """
     if ctx.prompt_id is None:
         return None
+    return cached(ctx, "preset target", lambda: _preset_target(ctx))
+
+
+def _preset_target(ctx: Context) -> str:
     view = ctx.view
     stages = str(view._serialize(include_uuids=False))
     ordered = any(isinstance(one, fo.Select) and one.ordered for one in view._stages)

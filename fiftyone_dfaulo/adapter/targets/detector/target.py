@@ -24,19 +24,13 @@ from fiftyone_dfaulo.adapter.storage.schema import (
     MISSING,
     FieldSpec,
     RunField,
+    missing_field,
 )
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.edits import BoxLabelEdit
 from fiftyone_dfaulo.adapter.targets.detector.labels import BoxLabels
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
 from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
-
-_MISSING: FieldSpec = {
-    "ftype": fo.EmbeddedDocumentField,
-    "embedded_doc_type": fo.Detections,
-    "description": "The objects that look missing; their confidence is how likely they "
-    "are (DFauLo)",
-}
 
 _BETTER_BOX: FieldSpec = {
     "ftype": fo.ListField,
@@ -89,7 +83,7 @@ class BoxTarget(ObjectTarget):
         return [
             *super().run_fields(key),
             RunField(self.path(f"{key}_{BETTER_BOX}"), _BETTER_BOX),
-            RunField(f"{key}_{MISSING}", _MISSING),
+            missing_field(key, fo.Detections, "object"),
         ]
 
     def with_fields(self, paths: Sequence[str]) -> LabelTarget:
