@@ -8,17 +8,20 @@ labels as they are, for few or many steps: flat or sharp.
 
     PYTHONPATH=examples python -m bench.counts FOLDER CACHE [START OF A NAME]
 
-FOLDER has the letters' and CIFAR-10N's files; CACHE keeps what was made.
+FOLDER has CIFAR-10N's and the hands' files; CACHE keeps what was made. What is chosen
+in the method is chosen on every second case, from the first on; the figures of the
+others are those that count.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax
@@ -28,7 +31,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 from fiftyone_dfaulo.engine.method import single_label
+
+
+SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -137,27 +144,27 @@ def cifar(folder: Path, name: str) -> NumberCase:
     return NumberCase(embeddings.astype(np.float32), labels, labels != truth)
 
 
-def hands(folder: Path, noise: float, kind: str) -> NumberCase:
+def hands(folder: Path, noise: float, kind: str, seed: int) -> NumberCase:
     """2,062 photos of hands that show ten digits, by MobileNet embeddings."""
     found = np.load(folder / "hands_mobilenet.npz")
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     return plant(found["embeddings"], found["labels"], noise, kind, rng)
 
 
-def cifar_planted(folder: Path, noise: float, kind: str) -> NumberCase:
+def cifar_planted(folder: Path, noise: float, kind: str, seed: int) -> NumberCase:
     """The same images with true labels, some changed."""
     found = np.load(folder / "cifar10n_10000.npz")
     embeddings = np.load(folder / "cifar10n_10000_mobilenet.npz")["embeddings"]
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(seed)
     return plant(embeddings, found["clean"].astype(np.int64), noise, kind, rng)
 
 
 Maker = Callable[[], NumberCase]
 
 
-def makers(folder: Path) -> dict[str, Maker]:
+def makers(folder: Path, seed: int = 0) -> dict[str, Maker]:
     """What makes each case, by its name; ``folder`` has the shared data."""
-    s = synthetic
+    s = partial(synthetic, seed=seed)
     made: dict[str, Maker] = {
         "2 x 400": partial(s, 400, 2, 16),
         "2 x 3000": partial(s, 3000, 2, 32),
@@ -187,13 +194,13 @@ def makers(folder: Path) -> dict[str, Maker]:
         "200 x 10000": partial(s, 10000, 200, 128, near=4.0, far=8.0),
         "200 x 10000, none": partial(s, 10000, 200, 128, near=4.0, far=8.0, noise=0.0),
         "1000 x 10000": partial(s, 10000, 1000, 128, near=5.0, far=10.0),
-        "hands": partial(hands, folder, 0.05, "random"),
-        "hands, 20 %": partial(hands, folder, 0.2, "random"),
-        "hands, none": partial(hands, folder, 0.0, "random"),
-        "hands, pair": partial(hands, folder, 0.15, "pair"),
-        "CIFAR-10, none": partial(cifar_planted, folder, 0.0, "random"),
-        "CIFAR-10, 5 %": partial(cifar_planted, folder, 0.05, "random"),
-        "CIFAR-10, 20 %": partial(cifar_planted, folder, 0.2, "random"),
+        "hands": partial(hands, folder, 0.05, "random", seed),
+        "hands, 20 %": partial(hands, folder, 0.2, "random", seed),
+        "hands, none": partial(hands, folder, 0.0, "random", seed),
+        "hands, pair": partial(hands, folder, 0.15, "pair", seed),
+        "CIFAR-10, none": partial(cifar_planted, folder, 0.0, "random", seed),
+        "CIFAR-10, 5 %": partial(cifar_planted, folder, 0.05, "random", seed),
+        "CIFAR-10, 20 %": partial(cifar_planted, folder, 0.2, "random", seed),
         "CIFAR-10N aggregate": partial(cifar, folder, "aggre_label"),
         "CIFAR-10N random1": partial(cifar, folder, "random_label1"),
         "CIFAR-10N worse": partial(cifar, folder, "worse_label"),
@@ -201,7 +208,7 @@ def makers(folder: Path) -> dict[str, Maker]:
     far = partial(s, 5000, 10, 64, near=5.0, far=8.0)
 
     def sight(make: Maker, epochs: int) -> Maker:
-        return lambda: with_predictions(make(), epochs)
+        return lambda: with_predictions(make(), epochs, seed=seed)
 
     for epochs, what in ((2, "flat"), (8, "middle"), (40, "sharp")):
         for noise in (0.0, 0.05, 0.2):
@@ -213,20 +220,20 @@ def makers(folder: Path) -> dict[str, Maker]:
                 partial(cifar, folder, name), epochs
             )
         made[f"networks, {what}, hands, 15 %"] = sight(
-            partial(hands, folder, 0.15, "random"), 4 * epochs
+            partial(hands, folder, 0.15, "random", seed), 4 * epochs
         )
     return made
 
 
 def read(
-    folder: Path, cache: Path, start: str = ""
+    folder: Path, cache: Path, start: str = "", seed: int = 0
 ) -> Iterator[tuple[str, NumberCase]]:
     """The cases whose name starts so; ``cache`` keeps those that were made before."""
     cache.mkdir(parents=True, exist_ok=True)
-    for number, (name, make) in enumerate(makers(folder).items()):
+    for number, (name, make) in enumerate(makers(folder, seed).items()):
         if not name.startswith(start):
             continue
-        path = cache / f"{number:02}.npz"
+        path = cache / f"{number:02}-{seed}.npz"
         if not path.exists():
             case = make()
             np.savez(path, e=case.embeddings, l=case.labels, f=case.faults)
@@ -235,21 +242,71 @@ def read(
         yield name, NumberCase(found["e"], found["l"], found["f"], predictions)
 
 
+class Counted(NamedTuple):
+    """What was estimated of one case: a number of faults and its 90 % interval."""
+
+    name: str
+    samples: int
+    faults: int
+    count: float
+    low: float
+    high: float
+    precision: float
+
+
+def count(name: str, case: NumberCase, seed: int) -> Counted:
+    """Scores a case, and estimates its faults as the product does."""
+    scores = single_label.score(
+        case.embeddings,
+        case.labels,
+        logits=case.embeddings if case.predictions else None,
+        settings=Settings(seed=seed),
+    )
+    suspiciousness = scores.suspiciousness
+    unchecked = np.full(len(case.labels), -1, np.int8)
+    found = estimate_faults(suspiciousness, unchecked)
+    precision = np.nan
+    if case.faults.any():
+        precision = float(average_precision_score(case.faults, suspiciousness))
+    faults = int(case.faults.sum())
+    ends = found.count, found.low, found.high
+    return Counted(name, len(case.labels), faults, *ends, precision)
+
+
+def shares(counted: Sequence[Counted]) -> str:
+    """How many of some cases are counted well, in one line."""
+    faulty = [each for each in counted if each.faults]
+    human = [each for each in faulty if "CIFAR-10N" in each.name]
+    planted = [each for each in faulty if each not in human]
+    clean = [each.count / each.samples for each in counted if not each.faults]
+
+    def within(some: Sequence[Counted], least: float, most: float) -> str:
+        good = sum(least <= each.count / each.faults <= most for each in some)
+        return f"{good} of {len(some)}"
+
+    covered = sum(each.low <= each.faults <= each.high for each in faulty)
+    return (
+        f"planted within a quarter {within(planted, 0.75, 1.25)}, human within .6 to "
+        f"1.4 {within(human, 0.6, 1.4)}, intervals hold {covered} of {len(faulty)}, "
+        f"without faults at most {max(clean, default=0.0):.2%}"
+    )
+
+
 def main() -> None:
-    """Prints a line for each case: faults, their estimated number, and the AP."""
+    """Prints a line for each case and seed, then what holds for each half of them."""
     folder, cache, *start = sys.argv[1:]
-    for name, case in read(Path(folder), Path(cache), *start):
-        scores = single_label.score(
-            case.embeddings,
-            case.labels,
-            logits=case.embeddings if case.predictions else None,
-            settings=Settings(),
-        )
-        found = np.nan
-        if case.faults.any():
-            found = average_precision_score(case.faults, scores.suspiciousness)
-        counts = f"{case.faults.sum():5} {scores.estimated_faults:5}"
-        print(f"{name:38} {counts} {found:.4f}", flush=True)
+    halves: tuple[list[Counted], list[Counted]] = ([], [])
+    for seed in SEEDS:
+        read_in = read(Path(folder), Path(cache), *start, seed=seed)
+        for number, (name, case) in enumerate(read_in):
+            found = count(name, case, seed)
+            halves[number % 2].append(found)
+            print(
+                f"{name:38} {seed} {found.faults:5} {found.count:7.0f} "
+                f"({found.low:.0f} to {found.high:.0f}) AP {found.precision:.4f}",
+                flush=True,
+            )
+    print(f"chosen on: {shares(halves[0])}\nnot chosen on: {shares(halves[1])}")
 
 
 if __name__ == "__main__":

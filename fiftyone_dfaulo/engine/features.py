@@ -21,6 +21,7 @@ class Features:
             occur among these items; None if it has none that fit.
         logits_vote: whether the logits count; they should not where the model may have
             learned these labels by heart.
+        learned: whether the network of the embeddings has learned these labels.
         appearance: float (M, A), finite, what the images look like whatever they show;
             None if foreign content is not to be looked for.
         points: float (M, P), finite, in which near duplicates lie close; None if near
@@ -33,6 +34,7 @@ class Features:
     unreadable: Mapping[int, str]
     logits: np.ndarray | None = None
     logits_vote: bool = True
+    learned: bool = False
     appearance: np.ndarray | None = None
     points: np.ndarray | None = None
     notes: tuple[str, ...] = ()

@@ -22,6 +22,8 @@ from fiftyone_dfaulo.adapter.host import Samples
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from fiftyone_dfaulo.engine.feedback.estimate import FaultEstimate
+
 _ID_LISTS = ("ids", "unlabeled", "vanished")
 
 
@@ -47,7 +49,6 @@ class DFauLoResults(fob.BrainResults):
         vanished: ids of the items that were deleted while the run computed.
         near_duplicates: id of an item to that of its nearest near duplicate that has
             another label, for those that have one.
-        estimated_faults: how many of the N items are probably faults.
         notes: plain sentences to read with the result.
         seconds: name of a stage to the seconds that it took.
     """
@@ -61,7 +62,6 @@ class DFauLoResults(fob.BrainResults):
         "signal_names",
         "unreadable",
         "near_duplicates",
-        "estimated_faults",
         "notes",
         "seconds",
     )
@@ -86,7 +86,6 @@ class DFauLoResults(fob.BrainResults):
         unreadable: Mapping[str, str] | None = None,
         vanished: Sequence[str] = (),
         near_duplicates: Mapping[str, str] | None = None,
-        estimated_faults: int = 0,
         notes: Sequence[str] = (),
         seconds: Mapping[str, float] | None = None,
     ) -> None:
@@ -103,7 +102,6 @@ class DFauLoResults(fob.BrainResults):
         self.unreadable = dict(unreadable or {})
         self.vanished = list(vanished)
         self.near_duplicates = dict(near_duplicates or {})
-        self.estimated_faults = int(estimated_faults)
         self.notes = list(notes)
         self.seconds = dict(seconds or {})
 
@@ -166,7 +164,13 @@ class DFauLoResults(fob.BrainResults):
             for i, j in self.near_duplicates.items()
             if i in present and j in present
         }
-        self.estimated_faults = min(self.estimated_faults, len(self.ids))
+
+    def estimate(self) -> FaultEstimate:
+        """How many of the N items are faults, with an interval, before any verdict."""
+        from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
+
+        unchecked = np.full(len(self.ids), -1, np.int8)
+        return estimate_faults(self.suspiciousness, unchecked)
 
     def near_duplicate_ids(self, ids: Sequence[str] | None = None) -> list[str]:
         """Ids of near duplicates with different labels, those of a picture together.
@@ -198,15 +202,20 @@ class DFauLoResults(fob.BrainResults):
 
         Returns:
             a JSON-serializable dict with the keys ``scored``, ``unlabeled``,
-            ``unreadable``, ``vanished``, ``estimated_faults`` (numbers of items),
-            ``most_confused`` (see :meth:`most_confused`) and ``notes``.
+            ``unreadable``, ``vanished`` (numbers of items), ``estimated_faults``,
+            ``faults_low`` and ``faults_high`` (a number and its 90 % interval, see
+            :meth:`estimate`), ``most_confused`` (see :meth:`most_confused`) and
+            ``notes``.
         """
+        estimate = self.estimate()
         return {
             "scored": len(self.ids),
             "unlabeled": len(self.unlabeled),
             "unreadable": len(self.unreadable),
             "vanished": len(self.vanished),
-            "estimated_faults": self.estimated_faults,
+            "estimated_faults": round(estimate.count),
+            "faults_low": round(estimate.low),
+            "faults_high": round(estimate.high),
             "most_confused": self.most_confused(),
             "notes": list(self.notes),
         }
@@ -215,8 +224,8 @@ class DFauLoResults(fob.BrainResults):
         facts = self.summary()
         lines = [
             f"{facts['scored']} {self.config.target.noun}s scored, about "
-            f"{facts['estimated_faults']} of them probably faults (brain run "
-            f"{self.key!r})"
+            f"{facts['estimated_faults']} of them probably faults "
+            f"({facts['faults_low']} to {facts['faults_high']}; brain run {self.key!r})"
         ]
         for name, why in (
             ("unlabeled", "have no label"),

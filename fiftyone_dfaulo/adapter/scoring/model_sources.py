@@ -74,6 +74,7 @@ class FrozenModel(FeatureSource):
             found,
             logits=None if found.logits is None else found.logits[:, kept],
             logits_vote=settings.out_of_sample,
+            learned=found.logits is not None and not settings.out_of_sample,
             points=found.embeddings,
             notes=logit_notes(match, settings, *found.notes),
         )
@@ -112,6 +113,7 @@ class RetrainedModel(FeatureSource):
             images.unreadable,
             logits=own,
             logits_vote=settings.out_of_sample,
+            learned=own is not None and not settings.out_of_sample,
             points=vectors,
             notes=logit_notes(match, settings, *embedder.notes),
         )
@@ -136,7 +138,9 @@ class RetrainedModel(FeatureSource):
             )
             found = {"embeddings": vectors, "logits": logits}
             check_finite(f"the full mutant of {embedder.name}", found, items.ids)
-        return Features(vectors, images.index, images.unreadable, logits=logits)
+        return Features(
+            vectors, images.index, images.unreadable, logits=logits, learned=True
+        )
 
 
 class TrainedNetwork(FeatureSource):
@@ -172,6 +176,7 @@ class TrainedNetwork(FeatureSource):
             images.index,
             images.unreadable,
             logits=network.learning,
+            learned=True,
             appearance=appearance,
             points=points,
         )
@@ -191,7 +196,9 @@ class TrainedNetwork(FeatureSource):
                 settings=context.settings,
                 report=report,
             )
-        return Features(vectors, images.index, images.unreadable, logits=logits)
+        return Features(
+            vectors, images.index, images.unreadable, logits=logits, learned=True
+        )
 
 
 def train(context: ScoringContext) -> tuple[ScoredItems, Images, Network]:

@@ -43,7 +43,6 @@ def make_results(
         reasons=scores.reasons,
         unlabeled=items.unlabeled,
         unreadable=items.unreadable,
-        estimated_faults=scores.estimated_faults,
         notes=scores.notes,
         seconds=seconds,
         **items.labels.result_values(items.ids, scores),

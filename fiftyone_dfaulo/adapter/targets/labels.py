@@ -244,6 +244,7 @@ class ClassLabels(Labels):
             self.numbers,
             logits=features.logits,
             logits_vote=features.logits_vote,
+            learned=features.learned,
             appearance=None if before else features.appearance,
             foreign=before[0].foreign if before else None,
             points=None if before else features.points,

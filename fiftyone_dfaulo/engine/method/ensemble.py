@@ -19,7 +19,9 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import near_duplicates, outliers
 from fiftyone_dfaulo.engine.method.heads import (
+    INVERSE_REGULARIZATION,
     assign_folds,
+    inverse_regularization,
     leave_out,
     out_of_sample,
     standardise,
@@ -41,6 +43,7 @@ class Ensemble(NamedTuple):
             (N, K).
         original: log-probabilities (N, K) of the network itself, or None.
         original_votes: whether these count in the vote.
+        learned: whether the network has learned the labels, faulty ones too.
         foreign: float64 (N,), probabilities of foreign content.
         near_duplicate_of: int64 (N,), positions of near duplicates that have
             another label; -1 where there is none.
@@ -49,6 +52,7 @@ class Ensemble(NamedTuple):
     heads: dict[str, np.ndarray]
     original: np.ndarray | None
     original_votes: bool
+    learned: bool
     foreign: np.ndarray
     near_duplicate_of: np.ndarray
 
@@ -74,6 +78,7 @@ def fit_ensemble(
     *,
     logits: np.ndarray | None = None,
     logits_vote: bool = True,
+    learned: bool = False,
     appearance: np.ndarray | None = None,
     foreign: np.ndarray | None = None,
     points: np.ndarray | None = None,
@@ -83,14 +88,17 @@ def fit_ensemble(
     """Fits the models around one network.
 
     Args:
-        embeddings, labels, logits, logits_vote, appearance, points, settings, report:
-            as of :func:`.single_label.score`.
+        embeddings, labels, logits, logits_vote, learned, appearance, points, settings,
+            report: as of :func:`.single_label.score`.
         foreign: float64 (N,), probabilities of foreign content where they are already
             known; not together with an appearance.
     """
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
-    full_head_log_probs = out_of_sample(features, labels, folds, None, _part(report, 0))
+    inverse = inverse_regularization(features, labels, folds)
+    full_head_log_probs = out_of_sample(
+        features, labels, folds, None, _part(report, 0), inverse
+    )
     if foreign is None:
         foreign = np.zeros(len(labels))
     if appearance is not None:
@@ -106,11 +114,14 @@ def fit_ensemble(
             foreign,
             np.minimum(foreign, foreign[near_duplicate_of]),
         )
-    mutants = fit_mutants(features, labels, folds, full_head_log_probs, foreign, report)
+    mutants = fit_mutants(
+        features, labels, folds, full_head_log_probs, foreign, report, inverse
+    )
     return Ensemble(
         heads=dict(zip(HEADS, [full_head_log_probs, *mutants], strict=True)),
         original=None if logits is None else signals.log_softmax(logits),
         original_votes=logits_vote,
+        learned=learned,
         foreign=foreign,
         near_duplicate_of=near_duplicate_of,
     )
@@ -123,6 +134,7 @@ def fit_mutants(
     full_head_log_probs: np.ndarray,
     foreign: np.ndarray,
     report: StageReport = silent_stage,
+    inverse: float = INVERSE_REGULARIZATION,
 ) -> list[np.ndarray]:
     """Out-of-sample log-probabilities, float32 (N, K), of the two head mutants.
 
@@ -133,6 +145,7 @@ def fit_mutants(
         full_head_log_probs: float32 (N, K), those of the heads on all samples.
         foreign: float64 (N,), probabilities of foreign content.
         report: called with the fraction of all heads fitted.
+        inverse: as of :func:`.heads.out_of_sample`.
     """
     mutants, last = [], full_head_log_probs
     for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):
@@ -143,7 +156,7 @@ def fit_mutants(
         order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
         subset = leave_out(order, labels, int(subset.sum()))
         part = _part(report, position)
-        last = out_of_sample(features, labels, folds, subset, part)
+        last = out_of_sample(features, labels, folds, subset, part, inverse)
         mutants.append(last)
     return mutants
 

@@ -9,19 +9,30 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from fiftyone_dfaulo.engine.method.sharpness import fit_power
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.signals import rank_in_class
 from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 FOLDS = 5
 INVERSE_REGULARIZATION = 30.0
-"""Divided by the number of training samples, it is scikit-learn's C of each head. The
-regularisation is strong on purpose: a head that is free to follow single samples
-follows faulty labels too."""
+"""Divided by the number of training samples, it is scikit-learn's C of each head, at
+least. The regularisation is strong on purpose: a head that is free to follow single
+samples follows faulty labels too. Many classes need it weaker: see
+:func:`inverse_regularization`."""
+WEAKER = 10**0.5  # by this factor
+UNSURE = 2.5
+"""Heads are too unsure if the labels are likelier at a greater power than this. Up to
+50 classes they hardly ever are."""
+MOST_TRIED = 7
+SAMPLES = 20_000  # of which it is chosen on a fold; evenly drawn of all labels
 LEAST_PROBABILITY = 1e-12
 LEAST_SPREAD = 1e-6
 """A feature that spreads by a smaller share of its largest value is constant but for
 rounding."""
+
+MANY_CLASSES = "The number of unique classes"
+"""Begins a warning of scikit-learn's, which takes the labels for a regression's."""
 
 _BLOCK = 10_000
 
@@ -89,6 +100,7 @@ def out_of_sample(
     folds: np.ndarray,
     left_out: np.ndarray | None = None,
     report: StageReport = silent_stage,
+    inverse: float = INVERSE_REGULARIZATION,
 ) -> np.ndarray:
     """Log-probabilities of every sample by a head fitted on the other folds.
 
@@ -100,6 +112,8 @@ def out_of_sample(
         folds: int64 (N,), from :func:`assign_folds`.
         left_out: bool (N,), samples that no head is fitted on; None is none of them.
         report: called with the fraction of heads fitted.
+        inverse: C times the number of training samples, from
+            :func:`inverse_regularization`.
 
     Returns:
         float32 (N, K), from log(1e-12) to 0.
@@ -112,9 +126,7 @@ def out_of_sample(
         held_out = folds == fold
         training = (used & ~held_out) | single
         if held_out.any():
-            head = LogisticRegression(
-                C=INVERSE_REGULARIZATION / training.sum(), tol=1e-3, max_iter=200
-            )
+            head = _head(inverse / training.sum())
             head.fit(features[training], labels[training])
             result[held_out] = head.predict_proba(features[held_out])
 
@@ -125,10 +137,51 @@ def out_of_sample(
         one_blas_thread,
         ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool,
     ):
-        # labels are classes, however many there are, and no regression target
-        warnings.filterwarnings("ignore", "The number of unique classes")
+        warnings.filterwarnings("ignore", MANY_CLASSES)
         heads = [pool.submit(fit, fold) for fold in range(FOLDS)]
         for done, head in enumerate(as_completed(heads), 1):
             head.result()
             report(done / FOLDS)
     return np.log(np.clip(result, LEAST_PROBABILITY, 1.0))
+
+
+def inverse_regularization(
+    features: np.ndarray, labels: np.ndarray, folds: np.ndarray
+) -> float:
+    """How weakly heads are regularised: C times the number of training samples.
+
+    It is the strongest regularisation, from :data:`INVERSE_REGULARIZATION` on, that
+    does not leave heads too unsure (:data:`UNSURE`): a head that learned from four
+    folds is judged on the fifth.
+
+    Args:
+        features, labels, folds: as of :func:`out_of_sample`.
+
+    Returns:
+        30 times a power of the square root of 10, at most 30,000.
+    """
+    order = np.argsort(labels, kind="stable")
+    count = min(len(order), SAMPLES)
+    some = order[np.arange(count) * len(order) // count]
+    training, held_out = some[folds[some] != 0], some[folds[some] == 0]
+    classes = np.unique(labels[training])
+    held_out = held_out[np.isin(labels[held_out], classes)]
+    inverse = INVERSE_REGULARIZATION
+    if not len(held_out) or len(classes) < 2:
+        return inverse
+    given = np.searchsorted(classes, labels[held_out])
+    with warnings.catch_warnings(), one_blas_thread:
+        warnings.filterwarnings("ignore", MANY_CLASSES)
+        for _ in range(MOST_TRIED - 1):
+            head = _head(inverse / len(training))
+            head.fit(features[training], labels[training])
+            found = head.predict_proba(features[held_out])
+            logs = np.log(np.clip(found, LEAST_PROBABILITY, 1.0))
+            if fit_power(logs, given)[0] <= UNSURE:
+                break
+            inverse *= WEAKER
+    return inverse
+
+
+def _head(strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, tol=1e-3, max_iter=200)

@@ -21,11 +21,31 @@ Noise", CVPR 2017, fitted as Dawid and Skene fit theirs, Applied Statistics 28, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+
+from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
 LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
 STEPS = 40
+
+
+class Noise(NamedTuple):
+    """The label noise of N samples and K classes.
+
+    Attributes:
+        transitions: float64 (K, K), true class by given label; above 0, rows add up
+            to 1.
+        mistakes: share of the labels that are wrong, in [.001, .6].
+        fit: log-likelihood of the labels plus the log-density of the prior, relative to
+            the density where the prior is densest; of the step before ``transitions``.
+    """
+
+    transitions: np.ndarray
+    mistakes: float
+    fit: float
 
 
 def transition_matrix(
@@ -51,16 +71,57 @@ def transition_matrix(
     Returns:
         float64 (K, K), true class by given label; above 0, rows add up to 1.
     """
+    return fit_noise(
+        *by_label(probabilities, labels),
+        prior=prior,
+        mistakes=mistakes,
+        equal_counts_prior=equal_counts_prior,
+        steps=STEPS,
+    ).transitions
+
+
+def by_label(
+    probabilities: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same samples in the order of their labels, as :func:`fit_noise` needs."""
+    order = np.argsort(labels, kind="stable")
+    return probabilities[order], labels[order]
+
+
+@one_blas_thread
+def fit_noise(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    *,
+    prior: float,
+    mistakes: float | None = None,
+    equal_counts_prior: bool = False,
+    start: Noise | None = None,
+    steps: int,
+) -> Noise:
+    """The transition matrix, the share of mistakes, and how well they fit.
+
+    Args:
+        probabilities, prior, mistakes, equal_counts_prior: as of
+            :func:`transition_matrix`.
+        labels: int64 (N,), ascending.
+        start: the noise to start from; None is equally likely mistakes.
+        steps: of expectation-maximisation, at least 1.
+    """
     total, count = probabilities.shape
-    blocks = [probabilities[labels == given] for given in range(count)]
     share = FIRST_MISTAKES if mistakes is None else _bounded(mistakes)
     transitions = _uniform(count, share)
-    for _ in range(STEPS):
-        expected = np.empty((count, count))
-        for given, block in enumerate(blocks):
-            joint = block * transitions[:, given].astype(block.dtype)
-            joint /= joint.sum(1, keepdims=True)
-            expected[:, given] = joint.sum(0, dtype=np.float64)
+    prior_counts = total / count * transitions
+    if start is not None:
+        share, transitions = start.mistakes, start.transitions
+        prior_counts = total / count * _uniform(count, share)
+    fit = 0.0
+    for step in range(steps):
+        expected, fit = _expect(probabilities, labels, transitions)
+        if step == steps - 1:
+            densest = prior_counts / prior_counts.sum(1, keepdims=True)
+            density = prior_counts * (np.log(transitions) - np.log(densest))
+            fit += prior / share * float(density.sum())
         if mistakes is None:
             share = _bounded(1 - np.trace(expected) / total)
         prior_counts = total / count * _uniform(count, share)
@@ -68,7 +129,24 @@ def transition_matrix(
             prior_counts = _equal_counts(expected.sum(1), share)
         transitions = expected + prior / share * prior_counts
         transitions /= transitions.sum(1, keepdims=True)
-    return transitions
+    return Noise(transitions, share, fit)
+
+
+def _expect(
+    probabilities: np.ndarray, labels: np.ndarray, transitions: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Expected numbers (K, K) of samples by true class and label; log-likelihood."""
+    count = probabilities.shape[1]
+    expected, likelihood = np.zeros((count, count)), 0.0
+    of_label = np.ascontiguousarray(transitions.T, probabilities.dtype)
+    ends = np.cumsum(np.bincount(labels, minlength=count))
+    for given, (start, end) in enumerate(zip([0, *ends], ends)):
+        if start < end:
+            block = probabilities[start:end]
+            chances = block @ of_label[given]  # of the label, whatever the true class
+            likelihood += float(np.log(chances).sum(dtype=np.float64))
+            expected[:, given] = (1 / chances) @ block
+    return expected * transitions, likelihood
 
 
 def _bounded(mistakes: float) -> float:

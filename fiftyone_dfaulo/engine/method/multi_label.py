@@ -142,7 +142,8 @@ def score(
         labels = given[:, k].astype(np.int64)
         part = _part(report, position, len(scored))
         heads = _fit_heads(features, labels, settings.seed, part)
-        models = ensemble.Ensemble(heads, original, True, foreign, no_duplicates)
+        # too few labels of a rare class are wrong to tell how sure its heads should be
+        models = ensemble.Ensemble(heads, original, True, True, foreign, no_duplicates)
         scores = single_label.score_labels(labels, models, equal_counts_prior=True)
         suspiciousness[:, k] = scores.suspiciousness
         hard[:, k] = scores.reasons[:, _HARD]

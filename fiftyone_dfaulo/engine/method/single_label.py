@@ -6,9 +6,8 @@
 2. The *vote* is the mean of the log-probabilities of the last mutant and of the
    original model (of a network trained here: those while it learned). Where no original
    model may vote, the heads on all samples take its part. The vote on the true class,
-   and which classes are mistaken for which (:mod:`.label_noise`), give the probability
-   that a label is wrong. How many are wrong is estimated from the mutants alone. Near
-   duplicates share a vote and a true class.
+   and which classes are mistaken for which, give the probability that a label is wrong
+   (:mod:`.wrong_label`). Near duplicates share a vote and a true class.
 3. Suspiciousness is the probability that label or content is wrong. Its sum is the
    estimated number of faults; the likeliest class of the vote is the suggestion.
 
@@ -23,30 +22,19 @@ itself is :mod:`.paper.method`. ``docs/benchmark.md`` lists what else was tried.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
-from fiftyone_dfaulo.engine.method import label_noise, reasons
+from fiftyone_dfaulo.engine.method import reasons
 from fiftyone_dfaulo.engine.method.ensemble import (
     FOREIGN,
     HEADS,
     Ensemble,
     fit_ensemble,
 )
+from fiftyone_dfaulo.engine.method.wrong_label import SHARPNESS, wrong_label
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.scores import Scores
-
-SHARPNESS = 1.65
-"""Regularised heads are right more often than they are sure. So the log-probabilities
-of the mutants, which count the faults, are multiplied by this. For the order, not the
-vote is multiplied but the log-odds that come from it: otherwise samples that look like
-no class would come last."""
-
-PRIOR = 0.02
-"""How much evidence it takes that one class is mistaken for another: see
-:func:`.label_noise.transition_matrix`."""
 
 
 def score(
@@ -55,6 +43,7 @@ def score(
     *,
     logits: np.ndarray | None = None,
     logits_vote: bool = True,
+    learned: bool = False,
     appearance: np.ndarray | None = None,
     points: np.ndarray | None = None,
     settings: Settings,
@@ -69,6 +58,7 @@ def score(
             trained on these labels, ``learning`` of :class:`.training.Network` is best.
         logits_vote: whether the logits vote. They should not where the model may have
             learned the labels by heart; then they only add a signal and a reason.
+        learned: whether the network of the embeddings has learned these labels.
         appearance: float (N, A), finite, what the images look like whatever they show,
             as from :meth:`.training.Network.appearance`. With None, foreign content is
             not looked for.
@@ -85,6 +75,7 @@ def score(
             labels,
             logits=logits,
             logits_vote=logits_vote,
+            learned=learned,
             appearance=appearance,
             points=points,
             settings=settings,
@@ -115,6 +106,7 @@ def score_labels(
         mutant_vote,
         labels,
         first.foreign < FOREIGN,
+        learned=any(each.learned for each in ensembles),
         near_duplicate_labels=np.where(
             first.near_duplicate_of < 0, -1, labels[first.near_duplicate_of]
         ),
@@ -159,81 +151,6 @@ def _shared(log_probabilities: np.ndarray, near_duplicate_of: np.ndarray) -> np.
         [log_probabilities[paired], log_probabilities[near_duplicate_of[paired]]]
     )
     return shared
-
-
-def wrong_label(
-    vote: np.ndarray,
-    mutant_vote: np.ndarray,
-    labels: np.ndarray,
-    trusted: np.ndarray,
-    *,
-    near_duplicate_labels: np.ndarray | None = None,
-    equal_counts_prior: bool = False,
-) -> np.ndarray:
-    """Probabilities float64 (N,) that the labels are wrong.
-
-    How many are wrong is estimated from the mutants alone. The order is that of the
-    vote, given that share of mistakes. Its log-odds are shifted so that the
-    probabilities add up to the estimated number.
-
-    Args:
-        vote: log-probabilities (N, K) of the classes.
-        mutant_vote: those by the mutants alone.
-        labels: int64 (N,).
-        trusted: bool (N,), samples whose content is not foreign. Which class is
-            mistaken for which is learned from these alone.
-        near_duplicate_labels: as of :func:`.label_noise.log_odds_of_mistake`.
-        equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
-    """
-
-    def log_odds(logits: np.ndarray, mistakes: float | None) -> np.ndarray:
-        return _log_odds(
-            logits, labels, trusted, near_duplicate_labels, equal_counts_prior, mistakes
-        )
-
-    counted = expit(log_odds(SHARPNESS * mutant_vote, None))[trusted]
-    order = SHARPNESS * log_odds(vote, float(counted.mean()))
-    shift = _shift_to_sum(order[trusted], counted.sum())
-    return expit(order + shift)
-
-
-def _log_odds(
-    logits: np.ndarray,
-    labels: np.ndarray,
-    trusted: np.ndarray,
-    near_duplicate_labels: np.ndarray | None,
-    equal_counts_prior: bool,
-    mistakes: float | None,
-) -> np.ndarray:
-    """Log-odds (N,) of a wrong label, with the noise of the trusted samples.
-
-    Args:
-        logits: log-probabilities (N, K), up to a constant in each row.
-        labels, trusted, near_duplicate_labels: as of :func:`wrong_label`.
-        mistakes, equal_counts_prior: as of
-            :func:`.label_noise.transition_matrix`.
-    """
-    least = np.finfo(np.float32).tiny
-    probabilities = np.maximum(signals.softmax(logits), least).astype(np.float32)
-    matrix = label_noise.transition_matrix(
-        probabilities[trusted],
-        labels[trusted],
-        prior=PRIOR,
-        mistakes=mistakes,
-        equal_counts_prior=equal_counts_prior,
-    )
-    return label_noise.log_odds_of_mistake(
-        probabilities, labels, matrix, near_duplicate_labels
-    )
-
-
-def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
-    """What to add to log-odds so that their probabilities add up to a total."""
-    total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
-    furthest = float(np.abs(log_odds).max()) + 50.0
-    return float(
-        brentq(lambda x: expit(log_odds + x).sum() - total, -furthest, furthest)
-    )
 
 
 def _signals(

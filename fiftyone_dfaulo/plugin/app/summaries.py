@@ -63,7 +63,8 @@ def show_summary(summary: JsonDict) -> Property:
     noun = summary.get("noun", "sample")
     rows = {
         "Scored": f"{summary['scored']:,} {noun}s",
-        "Probably faults": f"about {summary['estimated_faults']:,}",
+        "Probably faults": f"about {summary['estimated_faults']:,} "
+        f"({summary['faults_low']:,} to {summary['faults_high']:,})",
         "Most confused": _confused(summary["most_confused"], noun),
         **_left_out(summary),
         "Took": _duration(summary["seconds"]),

@@ -89,7 +89,12 @@ def test_a_run_replaced_meanwhile_is_ranked_by_its_own_scores(
 
 def test_the_status_counts_verdicts(dataset: Any) -> None:
     ids = dataset.values("id")
-    assert review_status(dataset).precision is None
+    before = review_status(dataset)
+    assert before.precision is None
+    summary = dataset.load_brain_results("dfaulo").summary()
+    names = ("estimated_faults", "faults_low", "faults_high")
+    shown = [round(each) for each in (before.estimate, before.low, before.high)]
+    assert shown == [summary[name] for name in names]
     record_verdicts(dataset, faulty=ids[28:31], correct=ids[27])
 
     status = review_status(dataset, batch_size=np.int64(5))

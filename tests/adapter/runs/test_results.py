@@ -19,7 +19,6 @@ def results(make_dataset: Any, make_results: Any) -> DFauLoResults:
         make_dataset(LABELS),
         suggestions=np.array([1, 0, 1, 2]),
         unreadable={"6b0506865c5b74bca08aa1e3": "the file is empty"},
-        estimated_faults=3,
         notes=["class 'c' has one sample"],
     )
     return made
@@ -28,20 +27,26 @@ def results(make_dataset: Any, make_results: Any) -> DFauLoResults:
 def test_the_summary_counts_and_names_the_most_confused_pair(
     results: DFauLoResults,
 ) -> None:
+    estimate = results.estimate()
     assert results.summary() == {
         "scored": 4,
         "unlabeled": 1,
         "unreadable": 1,
         "vanished": 0,
-        "estimated_faults": 3,
+        "estimated_faults": round(estimate.count),
+        "faults_low": round(estimate.low),
+        "faults_high": round(estimate.high),
         "most_confused": ("a", "b", 2),
         "notes": ["class 'c' has one sample"],
     }
 
 
 def test_printed_it_says_the_same_in_words(results: DFauLoResults) -> None:
+    results.suspiciousness = np.full(4, 0.5)
+
     assert str(results).splitlines() == [
-        "4 samples scored, about 3 of them probably faults (brain run 'dfaulo')",
+        "4 samples scored, about 2 of them probably faults (0 to 4; "
+        "brain run 'dfaulo')",
         "left out: 1 that have no label",
         "left out: 1 that could not be read",
         "most confused: a that look like b (2)",
@@ -69,7 +74,7 @@ def test_samples_that_are_gone_move_to_vanished(results: DFauLoResults) -> None:
     assert results.labels.tolist() == [0, 2]
     assert results.suspiciousness.tolist() == [0.0, 0.3]
     assert results.signals.shape == (2, 2)
-    assert results.estimated_faults == 2
+    assert results.estimate().high <= 2
     assert results.near_duplicates == {first: fourth, fourth: first}
     results.drop_vanished({first})
     assert results.near_duplicates == {}

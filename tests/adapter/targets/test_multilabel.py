@@ -200,7 +200,7 @@ class TestSources:
         for some in (given, ~given):
             found = average_precision_score(pairs.wrong[some], scores[some])
             assert found > 0.85
-        assert 30 <= results.estimated_faults <= 90
+        assert 30 <= results.estimate().count <= 90
         told = evaluate_ranking(dataset, fault_field="fault")
         assert told["AP"] > 0.85
         dataset.delete()

@@ -64,7 +64,9 @@ def test_a_class_is_scored_as_a_problem_of_two_classes() -> None:
     given = np.column_stack([rng.random(18) < 0.5, labels == 1])
     scores = multi_label.score(embeddings, given, logits=logits, settings=SETTINGS)
     two = np.column_stack([-logits[:, 1] / 2, logits[:, 1] / 2])
-    models = fit_ensemble(embeddings, labels, logits=two, settings=SETTINGS)
+    models = fit_ensemble(
+        embeddings, labels, logits=two, learned=True, settings=SETTINGS
+    )
     alone = single_label.score_labels(labels, models, equal_counts_prior=True)
     np.testing.assert_allclose(
         scores.class_suspiciousness[:, 1], alone.suspiciousness, atol=1e-9

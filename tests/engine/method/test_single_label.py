@@ -7,16 +7,17 @@ from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
-from fiftyone_dfaulo.engine.method import ensemble, single_label
+from fiftyone_dfaulo.engine.method import ensemble, sharpness, single_label
 from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
 from fiftyone_dfaulo.engine.method.heads import (
     FOLDS,
-    INVERSE_REGULARIZATION,
     assign_folds,
+    inverse_regularization,
     out_of_sample,
     standardise,
 )
 from fiftyone_dfaulo.engine.method.reasons import REASONS
+from fiftyone_dfaulo.engine.method.wrong_label import HARD
 from tests.engine.method.test_heads import blobs
 
 
@@ -31,9 +32,10 @@ def faulty_blobs(counts, rate=0.05, seed=0, dim=8):
 
 
 def oracle(embeddings, labels, seed):
-    """Suspiciousness by plain loops; shares only folds and standardised features."""
+    """Suspiciousness by plain loops; shares folds, features, strength and power."""
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(seed))
+    inverse = inverse_regularization(features, labels, folds)
     n, k = len(labels), labels.max() + 1
 
     def heads(out):
@@ -46,7 +48,7 @@ def oracle(embeddings, labels, seed):
                 or (labels == labels[j]).sum() == 1
             ]
             head = LogisticRegression(
-                C=INVERSE_REGULARIZATION / len(rows), tol=1e-3, max_iter=200
+                C=inverse / len(rows), tol=1e-3, max_iter=200
             ).fit(features[rows], labels[rows])
             for i in range(n):
                 if folds[i] == fold:
@@ -104,8 +106,13 @@ def oracle(embeddings, labels, seed):
             ]
         )
 
-    mutant_vote = odds([second, third], 1.65)
-    total = (mutant_vote / (1 + mutant_vote)).sum()
+    power = sharpness.explain_labels((second + third) / 2, labels, prior=0.02)
+    mutant_vote = odds([second, third], power)
+    explained = (mutant_vote / (1 + mutant_vote)).sum()
+    contradicted = sum((second + third)[i].argmax() != labels[i] for i in range(n))
+    total = np.exp(
+        (1 - HARD) * np.log(explained) + HARD * np.log(max(contradicted, explained))
+    )
     order = odds([first, third], 1.0, known=total / n) ** 1.65
     low, high = -60.0, 60.0
     for _ in range(200):
@@ -237,9 +244,9 @@ def test_half_of_a_class_stays_foreign_ones_go_first_then_high_losses(
     folds = assign_folds(labels, np.random.default_rng(0))
     left: list[np.ndarray] = []
 
-    def fit(features, labels, folds, left_out, report):
+    def fit(features, labels, folds, left_out, report, inverse):
         left.append(left_out)
-        return out_of_sample(features, labels, folds, left_out, report)
+        return out_of_sample(features, labels, folds, left_out, report, inverse)
 
     monkeypatch.setattr(ensemble, "out_of_sample", fit)
     mutants = ensemble.fit_mutants(features, labels, folds, full_head_log_probs, unlike)

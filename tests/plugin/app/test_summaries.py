@@ -21,6 +21,8 @@ def summary() -> dict[str, Any]:
         "unreadable": 1,
         "vanished": 0,
         "estimated_faults": 678,
+        "faults_low": 120,
+        "faults_high": 1450,
         "most_confused": ["cat_1", "dog|2", 9],
         "notes": ["class 'x' has one sample"],
         "seconds": {"Training the network": 9.0, "Reading labels": 0.1},
@@ -41,7 +43,7 @@ def test_summary_says_what_was_scored_left_out_and_found(summary: Any) -> None:
     assert text(show_summary(summary)).splitlines()[2:] == [
         "| **Scored** | 12,345 samples |",
         "|---|---|",
-        "| **Probably faults** | about 678 |",
+        "| **Probably faults** | about 678 (120 to 1,450) |",
         r"| **Most confused** | **cat_1** that look like **dog\|2** (9 samples) |",
         "| **Left out** | 4 without a label: a.png, b.png, c.png, …; "
         "1 that could not be read: d.png (the file is empty) |",

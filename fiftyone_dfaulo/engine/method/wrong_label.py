@@ -1,0 +1,116 @@
+"""How likely is each label wrong, and how many are?
+
+1. The mutants count. How many labels are wrong is what label noise explains
+   (:mod:`.label_noise`), with mutants as sure of the true class as the labels have
+   them (:mod:`.sharpness`), and some of the others that the mutants contradict.
+2. The vote orders, given that share of mistakes.
+3. The log-odds of the order are shifted so that the probabilities add up to the count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from fiftyone_dfaulo.engine.method import label_noise, sharpness
+
+SHARPNESS = 1.65
+"""Regularised heads are right more often than they are sure, and the log-odds that come
+from their vote are multiplied by this. (If the vote were, samples that look like no
+class would come last.) Where a network has learned the labels, faulty ones too, these
+cannot tell how sure its heads should be: then this is the power that counts faults."""
+
+HARD = 0.05
+"""People mistake what is hard to tell, and there a wrong label looks like a correct one
+of a hard sample. The number of faults lies between what label noise explains and what
+the mutants contradict: this far, in logarithms, from the first."""
+
+PRIOR = 0.02
+"""How much evidence it takes that one class is mistaken for another: see
+:func:`.label_noise.transition_matrix`."""
+
+
+def wrong_label(
+    vote: np.ndarray,
+    mutant_vote: np.ndarray,
+    labels: np.ndarray,
+    trusted: np.ndarray,
+    *,
+    learned: bool,
+    near_duplicate_labels: np.ndarray | None = None,
+    equal_counts_prior: bool = False,
+) -> np.ndarray:
+    """Probabilities float64 (N,) that the labels are wrong.
+
+    Args:
+        vote: log-probabilities (N, K) of the classes.
+        mutant_vote: those by the mutants alone.
+        labels: int64 (N,).
+        trusted: bool (N,), samples whose content is not foreign. Which class is
+            mistaken for which is learned from these alone.
+        learned: whether the mutants' network has learned these labels.
+        near_duplicate_labels: as of :func:`.label_noise.log_odds_of_mistake`.
+        equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
+    """
+
+    def log_odds(seen: np.ndarray, power: float, mistakes: float | None) -> np.ndarray:
+        return _log_odds(
+            sharpness.probabilities(seen, power),
+            labels,
+            trusted,
+            near_duplicate_labels,
+            equal_counts_prior,
+            mistakes,
+        )
+
+    power = SHARPNESS
+    if not learned:
+        power = sharpness.explain_labels(
+            mutant_vote[trusted],
+            labels[trusted],
+            prior=PRIOR,
+            equal_counts_prior=equal_counts_prior,
+        )
+    explained = expit(log_odds(mutant_vote, power, None))[trusted].sum()
+    contradicted = (mutant_vote.argmax(1) != labels)[trusted].sum()
+    count = explained ** (1 - HARD) * max(contradicted, explained) ** HARD
+    order = SHARPNESS * log_odds(vote, 1.0, float(count / trusted.sum()))
+    return expit(order + _shift_to_sum(order[trusted], count))
+
+
+def _log_odds(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    trusted: np.ndarray,
+    near_duplicate_labels: np.ndarray | None,
+    equal_counts_prior: bool,
+    mistakes: float | None,
+) -> np.ndarray:
+    """Log-odds (N,) of a wrong label, with the noise of the trusted samples.
+
+    Args:
+        probabilities: float32 (N, K), each above 0.
+        labels, trusted, near_duplicate_labels: as of :func:`wrong_label`.
+        mistakes, equal_counts_prior: as of
+            :func:`.label_noise.transition_matrix`.
+    """
+    matrix = label_noise.transition_matrix(
+        probabilities[trusted],
+        labels[trusted],
+        prior=PRIOR,
+        mistakes=mistakes,
+        equal_counts_prior=equal_counts_prior,
+    )
+    return label_noise.log_odds_of_mistake(
+        probabilities, labels, matrix, near_duplicate_labels
+    )
+
+
+def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
+    """What to add to log-odds so that their probabilities add up to a total."""
+    total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
+    furthest = float(np.abs(log_odds).max()) + 50.0
+    return float(
+        brentq(lambda x: expit(log_odds + x).sum() - total, -furthest, furthest)
+    )
