@@ -196,7 +196,8 @@ def measure_images(source: Case, options: argparse.Namespace, seed: int) -> floa
     times = ", ".join(f"{stage} {s:.1f} s" for stage, s in results.seconds.items())
     print(
         f"seed {seed}: AP {precision:.3f}, {results.estimate().count:.0f} faults "
-        f"estimated of {faults.sum()}; {times}; scoring is {own / base:.0%} of training",
+        f"estimated of {faults.sum()}; {times}; scoring is {own / base:.0%} of "
+        "training",
         flush=True,
     )
     return precision

@@ -34,7 +34,6 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 from fiftyone_dfaulo.engine.method import single_label
 
-
 SEEDS = (0, 1, 2)
 
 
@@ -294,11 +293,11 @@ def shares(counted: Sequence[Counted]) -> str:
 
 def main() -> None:
     """Prints a line for each case and seed, then what holds for each half of them."""
-    folder, cache, *start = sys.argv[1:]
+    folder, cache = map(Path, sys.argv[1:3])
+    start = sys.argv[3] if len(sys.argv) > 3 else ""
     halves: tuple[list[Counted], list[Counted]] = ([], [])
     for seed in SEEDS:
-        read_in = read(Path(folder), Path(cache), *start, seed=seed)
-        for number, (name, case) in enumerate(read_in):
+        for number, (name, case) in enumerate(read(folder, cache, start, seed)):
             found = count(name, case, seed)
             halves[number % 2].append(found)
             print(
