@@ -247,7 +247,7 @@ class Counted(NamedTuple):
     name: str
     samples: int
     faults: int
-    count: float
+    estimate: float
     low: float
     high: float
     precision: float
@@ -277,10 +277,10 @@ def shares(counted: Sequence[Counted]) -> str:
     faulty = [each for each in counted if each.faults]
     human = [each for each in faulty if "CIFAR-10N" in each.name]
     planted = [each for each in faulty if each not in human]
-    clean = [each.count / each.samples for each in counted if not each.faults]
+    clean = [each.estimate / each.samples for each in counted if not each.faults]
 
     def within(some: Sequence[Counted], least: float, most: float) -> str:
-        good = sum(least <= each.count / each.faults <= most for each in some)
+        good = sum(least <= each.estimate / each.faults <= most for each in some)
         return f"{good} of {len(some)}"
 
     covered = sum(each.low <= each.faults <= each.high for each in faulty)
@@ -301,7 +301,7 @@ def main() -> None:
             found = count(name, case, seed)
             halves[number % 2].append(found)
             print(
-                f"{name:38} {seed} {found.faults:5} {found.count:7.0f} "
+                f"{name:38} {seed} {found.faults:5} {found.estimate:7.0f} "
                 f"({found.low:.0f} to {found.high:.0f}) AP {found.precision:.4f}",
                 flush=True,
             )
