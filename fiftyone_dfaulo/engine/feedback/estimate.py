@@ -100,6 +100,21 @@ def estimate_faults(
     return FaultEstimate(found + left, found + low, found + high, found, left, upcoming)
 
 
+def chances_of_fault(score: np.ndarray) -> np.ndarray:
+    """How likely items are faults before any verdict, in the mean of the priors.
+
+    Args:
+        score: float64 (N,), in [0, 1], the suspiciousness.
+
+    Returns:
+        float64 (N,), above 0 and below 1; never falls as the score grows.
+    """
+    bins, centres = _bin(np.clip(log_odds(score), -FURTHEST, FURTHEST))
+    none = np.zeros(BINS, np.int64)
+    chances, weights = _posterior(centres, none, none)
+    return np.asarray((weights @ chances)[bins])
+
+
 def _bin(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The bin of each sample, and the centres (BINS,) of the bins."""
     width = 2 * FURTHEST / BINS
