@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.review_target import showable
-from fiftyone_dfaulo.plugin.app.selection import no_batch
+from fiftyone_dfaulo.plugin.app.selection import list_view
 from fiftyone_dfaulo.plugin.host import JsonDict
 from fiftyone_dfaulo.plugin.panel.events import Event
 from fiftyone_dfaulo.plugin.panel.facts import (
@@ -59,7 +58,7 @@ def show_part(event: Event, chosen: JsonDict | None) -> None:
     """
     review = event.shown
     if chosen == NEAR_DUPLICATES:
-        view = _list(event, near_duplicates(review))
+        view = list_view(event.ctx, review, near_duplicates(review))
     else:
         samples = filtered(showable(event.ctx, review), review, chosen)
         # a row counts the unchecked samples; bars and reasons count all
@@ -73,10 +72,4 @@ def show_part(event: Event, chosen: JsonDict | None) -> None:
 
 def show_list(event: Event, ids: Sequence[str]) -> None:
     """Shows all of these items, in their order."""
-    event.ops.set_view(_list(event, ids))
-
-
-def _list(event: Event, ids: Sequence[str]) -> Samples:
-    review = event.shown
-    view = review.target.select(showable(event.ctx, review), ids)
-    return no_batch(view, len(ids))
+    event.ops.set_view(list_view(event.ctx, event.shown, ids))
