@@ -24,7 +24,7 @@ from fiftyone_dfaulo.plugin.forms.fields import radio_group
 from fiftyone_dfaulo.plugin.forms.problems import mark_invalid
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
 
-LEAVE = "(leave as they are)"
+LEAVE = "(leave)"
 """What a group's field says where its labels stay; no class has this name."""
 
 LOOK = "@dfaulo/dfaulo/look_at_corrections"
@@ -94,9 +94,12 @@ def add_corrections(inputs: Inputs, ctx: Context, review: ReviewSession) -> None
     if selection:
         chosen = {",".join(selection): f"The selection ({len(selection):,})"}
         choices = {**chosen, **choices}
-    radio_group(inputs, "which", choices, label="Samples")
+    nouns = f"{review.target.noun}s".capitalize()
+    radio_group(inputs, "which", choices, label=nouns)
     if ids is not None and takes_one_class(review):
         _add_one_class(inputs, ctx, review)
+        if ctx.params.get("set_to") == "class" and not ctx.params.get("class"):
+            return
     wish = _read_base(ctx, review)
     choices_made = list(_read_choices(ctx, review, wish))
     _add_summary(inputs, choices_made)
@@ -125,7 +128,7 @@ def _add_one_class(inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
 
 
 def _class_field(classes: list[str]) -> types.AutocompleteView:
-    view = types.AutocompleteView()
+    view = types.AutocompleteView(allow_clearing=False)
     for name in classes:
         view.add_choice(name, label=name)
     return view
@@ -150,10 +153,9 @@ def _add_summary(inputs: Inputs, choices: list[_Choice]) -> None:
     changed = sum(len(c.group.ids) for c in choices if c.changes)
     left = sum(len(c.group.ids) for c in choices) - changed
     labels = "1 label changes" if changed == 1 else f"{changed:,} labels change"
+    stay = f", {left:,} {'stays' if left == 1 else 'stay'}" if left else ""
     view = types.Notice(
-        label=f"{labels}, {left:,} {'stays' if left == 1 else 'stay'}",
-        description="The labels that are there now are kept: 'Undo corrections' brings "
-        "them back",
+        label=labels + stay, description="'Undo corrections' brings the old ones back"
     )
     summary = inputs.view("summary", view)
     if not choices:
