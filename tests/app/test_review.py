@@ -105,6 +105,26 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
     assert labels(digits) == before
 
 
+def test_the_panel_opens_on_the_ranking(app: App, digits: Any) -> None:
+    ranked = suspicious_view(digits, limit=2)
+    scores = [f"{score:.3f}" for score in ranked.values("dfaulo_suspiciousness")]
+    app.open()  # as one who comes back: the scores are on the tiles
+    app.photograph("app opened after a run")
+    shown = app.tiles.locator("[data-cy=tag-dfaulo_suspiciousness]")
+    expect(shown.first).to_be_visible()
+    with app.slowed():
+        review = Review(app)
+        review.says("0 found")
+        review.shows(598)
+    app.tab.wait_for_url(re.compile("view=most-suspicious-dfaulo"))
+    app.photograph("panel opened on the ranking")
+    expect(shown.nth(1)).to_be_visible()
+    assert [f"{float(shown.nth(n).inner_text()):.3f}" for n in range(2)] == scores
+    app.open()
+    app.url = app.tab.url
+    review.says("0 found")
+
+
 def test_what_is_on_the_screen_is_what_is_marked_and_ranked(
     app: App, digits: Any
 ) -> None:
