@@ -28,7 +28,7 @@ demo: .venv/.ready
 
 app: .venv/.ready
 	@test -d $(DEMO_DIR) || { echo "Run \`make demo\` first: the App opens on what it made"; exit 1; }
-	@$(DEMO) $(BIN)/fiftyone app launch dfaulo-demo --port $(PORT) --wait -1
+	@$(DEMO) $(BIN)/python examples/open_demo.py $(PORT)
 
 test: lint
 	@$(ISOLATED) $(BIN)/python -m pytest $(ARGS)

@@ -19,16 +19,19 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
+    from .adapter.corrections.apply import Corrections as Corrections
+    from .adapter.corrections.apply import apply_suggestions as apply_suggestions
+    from .adapter.corrections.preview import CorrectionGroup as CorrectionGroup
+    from .adapter.corrections.preview import CorrectionPreview as CorrectionPreview
+    from .adapter.corrections.preview import preview_corrections as preview_corrections
+    from .adapter.corrections.revert import Reverted as Reverted
+    from .adapter.corrections.revert import revert_suggestions as revert_suggestions
     from .adapter.injection.evaluation import Evaluation as Evaluation
     from .adapter.injection.evaluation import evaluate_ranking as evaluate_ranking
     from .adapter.injection.inject import inject_faults as inject_faults
     from .adapter.injection.inject import revert_faults as revert_faults
     from .adapter.injection.quality import estimate_quality as estimate_quality
     from .adapter.results.base import DFauLoResults as DFauLoResults
-    from .adapter.review.corrections import Corrections as Corrections
-    from .adapter.review.corrections import Reverted as Reverted
-    from .adapter.review.corrections import apply_suggestions as apply_suggestions
-    from .adapter.review.corrections import revert_suggestions as revert_suggestions
     from .adapter.review.export import export_review as export_review
     from .adapter.review.gallery import save_gallery as save_gallery
     from .adapter.review.learning import ReviewStatus as ReviewStatus
@@ -54,28 +57,31 @@ _NAME = "fiftyone_dfaulo"
 
 _HOMES = {
     "Cancelled": "errors",
-    "Corrections": "adapter.review.corrections",
+    "CorrectionGroup": "adapter.corrections.preview",
+    "CorrectionPreview": "adapter.corrections.preview",
+    "Corrections": "adapter.corrections.apply",
     "DFauLoError": "errors",
     "DFauLoResults": "adapter.results.base",
     "Evaluation": "adapter.injection.evaluation",
     "InputError": "errors",
     "Preprocessing": "config",
-    "Reverted": "adapter.review.corrections",
+    "Reverted": "adapter.corrections.revert",
     "Repair": "adapter.runs.repair",
     "ReviewStatus": "adapter.review.learning",
     "RunError": "errors",
     "Settings": "config",
     "WeightsError": "errors",
-    "apply_suggestions": "adapter.review.corrections",
+    "apply_suggestions": "adapter.corrections.apply",
     "compute_suspiciousness": "adapter.scoring.compute",
     "estimate_quality": "adapter.injection.quality",
     "evaluate_ranking": "adapter.injection.evaluation",
     "export_review": "adapter.review.export",
     "inject_faults": "adapter.injection.inject",
+    "preview_corrections": "adapter.corrections.preview",
     "record_verdicts": "adapter.review.verdicts",
     "repair": "adapter.runs.repair",
     "revert_faults": "adapter.injection.inject",
-    "revert_suggestions": "adapter.review.corrections",
+    "revert_suggestions": "adapter.corrections.revert",
     "review_status": "adapter.review.learning",
     "save_gallery": "adapter.review.gallery",
     "suspicious_view": "adapter.review.views",

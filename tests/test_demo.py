@@ -9,9 +9,12 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.app.conftest import FLAGS, chromium
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,8 +55,9 @@ def test_demo_finds_most_planted_faults_within_twice_their_number(printed: str) 
     assert int(dict(shares)[str(2 * int(total))]) >= 80
 
 
-@pytest.mark.usefixtures("printed")
-def test_app_opens_on_what_the_demo_made(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def address(folder: Path, printed: str) -> Iterator[str]:
+    """Where the App answers that ``make app`` opens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -64,13 +68,35 @@ def test_app_opens_on_what_the_demo_made(folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
+    url = f"http://127.0.0.1:{port}"
     try:
-        page = wait_for(f"http://127.0.0.1:{port}/datasets/dfaulo-demo", app)
-        assert "<title>FiftyOne</title>" in page
+        wait_for(url, app)
+        yield url
     finally:
         # not SIGINT, which a shell has what it starts in the background ignore
         os.killpg(app.pid, signal.SIGTERM)
         app.wait(timeout=60)
+
+
+def test_app_opens_on_what_the_demo_made(address: str) -> None:
+    with urllib.request.urlopen(f"{address}/datasets/dfaulo-demo") as response:
+        assert "<title>FiftyOne</title>" in response.read().decode()
+
+
+def test_app_shows_the_ranking_and_the_review_beside_it(address: str) -> None:
+    path = chromium()
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        tab = browser.new_page()
+        tab.goto(address)
+        tab.wait_for_url(re.compile("dfaulo-demo.view=most-suspicious-dfaulo"))
+        shown = tab.locator("[data-cy=tag-dfaulo_suspiciousness]").first
+        expect(shown).to_have_text(re.compile(r"^(1|0\.9\d+)$"), timeout=60_000)
+        panel = tab.locator("[data-cy='panel-content-dfaulo_review']")
+        expect(panel.get_by_text("0 found")).to_be_visible(timeout=60_000)
+        browser.close()
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:

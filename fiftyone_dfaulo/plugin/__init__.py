@@ -9,12 +9,12 @@ from fiftyone.plugins.context import PluginContext
 
 from fiftyone_dfaulo._version import __version__
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
-from fiftyone_dfaulo.plugin.operators.finish import (
+from fiftyone_dfaulo.plugin.operators.corrections import (
     ApplySuggestions,
-    ExportReview,
+    LookAtCorrections,
     RevertSuggestions,
-    TagSuspicious,
 )
+from fiftyone_dfaulo.plugin.operators.finish import ExportReview, TagSuspicious
 from fiftyone_dfaulo.plugin.operators.injection import (
     EvaluateRanking,
     InjectFaults,
@@ -41,6 +41,7 @@ OPERATORS = [
     UpdateSuspiciousness,
     TagSuspicious,
     ApplySuggestions,
+    LookAtCorrections,
     RevertSuggestions,
     ExportReview,
     InjectFaults,

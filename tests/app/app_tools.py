@@ -85,6 +85,11 @@ class App:
         return self.tab.locator("[data-cy=operators-prompt-modal]")
 
     @property
+    def drawer(self) -> Locator:
+        """The form of an operator that stands beside the grid."""
+        return self.tab.locator("[data-cy=operators-prompt-drawer]")
+
+    @property
     def message(self) -> Locator:
         """What the running operator shows: its progress, then its summary."""
         return self.tab.locator("[data-cy=operators-prompt-view-modal]")

@@ -12,20 +12,17 @@ import pytest
 from fiftyone.factory.repos.delegated_operation_doc import ExecutionProgress
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionResult
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 from sklearn.datasets import load_digits
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from tests.app.app_tools import App
 from tests.app.conftest import ARTIFACTS, serving
+from tests.app.review_tools import BATCH, LOOKS_LIKE, Review, faulty_tiles, labels
 from tests.plugin.plugin_tools import context
 
-BATCH = 50
 SELECTED = "Mark selected"
 REST = re.compile(r"^Mark selected, and the rest of \d+ correct$")
-LOOKS_LIKE = "9"
-"""The reviewer marks all that look like this class, and no others, however little
-suspicious they are: strong evidence, from which the ranking learns."""
 
 
 @pytest.fixture
@@ -37,52 +34,6 @@ def digits(digits: Any) -> Any:
     return digits
 
 
-class Review:
-    """The panel, opened beside the grid."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-        expect(app.tab.locator("[data-cy=action-browse-operations]")).to_be_visible()
-        app.tab.keyboard.press("`")
-        expect(app.tab.locator("[data-cy=operators-browser]")).to_be_visible()
-        app.tab.keyboard.type("Review suspicious")
-        app.tab.get_by_text("Review suspicious labels").last.click()
-        self.panel = app.tab.locator("[data-cy='panel-content-dfaulo_review']")
-
-    def button(self, name: str | re.Pattern[str]) -> Locator:
-        return self.panel.get_by_role("button", name=name, exact=True)
-
-    def press(self, name: str | re.Pattern[str]) -> None:
-        expect(self.button(name)).to_be_enabled()
-        self.button(name).click()
-
-    def next_batch(self) -> None:
-        self.press("Next batch")
-        self.shows(BATCH)
-
-    def shows(self, count: int) -> None:
-        expect(self.app.tab.get_by_text(f"{count} samples")).to_be_visible()
-
-    def select(self, tile: int, *, alt: bool = False) -> None:
-        """Clicks the box in the corner of a tile: faulty, or with Alt correct."""
-        self.app.tiles.nth(tile).hover()
-        self.app.tiles.nth(tile).click(
-            position={"x": 18, "y": 18}, modifiers=["Alt"] if alt else []
-        )
-
-    def says(self, text: str | re.Pattern[str]) -> None:
-        expect(self.panel.get_by_text(text).first).to_be_visible()
-
-    def estimate(self) -> str:
-        return self.panel.get_by_text("found of about").inner_text()
-
-
-def labels(dataset: Any) -> list[Any]:
-    """The labels as the database has them, byte for byte."""
-    found = dataset._sample_collection.find({}, {"ground_truth": 1}).sort("_id", 1)
-    return [document.get("ground_truth") for document in found]
-
-
 def unchecked(dataset: Any) -> list[Any]:
     """The unchecked samples by suspiciousness, as the database sorts them."""
     found = dataset._sample_collection.find({"dfaulo_verdict": None}, {"_id": 1})
@@ -92,15 +43,6 @@ def unchecked(dataset: Any) -> list[Any]:
 def verdicts(dataset: Any) -> dict[str, int]:
     dataset.reload()
     return dict(dataset.count_values("dfaulo_verdict"))
-
-
-def faulty_tiles(dataset: Any) -> list[int]:
-    """Where in the first batch the reviewer sees a fault; more than a few, not all."""
-    batch = suspicious_view(dataset, limit=BATCH)
-    looks = batch.values("dfaulo_suggestion.label")
-    tiles = [n for n, look in enumerate(looks) if look == LOOKS_LIKE]
-    assert 5 <= len(tiles) <= 20
-    return tiles
 
 
 def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> None:
@@ -149,12 +91,9 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
     expect(shown).to_have_text(f"{score:.3f}".rstrip("0"))
     app.photograph("review after learning")
 
-    review.press("Correct")
-    expect(
-        app.form.get_by_text(f"All that are marked faulty ({count})")
-    ).to_be_visible()
+    review.correct(f"{other} labels change, {count - other} stay")
     app.photograph("form to correct")
-    app.button("Execute").click()
+    app.drawer.get_by_role("button", name="Correct", exact=True).click()
     expect(app.tab.get_by_text(f"Corrected: {other} samples")).to_be_visible()
     changed = [new for old, new in zip(before, labels(digits)) if old != new]
     assert [one["label"] for one in changed] == [LOOKS_LIKE] * other
@@ -164,6 +103,26 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
     app.button("Execute").click()
     expect(app.tab.get_by_text(f"Brought back: the label of {other}")).to_be_visible()
     assert labels(digits) == before
+
+
+def test_the_panel_opens_on_the_ranking(app: App, digits: Any) -> None:
+    ranked = suspicious_view(digits, limit=2)
+    scores = [f"{score:.3f}" for score in ranked.values("dfaulo_suspiciousness")]
+    app.open()  # as one who comes back: the scores are on the tiles
+    app.photograph("app opened after a run")
+    shown = app.tiles.locator("[data-cy=tag-dfaulo_suspiciousness]")
+    expect(shown.first).to_be_visible()
+    with app.slowed():
+        review = Review(app)
+        review.says("0 found")
+        review.shows(598)
+    app.tab.wait_for_url(re.compile("view=most-suspicious-dfaulo"))
+    app.photograph("panel opened on the ranking")
+    expect(shown.nth(1)).to_be_visible()
+    assert [f"{float(shown.nth(n).inner_text()):.3f}" for n in range(2)] == scores
+    app.open()
+    app.url = app.tab.url
+    review.says("0 found")
 
 
 def test_what_is_on_the_screen_is_what_is_marked_and_ranked(

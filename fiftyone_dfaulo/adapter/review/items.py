@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
@@ -21,6 +22,11 @@ def list_classes(review: ReviewSession) -> list[str]:
     target = review.target
     path = path_in(review.samples, target, target.class_path)
     return list(review.samples.distinct(path))
+
+
+def suggested(value: Any) -> str | None:
+    """The class that a stored suggestion names: of a sample, or of an object."""
+    return value.get("label") if isinstance(value, Mapping) else value
 
 
 def file_names(results: DFauLoResults, ids: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 import fiftyone.core.brain as fob
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.runs.saved_view import add_view, drop_view, hide_fields
 from fiftyone_dfaulo.adapter.runs.stored import close_run
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
@@ -217,8 +218,11 @@ class DFauLo(fob.BrainMethod):
             )
         moves = {n: rekeyed(n, new_brain_key) for n in own if n not in new}
         self.save_fields(dataset, brain_key, [*config.fields, *new])
+        seen = drop_view(dataset, brain_key, config.fields)
         self._move(storage, moves, new_brain_key)
         self.save_fields(dataset, brain_key, new)
+        if seen:
+            add_view(dataset, new_brain_key, new)
 
     def _move(self, storage: Storage, moves: Mapping[str, str], new_key: str) -> None:
         """Renames fields of the samples and attributes of their labels.
@@ -254,6 +258,7 @@ class DFauLo(fob.BrainMethod):
             refresh(dataset)
             self._take_config(dataset, brain_key)
             close_run(dataset, self.config.token)
+            drop_view(dataset, brain_key, self.config.fields)
             paths = self.config.fields_there(dataset)
             storage = self.config.target.storage(dataset)
             fields = [path for path in paths if "." not in path]
@@ -264,6 +269,7 @@ class DFauLo(fob.BrainMethod):
                 drop_attributes(storage.collection, path, names)
             forget(storage, dict.fromkeys(paths))
             undeclare(storage, paths, self.config.token)
+            hide_fields(dataset)
         show(samples, self.config.label_field)
 
     def _lists(self, dataset: Dataset) -> list[str]:

@@ -9,7 +9,7 @@ Steps of a write:
    is first written beside it, under :func:`unfinished_key`. Add the fields.
 3. Write the values in batches.
 4. Look again whether run and fields are there; create the index, save the results.
-5. Delete the run to be replaced, and give the new one its key.
+5. Delete the run to be replaced, and give the new one its key. Save a view of it.
 
 Steps 1 and 2, each batch, and steps 4 and 5 hold the dataset's lease, so that no other
 run is half replaced when they look.
@@ -36,6 +36,7 @@ from fiftyone_dfaulo.adapter.runs.keys import (
     unfinished_key,
 )
 from fiftyone_dfaulo.adapter.runs.ownerless import clear_ownerless
+from fiftyone_dfaulo.adapter.runs.saved_view import add_view, show_fields
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
@@ -95,6 +96,7 @@ def write_run(
             _finish(results, key, start, overwrite)
             whole = True
             _take_place(dataset, key, results.key)
+            _offer(dataset, results.key)
     except BaseException:
         if not whole:
             _discard(dataset, results)
@@ -256,3 +258,13 @@ def _replace(dataset: Dataset, key: str, finished: str) -> None:
     run = dataset.get_brain_info(finished).config.build()
     run.rename(dataset, finished, key)  # FiftyOne only warns where this fails
     dataset.rename_brain_run(finished, key)
+
+
+def _offer(dataset: Dataset, key: str) -> None:
+    """Has the App offer a run: by a saved view, and on the tiles."""
+    config = dataset.get_brain_info(key).config
+    if (
+        not config.target.frames
+    ):  # FiftyOne saves no view of frames without copying them
+        add_view(dataset, key, config.fields)
+        show_fields(dataset, config.fields)

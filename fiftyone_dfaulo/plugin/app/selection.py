@@ -15,6 +15,7 @@ from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts, write_verdicts
 from fiftyone_dfaulo.adapter.review.views import view_ids
 from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.app.review_target import showable
 from fiftyone_dfaulo.plugin.host import Context
 
 VerdictChange = tuple[str, "str | None", str]
@@ -92,6 +93,16 @@ def no_batch(view: Samples, count: int) -> Samples:
         count: the most samples that it can hold.
     """
     return view.limit(count)
+
+
+def list_view(ctx: Context, review: ReviewSession, ids: Sequence[str]) -> Samples:
+    """A view of these items, in their order, that is no batch.
+
+    Raises:
+        InputError: as :func:`.review_target.showable`.
+    """
+    view = review.target.select(showable(ctx, review), ids)
+    return no_batch(view, len(ids))
 
 
 def mark_verdicts(

@@ -90,7 +90,11 @@ class Operator(foo.Operator):
             self.ask(inputs, ctx)
         except DFauLoError as error:
             add_problem(inputs, "This cannot be done", str(error))
-        return types.Property(inputs, view=types.View(label=self.label))
+        return types.Property(inputs, view=self.frame())
+
+    def frame(self) -> types.View:
+        """What the form stands in: a dialog, with the operator's label."""
+        return types.View(label=self.label)
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:
         """Adds the form's fields, and marks what is wrong with their values."""

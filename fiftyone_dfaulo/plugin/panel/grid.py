@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
+from fiftyone_dfaulo.adapter.runs.saved_view import find_view
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.plugin.app.current_run import tile_fields
 from fiftyone_dfaulo.plugin.app.review_target import showable
-from fiftyone_dfaulo.plugin.app.selection import no_batch
+from fiftyone_dfaulo.plugin.app.selection import list_view
 from fiftyone_dfaulo.plugin.host import JsonDict
 from fiftyone_dfaulo.plugin.panel.events import Event
 from fiftyone_dfaulo.plugin.panel.facts import (
@@ -17,6 +18,23 @@ from fiftyone_dfaulo.plugin.panel.facts import (
     filtered,
     near_duplicates,
 )
+
+
+def show_ranked(event: Event) -> None:
+    """Shows the run's saved view, or the same anew, where nothing narrows the grid.
+
+    Not of a run on frames: the videos in the grid would have to be turned into them.
+    """
+    review = event.shown
+    if event.view._stages or review.target.frames:
+        return
+    event.ops.set_active_fields(tile_fields(review.config))
+    name = find_view(review.dataset, review.key, review.config.fields)
+    if name is not None:
+        event.ops.set_view(name=name)
+    else:
+        ranked = most_suspicious(review.dataset, review.key, review.config)
+        event.ops.set_view(ranked)
 
 
 def show_batch(event: Event) -> None:
@@ -59,7 +77,7 @@ def show_part(event: Event, chosen: JsonDict | None) -> None:
     """
     review = event.shown
     if chosen == NEAR_DUPLICATES:
-        view = _list(event, near_duplicates(review))
+        view = list_view(event.ctx, review, near_duplicates(review))
     else:
         samples = filtered(showable(event.ctx, review), review, chosen)
         # a row counts the unchecked samples; bars and reasons count all
@@ -73,10 +91,4 @@ def show_part(event: Event, chosen: JsonDict | None) -> None:
 
 def show_list(event: Event, ids: Sequence[str]) -> None:
     """Shows all of these items, in their order."""
-    event.ops.set_view(_list(event, ids))
-
-
-def _list(event: Event, ids: Sequence[str]) -> Samples:
-    review = event.shown
-    view = review.target.select(showable(event.ctx, review), ids)
-    return no_batch(view, len(ids))
+    event.ops.set_view(list_view(event.ctx, event.shown, ids))

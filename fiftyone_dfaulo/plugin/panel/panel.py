@@ -106,6 +106,8 @@ class ReviewPanel(foo.Panel):
         """The panel opens."""
         event.ops.set_sample_selection_style(default="x", alt="green-checkmark")
         self.refresh(event, fresh=True)
+        if "status" in event.facts:
+            grid.show_ranked(event)
 
     def on_unload(self, ctx: Context) -> None:
         """The panel closes."""

@@ -7,11 +7,9 @@ from typing import Any
 import fiftyone as fo
 import pytest
 
+from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
+from fiftyone_dfaulo.adapter.corrections.revert import revert_suggestions
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
-from fiftyone_dfaulo.adapter.review.corrections import (
-    apply_suggestions,
-    revert_suggestions,
-)
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.compute import compute_suspiciousness
 from fiftyone_dfaulo.errors import InputError

@@ -7,7 +7,7 @@ from typing import Any
 import fiftyone as fo
 import pytest
 
-from fiftyone_dfaulo.adapter.review.corrections import apply_suggestions
+from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.compute import compute_suspiciousness

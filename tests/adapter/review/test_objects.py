@@ -286,7 +286,7 @@ class TestCorrections:
         assert "'b' already" in done.skipped[two]
 
     def test_one_class_for_the_objects_that_are_given(self, dataset: Any) -> None:
-        apply_suggestions(dataset, ids=ids(dataset)[1:3], label="c")
+        apply_suggestions(dataset, ids=ids(dataset)[1:3], label="c", add_classes=True)
 
         assert values(dataset, "label")[:4] == ["a", "c", "c", "b"]
 

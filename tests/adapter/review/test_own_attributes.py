@@ -10,10 +10,8 @@ import pytest
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from fiftyone_dfaulo.adapter.review.corrections import (
-    apply_suggestions,
-    revert_suggestions,
-)
+from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
+from fiftyone_dfaulo.adapter.corrections.revert import revert_suggestions
 from fiftyone_dfaulo.adapter.review.learning import review_status
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 

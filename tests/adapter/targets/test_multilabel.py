@@ -24,6 +24,7 @@ from fiftyone_dfaulo import (
     evaluate_ranking,
     export_review,
     inject_faults,
+    preview_corrections,
     record_verdicts,
     revert_suggestions,
     review_status,
@@ -323,6 +324,19 @@ class TestReview:
         assert (undone.reverted, undone.edited) == (3, [])
         assert raw(dataset) == before
         assert review_status(dataset).corrected == 0
+
+    def test_corrections_are_told_in_groups_and_one_can_be_left(
+        self, dataset: Any
+    ) -> None:
+        record_verdicts(dataset, faulty=dataset.values("id")[:4])
+        groups = preview_corrections(dataset).groups
+        assert [group.given for group in groups] == [None] * len(groups)
+        assert [g.looks_like for g in groups if g.new != g.looks_like] == []
+        assert sum(len(g.ids) for g in groups if g.new is not None) == 3
+        assert groups[-1].reason == "it has no suggestion"
+        done = apply_suggestions(dataset, classes={groups[0].pair: None})
+        assert done.applied == 3 - len(groups[0].ids)
+        assert preview_corrections(dataset, ids=groups[0].ids).groups[0] == groups[0]
 
     def test_tags_edited_since_are_left_alone(self, dataset: Any) -> None:
         ids = dataset.values("id")

@@ -22,6 +22,7 @@ from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
 from fiftyone_dfaulo.plugin.app.plain_text import plain
+from fiftyone_dfaulo.plugin.forms.corrections import LEAVE
 from fiftyone_dfaulo.plugin.forms.trust import confirmation
 from tests.plugin.plugin_tools import context, snapshot
 
@@ -162,6 +163,85 @@ def test_the_selection_gets_the_class_of_the_form(run: Any) -> None:
     assert run.values("ground_truth.label")[:4] == ["b", "b", "b", "b"]
 
 
+def group_fields(shown: str) -> dict[str, Any]:
+    """Text of each group of the form to its field."""
+    properties = json.loads(shown)["type"]["properties"]
+    found = {}
+    for name, row in properties.items():
+        if name.startswith("group_"):
+            parts = row["type"]["properties"]
+            text = parts["to"]["view"]["label"] if "to" in parts else None
+            found[text or parts["text"]["default"]] = {"name": name, **parts}
+    return found
+
+
+def test_groups_are_shown_and_each_gets_the_class_that_is_chosen(run: Any) -> None:
+    ids = run.values("id")
+    record_verdicts(run, faulty=[ids[WRONG], ids[0]])
+    shown = form("apply_suggestions", run)
+    fields = group_fields(shown)
+    assert list(fields) == ["a → b: 1", "a: 1"]
+    assert "1 label changes, 1 stays" in shown
+    assert "stays: its label is 'a' already" in shown
+    wrong, right = fields.values()
+    assert wrong["to"]["default"] == "b"
+    choices = [one["value"] for one in wrong["to"]["view"]["choices"]]
+    assert choices == [LEAVE, "a", "b"]
+
+    chosen = {wrong["name"]: {"to": LEAVE}, right["name"]: {"to": "b"}}
+    assert "1 label changes, 1 stays" in form("apply_suggestions", run, **chosen)
+    said = execute("apply_suggestions", run, **chosen)
+    assert said == [
+        "Corrected: 1 sample; left as they are: 1 sample (it was chosen to stay as it "
+        "is)"
+    ]
+    run.reload()
+    assert (run[ids[WRONG]].ground_truth.label, run[ids[0]].ground_truth.label) == (
+        "a",
+        "b",
+    )
+
+
+def test_a_class_that_does_not_exist_is_asked_about(run: Any) -> None:
+    record_verdicts(run, faulty=[run.values("id")[WRONG]])
+    (field,) = group_fields(form("apply_suggestions", run)).values()
+    chosen = {field["name"]: {"to": "bb"}}
+    asked = json.loads(form("apply_suggestions", run, **chosen))["type"]["properties"]
+    assert asked["add_classes"]["invalid"]
+    assert asked["add_classes"]["view"]["label"] == "Add a new class: 'bb'"
+    with pytest.raises(InputError, match="'bb' is no class of 'ground_truth' yet"):
+        execute("apply_suggestions", run, **chosen)
+    chosen["add_classes"] = True
+    asked = json.loads(form("apply_suggestions", run, **chosen))["type"]["properties"]
+    assert not asked["add_classes"].get("invalid")
+    assert execute("apply_suggestions", run, **chosen) == ["Corrected: 1 sample"]
+
+
+def test_a_look_at_a_group_shows_its_tiles_and_keeps_the_selection(run: Any) -> None:
+    ids = run.values("id")
+    shown = form("apply_suggestions", run, selecting(ids[0], ids[WRONG]))
+    which = json.loads(shown)["type"]["properties"]["which"]["default"]
+    assert which == f"{ids[0]},{ids[WRONG]}"
+    field = group_fields(shown)["a: 1"]
+    asked = context(run, which=which, **field["look"]["view"]["params"])
+    NAMES["look_at_corrections"]().execute(asked)
+    sent = {one.operator_uri: one.params for one in asked.executor._requests}
+    view = fo.DatasetView._build(run, sent["set_view"]["view"])
+    assert view.values("id") == [ids[0]]
+    # looking has ended the selection in the grid
+    assert "The selection (2)" in form("apply_suggestions", run, which=which)
+    assert execute("apply_suggestions", run, which=which)[0].startswith("Corrected: 1")
+    assert verdicts(run)[WRONG] == "faulty"
+
+
+def test_a_form_that_would_change_nothing_cannot_be_executed(run: Any) -> None:
+    shown = json.loads(form("apply_suggestions", run))["type"]["properties"]
+    assert "mark some first" in shown["summary"]["error_message"]
+    record_verdicts(run, faulty=run.values("id")[:1])
+    shown = json.loads(form("apply_suggestions", run))["type"]["properties"]
+    assert "Nothing would change" in shown["summary"]["error_message"]
+
+
 def test_labels_edited_by_hand_are_left_alone_and_named(run: Any) -> None:
     ids = run.values("id")
     record_verdicts(run, faulty=[ids[WRONG]])
@@ -239,7 +319,7 @@ def test_every_operator_can_be_called_from_python(run: Any, tmp_path: Path) -> N
     call("update_suspiciousness")
     call("tag_suspicious", verdict="faulty", tag="again")
     assert run.match_tags("again").values("id") == [ids[WRONG]]
-    call("apply_suggestions", ids=ids[:1], label="c")
+    call("apply_suggestions", ids=ids[:1], label="c", add_classes=True, by="Ada")
     run.reload()
     assert run.first().ground_truth.label == "c"
     call("revert_suggestions", ids=ids[:1])
@@ -292,7 +372,7 @@ NEED_NO_RUN = {
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - NEED_NO_RUN))
 def test_without_a_run_every_form_says_so(scored: Any, name: str) -> None:
-    if name in ("open_review", "mark_faulty", "mark_correct"):  # no form
+    if not NAMES[name]().has_form:
         assert NAMES[name]().resolve_input(context(scored, prompt="1")) is None
         return
     shown = json.loads(form(name, scored))

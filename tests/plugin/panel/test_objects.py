@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.plugin.app.selection import batch_of
-from fiftyone_dfaulo.plugin.operators.finish import ApplySuggestions
+from fiftyone_dfaulo.plugin.operators.corrections import ApplySuggestions
 from fiftyone_dfaulo.plugin.operators.review import MarkFaulty
 from fiftyone_dfaulo.plugin.panel.facts import filtered, read_facts
 from tests.objects import paste_digits
@@ -166,7 +166,7 @@ def test_toolbar_and_form_take_selected_patches(objects: Any) -> None:
     said = asked.executor._requests[-1].params["message"]
     assert said == "Marked faulty in run 'dfaulo': 1 object"
 
-    ctx = context(patches, request=request, which="selected", set_to="class")
+    ctx = context(patches, request=request, set_to="class")
     form = ApplySuggestions().resolve_input(ctx).to_json()
     assert "All that are marked faulty (1)" in str(form)
     ctx.params["class"] = "7"

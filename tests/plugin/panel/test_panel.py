@@ -49,6 +49,13 @@ def run(scored: Any) -> Any:
     return scored
 
 
+def shown_view(dataset: Any, asked: dict[str, Any]) -> Any:
+    """The view that the App is asked to show: a saved one, or one that is sent."""
+    if "name" in asked:
+        return dataset.load_saved_view(asked["name"])
+    return fo.DatasetView._build(dataset, asked["view"])
+
+
 class Opened:
     """The panel as the App holds it: its state, and what it asked the App to do."""
 
@@ -85,7 +92,7 @@ class Opened:
         self.state = json.loads(json.dumps(ctx.panel_state))
         asked = {r.operator_uri: r.params for r in ctx.executor._requests}
         if "set_view" in asked:
-            self.view = fo.DatasetView._build(self.dataset, asked["set_view"]["view"])
+            self.view = shown_view(self.dataset, asked["set_view"])
         return asked
 
     def shown(self) -> str:

@@ -9,11 +9,9 @@ import pytest
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from fiftyone_dfaulo.adapter.review import corrections
-from fiftyone_dfaulo.adapter.review.corrections import (
-    apply_suggestions,
-    revert_suggestions,
-)
+from fiftyone_dfaulo.adapter.corrections import apply, revert
+from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
+from fiftyone_dfaulo.adapter.corrections.revert import revert_suggestions
 from fiftyone_dfaulo.adapter.review.learning import review_status
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
@@ -143,14 +141,15 @@ def test_an_edit_at_the_same_moment_is_not_overwritten(
     ids = dataset.values("id")
     if undo:
         apply_suggestions(dataset)
-    write = corrections._write
+    module = revert if undo else apply
+    write = module.write
 
     def edit_first(*arguments: Any, **keywords: Any) -> Any:
         labels = {ids[0]: fo.Classification(label="mine")}
         dataset.set_values("ground_truth", labels, key_field="id")
         return write(*arguments, **keywords)
 
-    monkeypatch.setattr(corrections, "_write", edit_first)
+    monkeypatch.setattr(module, "write", edit_first)
     if undo:
         done = revert_suggestions(dataset)
         assert (done.reverted, done.edited) == (1, [ids[0]])

@@ -1,0 +1,139 @@
+"""The saved view that a run leaves in the App: its samples, most suspicious first.
+
+The view is the run's as long as it is what the run has written: who gives it another
+name, description or content has made it a view of their own, which stays. What the App
+shows on the tiles at first is added to, and never taken from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+import fiftyone.core.odm as foo
+import fiftyone.core.utils as fou
+from bson import ObjectId, json_util
+from fiftyone import ViewField
+
+from fiftyone_dfaulo.adapter.host import Dataset, Documents
+from fiftyone_dfaulo.adapter.storage.refresh import dataset_id
+from fiftyone_dfaulo.adapter.storage.schema import is_part
+
+_SCORE = "_suspiciousness"
+_PARTS = (_SCORE, "_suggestion", "_verdict")
+_NAME = "Most suspicious ({})"
+_DESCRIPTION = "Made by the DFauLo run {!r}, and renamed and deleted with it"
+
+
+def find_view(dataset: Dataset, key: str, fields: Sequence[str]) -> str | None:
+    """The name of a run's saved view; None if it has none, or a person changed it.
+
+    Args:
+        dataset: the dataset.
+        key: of the run.
+        fields: paths of the run's fields.
+    """
+    found = _find(dataset, key, fields)
+    return None if found is None else str(found.name)
+
+
+def add_view(dataset: Dataset, key: str, fields: Sequence[str]) -> None:
+    """Saves the view of a run, under a name that is free."""
+    score = _score_of(fields)
+    if score is None:
+        return
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    name = _free_name(dataset, key)
+    view = foo.SavedViewDocument(
+        dataset_id=dataset_id(dataset),
+        name=name,
+        slug=fou.to_slug(name),
+        description=_DESCRIPTION.format(key),
+        view_stages=_stages(dataset, score),
+        created_at=now,
+        last_modified_at=now,
+    )
+    view.save(upsert=True)
+    _change_list(dataset, "$push", view.id)
+
+
+def drop_view(dataset: Dataset, key: str, fields: Sequence[str]) -> bool:
+    """Deletes the view of a run; whether there was one."""
+    view = _find(dataset, key, fields)
+    if view is None:
+        return False
+    _change_list(dataset, "$pull", view.id)
+    view.delete()
+    return True
+
+
+def show_fields(dataset: Dataset, fields: Sequence[str]) -> None:
+    """Has the App show what a run says on the tiles, where nobody chose otherwise."""
+    settings = dataset.app_config
+    chosen = settings.active_fields
+    if chosen is None:
+        chosen = settings.default_active_fields(dataset)
+    elif _score_of(chosen.paths) is None:
+        return  # a person's own choice
+    ours = [path for path in fields if "." not in path and path.endswith(_PARTS)]
+    paths = list(dict.fromkeys([*chosen.paths, *ours]))
+    settings.active_fields = foo.ActiveFields(exclude=chosen.exclude, paths=paths)
+    dataset._doc.save()
+
+
+def hide_fields(dataset: Dataset) -> None:
+    """Forgets the choice once no run has a part in it, and it is the usual one."""
+    settings = dataset.app_config
+    chosen = settings.active_fields
+    usual = settings.default_active_fields(dataset).paths
+    own = {path for path in usual if not is_part(path)}
+    if chosen is not None and {*chosen.paths} == own:
+        settings.active_fields = None
+        dataset._doc.save()
+
+
+def _score_of(fields: Sequence[str]) -> str | None:
+    """The samples' score among a run's fields."""
+    names = (path for path in fields if "." not in path)
+    return next((name for name in names if name.endswith(_SCORE)), None)
+
+
+def _stages(dataset: Dataset, score: str) -> list[str]:
+    view = dataset.match(ViewField(score) >= 0).sort_by(score, reverse=True)
+    return [json_util.dumps(one) for one in view._serialize(include_uuids=False)]
+
+
+def _find(
+    dataset: Dataset, key: str, fields: Sequence[str]
+) -> foo.SavedViewDocument | None:
+    score = _score_of(fields)
+    if score is None:
+        return None
+    stages = [json.loads(one) for one in _stages(dataset, score)]
+    dataset._doc.reload("saved_views")
+    for view in dataset._doc.get_saved_views():
+        if (
+            view.name.startswith(_NAME.format(key))
+            and view.description == _DESCRIPTION.format(key)
+            and [json.loads(one) for one in view.view_stages] == stages
+        ):
+            return view
+    return None
+
+
+def _free_name(dataset: Dataset, key: str) -> str:
+    dataset._doc.reload("saved_views")
+    taken = {view.slug for view in dataset._doc.get_saved_views()}
+    name, number = _NAME.format(key), 1
+    while fou.to_slug(name) in taken:
+        number += 1
+        name = f"{_NAME.format(key)} {number}"
+    return name
+
+
+def _change_list(dataset: Dataset, how: str, one: ObjectId) -> None:
+    """Adds to the dataset's list of views, or takes out of it, and nothing else."""
+    datasets: Documents = foo.get_db_conn().datasets
+    datasets.update_one({"_id": dataset_id(dataset)}, {how: {"saved_views": one}})
+    dataset._doc.reload("saved_views")
