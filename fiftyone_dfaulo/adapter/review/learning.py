@@ -10,6 +10,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.audit import count_drawn, read_drawn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import (
     ReviewState,
@@ -81,12 +82,17 @@ class ReviewStatus:
         faulty: those with the verdict faulty, which are the faults found so far.
         correct: those with the verdict correct.
         unchecked: those without a verdict.
-        estimate: how many faults there are in all, about.
+        estimate: how many faults there are in all, about; by the audit once items of
+            it were checked in every part of the ranking, else by the scores and all
+            verdicts.
         low: lower end of the 90 % interval of the estimate.
         high: its upper end.
         left: how many faults are not found yet, about.
         precision: share of faulty among the checked; None before any verdict.
         expected_next: faults to expect in the next batch.
+        audited: how many of the items that :func:`.audit_view` drew have a verdict.
+        to_audit: how many of them have none.
+        by_audit: whether the estimate is the audit's.
         corrected: labels that were replaced by ``apply_suggestions``.
         stale: how many labels were edited or removed since the run, corrections by
             this run not counted.
@@ -103,6 +109,9 @@ class ReviewStatus:
     left: float
     precision: float | None
     expected_next: float
+    audited: int
+    to_audit: int
+    by_audit: bool
     corrected: int
     stale: int
     stale_ids: list[str] = field(repr=False)
@@ -155,13 +164,20 @@ def describe_state(
     review: ReviewSession, results: DFauLoResults, state: ReviewState, batch_size: int
 ) -> ReviewStatus:
     """As :func:`review_status`, of a state that was read already."""
+    from fiftyone_dfaulo.engine.feedback.audit import estimate_by_audit
     from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 
-    verdicts = state.verdicts[state.present]
-    suggestions, labels = (group[state.present] for group in results.groups())
-    estimate = estimate_faults(
-        results.suspiciousness[state.present], verdicts, suggestions, labels
+    verdicts, initial = (
+        values[state.present] for values in (state.verdicts, results.suspiciousness)
     )
+    suggestions, labels = (group[state.present] for group in results.groups())
+    estimate = estimate_faults(initial, verdicts, suggestions, labels)
+    drawn = read_drawn(review, results)
+    audited, to_audit = count_drawn(drawn, state)
+    audit = None
+    if audited:
+        audit = estimate_by_audit(initial, drawn[state.present], verdicts)
+    count, low, high = audit or (estimate.count, estimate.low, estimate.high)
     faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
     as_applied, corrected = _corrected(review)
     stale = [one for one in edited_ids(results, state) if one not in as_applied]
@@ -170,12 +186,15 @@ def describe_state(
         faulty=faulty,
         correct=correct,
         unchecked=len(verdicts) - faulty - correct,
-        estimate=float(estimate.count),
-        low=float(estimate.low),
-        high=float(estimate.high),
-        left=float(estimate.left),
+        estimate=float(count),
+        low=float(low),
+        high=float(high),
+        left=float(count) - faulty,
         precision=faulty / (faulty + correct) if faulty + correct else None,
         expected_next=float(estimate.next_batch(int(batch_size))),
+        audited=audited,
+        to_audit=to_audit,
+        by_audit=audit is not None,
         corrected=corrected,
         stale=len(stale),
         stale_ids=stale,

@@ -29,6 +29,7 @@ class ReviewFields(NamedTuple):
 
     history: str
     original_label: str
+    audit: str
 
 
 MISSING = "missing"
@@ -97,6 +98,10 @@ SCHEMA: dict[str, FieldSpec] = {
         "ftype": fo.EmbeddedDocumentField,
         "embedded_doc_type": fo.Classification,
         "description": "The label before it was corrected (DFauLo)",
+    },
+    "audit": {
+        "ftype": fo.BooleanField,
+        "description": "Whether it was drawn at random for the audit (DFauLo)",
     },
 }
 """Part of a run to its field, where a sample has one class; kinds differ in some."""

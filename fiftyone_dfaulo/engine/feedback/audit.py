@@ -35,7 +35,7 @@ _DRAWS = 4_000  # from the distribution of the number of faults; the same ones e
 class AuditEstimate(NamedTuple):
     """The number of faults among N items: the median and its 90 % interval."""
 
-    count: float
+    median: float
     low: float
     high: float
 
@@ -114,5 +114,5 @@ def estimate_by_audit(
         least, most = int((known == 1).sum()), size - int((known == 0).sum())
         total += np.clip(found, least, most)
     ends = (0.5 - INTERVAL / 2, 0.5, 0.5 + INTERVAL / 2)
-    low, count, high = (float(np.quantile(total, end)) for end in ends)
-    return AuditEstimate(count, low, high)
+    low, median, high = (float(np.quantile(total, end)) for end in ends)
+    return AuditEstimate(median, low, high)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.review.audit import SIZE, draw_audit
 from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
 from fiftyone_dfaulo.adapter.runs.saved_view import find_view
 from fiftyone_dfaulo.checks import check_whole_number
@@ -59,6 +61,23 @@ def show_batch(event: Event) -> None:
         raise InputError("No unchecked sample is left" + " here" * bool(part))
     if part == NEAR_DUPLICATES:
         ids = near_duplicates(review, ids)
+    _show_unchecked(event, whole, ids)
+
+
+def show_audit(event: Event) -> None:
+    """Shows items drawn at random, whose verdicts tell how many faults there are.
+
+    Raises:
+        DFauLoError: if there is no run to review, or all that was drawn is checked.
+    """
+    whole = showable(event.ctx, event.shown)
+    ids = draw_audit(event.shown, SIZE)
+    event.ops.reload_dataset()  # it may have a new field
+    _show_unchecked(event, whole, ids)
+
+
+def _show_unchecked(event: Event, whole: Samples, ids: list[str]) -> None:
+    review = event.shown
     event.keep("batch_run", review.key)
     event.ops.set_selected_samples([])
     event.show_batch_of([len(ids), len(ids)])

@@ -149,6 +149,12 @@ class ReviewPanel(foo.Panel):
         grid.show_batch(event)
 
     @guarded
+    def audit(self, event: Event) -> None:
+        """Shows samples drawn at random."""
+        grid.show_audit(event)
+        self.refresh(event, fresh=True)
+
+    @guarded
     def show_stale(self, event: Event) -> None:
         """Shows the samples whose label was edited since the run."""
         stale = status_of(event.shown, event.usual_size).stale_ids

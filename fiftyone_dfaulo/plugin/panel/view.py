@@ -7,6 +7,7 @@ from typing import Any
 
 import fiftyone.operators.types as types
 
+from fiftyone_dfaulo.adapter.review.audit import SIZE as AUDIT
 from fiftyone_dfaulo.plugin.app.plain_text import code, plain
 from fiftyone_dfaulo.plugin.panel.facts import BINS, describe
 
@@ -97,6 +98,7 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
     _button(row, "next", "Next batch", panel.next_batch, main=True)
     _button(row, "learn", "Learn", panel.learn)
     _button(row, "undo", "Undo marking", panel.undo_marking)
+    _button(row, "audit", f"Audit {AUDIT}", panel.audit)
     _add_marking(out, panel, ctx.panel.state.batch)
     row = _row(out, "leave")
     _button(row, "correct", "Correct", panel.correct)
@@ -127,10 +129,25 @@ def status_lines(
         lines[1] += f"; about {expected:,.0f} of the next {size:,} are faults"
         if checked and expected < _FEW * size:
             lines.append("The next batch holds hardly any: a good place to stop")
-    lines.append(
-        "*The estimate, with its 90 % interval, goes by the scores and your verdicts.*"
-    )
-    return lines
+    return [*lines, _by_what(status)]
+
+
+def _by_what(status: dict[str, Any]) -> str:
+    """What the estimate goes by, and how to make it better."""
+    audited, left = status["audited"], status["to_audit"]
+    if not status["by_audit"]:
+        text = (
+            "The estimate, with its 90 % interval, goes by the scores and your "
+            "verdicts. An audit narrows it"
+        )
+    else:
+        text = (
+            f"The estimate, with its 90 % interval, goes by an audit of {audited:,}; "
+            f"{3 * audited:,} more would halve the interval"
+        )
+    if left:
+        text += f". The audit has {left:,} to check"
+    return f"*{text}.*"
 
 
 def _add_stale(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:

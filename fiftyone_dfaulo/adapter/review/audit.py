@@ -1,0 +1,110 @@
+"""Draws items at random from all over the ranking: how many faults are there?"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+
+from fiftyone_dfaulo.adapter.doors import public
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+from fiftyone_dfaulo.checks import check_whole_number
+from fiftyone_dfaulo.errors import InputError
+
+SIZE = 60
+"""Items in an audit, unless another number is asked for."""
+
+
+@public
+def audit_view(
+    samples: Samples, brain_key: str = "dfaulo", *, size: int = SIZE
+) -> Samples:
+    """A random part of a run, whose verdicts tell how many faults there are.
+
+    The ranking can't tell how many faults lie where nobody looks. Give all that this
+    shows a verdict, with :func:`.record_verdicts`; from then on
+    :func:`.review_status` goes by the audit. Its interval halves with four times as
+    many.
+
+    Items are drawn from all over the ranking, more of them where it is uncertain. Those
+    that were drawn before and have no verdict come again first, so that an audit that
+    was interrupted goes on.
+
+    Args:
+        samples: the dataset, or any view into it; the whole run is drawn from.
+        brain_key: the key of the run.
+        size: items to show, at least 5; fewer where the run has fewer unchecked ones.
+
+    Returns:
+        a view of them in random order; of a run that scored objects, of patches.
+
+    Raises:
+        InputError: if ``size`` is no whole number of 5 or more, or everything was
+            drawn and has a verdict.
+        RunError: if there is no such run, or a field of it was deleted.
+
+    Example::
+
+        view = audit_view(dataset, size=60)
+        record_verdicts(dataset, faulty=wrong_ids, correct=right_ids)
+        print(review_status(dataset))
+    """
+    review = open_review(samples, brain_key, "suspiciousness", "verdict")
+    ids = draw_audit(review, size)
+    whole = review.dataset.to_frames() if review.target.frames else review.dataset
+    return review.target.select(whole, ids)
+
+
+def draw_audit(review: ReviewSession, size: int) -> list[str]:
+    """Ids of what :func:`audit_view` shows, in a review that is open."""
+    from fiftyone_dfaulo.engine.feedback.audit import STRATA, draw, strata
+
+    size = check_whole_number("size", size, STRATA)
+    results = review.load_results()
+    state = read_state(review, results)
+    drawn = read_drawn(review, results)
+    open_ = np.flatnonzero(state.present & drawn & (state.verdicts < 0))[:size]
+    # Verdicts that are there already count, so those items are drawn like all others.
+    stratum = strata(results.suspiciousness)
+    seed = crc32(str(review.config.token).encode()) + int(drawn.sum())
+    rng = np.random.default_rng(seed)
+    more = draw(stratum, drawn | ~state.present, size - len(open_), rng)
+    chosen = np.concatenate([open_, more[state.verdicts[more] < 0]])
+    _keep(review, [results.ids[n] for n in more])
+    if not len(chosen):
+        raise InputError(
+            f"Every {review.target.noun} that the audit drew has a verdict already"
+        )
+    return [results.ids[n] for n in chosen]
+
+
+def read_drawn(review: ReviewSession, results: DFauLoResults) -> np.ndarray:
+    """Bool (N,), which items of the results an audit has drawn."""
+    name = review.own.audit
+    drawn = np.zeros(len(results.ids), bool)
+    if not review.storage.has_field(review.target.path(name)):
+        return drawn
+    found = {str(d["_id"]) for d in review.find(None, {name: True}, name)}
+    if found:
+        drawn[:] = [one in found for one in results.ids]
+    return drawn
+
+
+def count_drawn(drawn: np.ndarray, state: ReviewState) -> tuple[int, int]:
+    """Numbers of items that were drawn and have a verdict, and that have none."""
+    drawn = drawn & state.present
+    checked = int((drawn & (state.verdicts >= 0)).sum())
+    return checked, int(drawn.sum()) - checked
+
+
+def _keep(review: ReviewSession, ids: list[str]) -> None:
+    """Writes down what was drawn."""
+    if not ids:
+        return
+    name, items = review.own.audit, review.items.locate(ids)
+    review.add_field("audit")
+    review.write(review.items.fill([(items[i], {name: True}) for i in ids]))
+    review.show_written(items.values())
