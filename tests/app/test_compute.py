@@ -95,9 +95,7 @@ def watch(app: App) -> list[tuple[str, int]]:
 def test_failure_is_explained_and_leaves_the_dataset_as_it_was(
     app: App, digits: Any
 ) -> None:
-    for number, sample in enumerate(digits):
-        sample["vectors"] = [float("nan") if number == 5 else 1.0, 2.0]
-        sample.save()
+    digits.set_values("vectors", [[float("nan"), 2.0]] * 600)
     before = digits.get_field_schema().keys()
     app.open()
     app.open_form()

@@ -9,13 +9,11 @@ import fiftyone as fo
 import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Field, Samples
+from fiftyone_dfaulo.adapter.reading.vectors import collect, telling
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.labels import Values
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.errors import InputError
-
-NO_EMBEDDING = "no embedding"
-"""Reason for leaving out a sample, or object, that has none."""
 
 _SAMPLES = SampleTarget("")
 
@@ -99,13 +97,14 @@ def read_embeddings(
         target: the labels that the items have.
 
     Returns:
-        the embeddings, float32 (M, D); the positions in ``ids`` that they belong to,
-        int64 (M,), ascending; and position to reason for those that have none.
+        the embeddings, float32 (M, D), finite; the positions in ``ids`` that they
+        belong to, int64 (M,), ascending; and position to reason for those that have
+        none, or one that is not finite, or a single number throughout.
 
     Raises:
         InputError: if the source does not exist or has no embeddings of samples; if
-            the shape is wrong or differs between samples; if a value is not a finite
-            number; if no sample has an embedding; if all embeddings are the same.
+            the shape is wrong or differs between samples; if no sample has an embedding
+            that tells something; if all embeddings are the same.
     """
     if not isinstance(embeddings, str):
         everyone = target.item_ids(samples)
@@ -113,21 +112,16 @@ def read_embeddings(
         row = {one: n for n, one in enumerate(everyone)}
         with np.errstate(over="ignore"):  # infinity is reported below
             array = array[[row[i] for i in ids]].astype(np.float32)
-        _check_finite(array, ids, "embeddings")
-        _check_differ(array, "embeddings")
-        return array, np.arange(len(ids)), {}
+        return telling(array, np.arange(len(ids)), ids, "embeddings")
     kind, name = _find_source(samples, embeddings, target)
     batches = _read(samples, target, kind, name, ids)
-    array, kept = _collect(batches, embeddings)
+    array, kept = collect(batches, embeddings)
     if not len(kept):
         raise InputError(
             f"embeddings={embeddings!r} holds no embedding for any of the {len(ids)} "
             f"labelled {target.noun}s; compute them first, or pass another source"
         )
-    _check_finite(array, [ids[n] for n in kept], f"{kind} {embeddings!r}")
-    _check_differ(array, f"{kind} {embeddings!r}")
-    missing = sorted(set(range(len(ids))) - set(kept.tolist()))
-    return array, kept, dict.fromkeys(missing, NO_EMBEDDING)
+    return telling(array, kept, ids, f"{kind} {embeddings!r}")
 
 
 def _can_hold_vectors(field: Field) -> bool:
@@ -212,24 +206,6 @@ def _check_array(embeddings: Any, count: int, target: LabelTarget) -> np.ndarray
     return array
 
 
-def _check_finite(array: np.ndarray, ids: Sequence[str], source: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"{source} holds NaN or infinity for {len(bad)} of {len(ids)} samples, "
-            f"the first {ids[bad[0]]}; compute those again, or leave the samples out "
-            "of the view"
-        )
-
-
-def _check_differ(array: np.ndarray, source: str) -> None:
-    if len(array) > 1 and (array == array[0]).all():
-        raise InputError(
-            f"all {len(array)} embeddings from {source} are the same, which tells "
-            "nothing about labels; compute them again, or pass another source"
-        )
-
-
 def _read(
     samples: Samples, target: LabelTarget, kind: str, name: str, ids: Sequence[str]
 ) -> Values:
@@ -250,49 +226,3 @@ def _read_run(
             "it again, or pass another source"
         ) from error
     yield [(n, row.get(one)) for n, one in enumerate(ids)]
-
-
-def _collect(batches: Values, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Stacks the embeddings that there are, and the positions they belong to."""
-    blocks, positions = [np.empty((0, 0), np.float32)], []
-    for batch in batches:
-        rows = [(n, row) for n, row in batch if row is not None]
-        if not rows:
-            continue
-        try:
-            with np.errstate(over="ignore"):  # infinity is reported later
-                vectors = [np.asarray(row, np.float32) for _, row in rows]
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"embeddings={name!r} holds something else than numbers ({error}); "
-                "pass another source"
-            ) from None
-        blocks.append(_stack(vectors, name))
-        positions += [n for n, _ in rows]
-    widths = {block.shape[1] for block in blocks[1:]}
-    if len(widths) > 1:
-        raise InputError(_uneven(name, widths))
-    array = np.concatenate(blocks[1:]) if positions else blocks[0]
-    order = np.argsort(positions) if positions else slice(0)
-    return array[order], np.array(positions, np.int64)[order]
-
-
-def _stack(vectors: list[np.ndarray], name: str) -> np.ndarray:
-    shapes = {vector.shape for vector in vectors}
-    if any(len(shape) != 1 or shape[0] == 0 for shape in shapes):
-        odd = next(shape for shape in shapes if len(shape) != 1 or shape[0] == 0)
-        raise InputError(
-            f"embeddings={name!r} holds an array of shape {odd}; expected one vector "
-            "a sample"
-        )
-    if len(shapes) > 1:
-        raise InputError(_uneven(name, {shape[0] for shape in shapes}))
-    return np.stack(vectors)
-
-
-def _uneven(name: str, widths: set[int]) -> str:
-    listed = ", ".join(map(str, sorted(widths)))
-    return (
-        f"embeddings={name!r} holds vectors of different lengths ({listed}); expected "
-        "the same length for all samples"
-    )

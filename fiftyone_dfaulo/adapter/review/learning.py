@@ -191,7 +191,7 @@ def describe_state(
         high=float(high),
         left=float(count) - faulty,
         precision=faulty / (faulty + correct) if faulty + correct else None,
-        expected_next=float(estimate.next_batch(int(batch_size))),
+        expected_next=min(estimate.next_batch(int(batch_size)), float(high) - faulty),
         audited=audited,
         to_audit=to_audit,
         by_audit=audit is not None,

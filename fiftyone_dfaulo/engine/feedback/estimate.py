@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -109,10 +110,16 @@ def chances_of_fault(score: np.ndarray) -> np.ndarray:
     Returns:
         float64 (N,), above 0 and below 1; never falls as the score grows.
     """
-    bins, centres = _bin(np.clip(log_odds(score), -FURTHEST, FURTHEST))
+    bins, _ = _bin(np.clip(log_odds(score), -FURTHEST, FURTHEST))
+    return _prior_chances()[bins]
+
+
+@cache
+def _prior_chances() -> np.ndarray:
+    """Of each bin, float64 (BINS,)."""
     none = np.zeros(BINS, np.int64)
-    chances, weights = _posterior(centres, none, none)
-    return np.asarray((weights @ chances)[bins])
+    chances, weights = _posterior(_bin(np.zeros(0))[1], none, none)
+    return np.asarray(weights @ chances)
 
 
 def _bin(odds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

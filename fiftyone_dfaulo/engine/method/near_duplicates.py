@@ -66,6 +66,8 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     near_duplicate_of = np.full(len(labels), -1)
     if len(labels) <= NEIGHBOURS:
         return near_duplicate_of
+    # no square overflows; a power of two changes no other bit
+    points = np.ldexp(points, -np.frexp(np.abs(points).max())[1])
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute").fit(points)
     searched = np.argsort(-loss, kind="stable")[:SEARCHED]
     distances, neighbours = _neighbours(search, points, searched)

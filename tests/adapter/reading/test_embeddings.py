@@ -65,15 +65,39 @@ class TestArrays:
             check_embeddings(dataset, [[1.0], [1.0, 2.0], [1.0], [1.0]])
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-    def test_what_is_no_finite_float32_is_refused(
+    def test_rows_that_tell_nothing_are_left_out_with_a_reason(
         self, dataset: Any, value: float
     ) -> None:
         array = VECTORS.astype(np.float64)
         array[2, 1] = value
+        array[0] = 0
         ids = dataset.values("id")
 
-        with pytest.raises(InputError, match=f"NaN or infinity for 1 of 4.*{ids[2]}"):
-            read_embeddings(dataset, array, ids)
+        found, kept, missing = read_embeddings(dataset, array, ids)
+
+        assert found.tolist() == VECTORS[[1, 3]].tolist()
+        assert kept.tolist() == [1, 3]
+        assert missing == {
+            0: "its embedding is the same number throughout",
+            2: "its embedding holds NaN or infinity",
+        }
+
+    @pytest.mark.parametrize(
+        ("value", "why"), [(np.nan, "NaN or infinity"), (7, "one number throughout")]
+    )
+    def test_rows_of_which_none_tells_something_are_refused(
+        self, dataset: Any, value: float, why: str
+    ) -> None:
+        ids = dataset.values("id")
+        with pytest.raises(InputError, match=f"{why} for all 4.*{ids[0]}"):
+            read_embeddings(dataset, np.full((4, 3), value), ids)
+
+    def test_a_single_number_a_row_is_no_constant_row(self, dataset: Any) -> None:
+        found, _, missing = read_embeddings(
+            dataset, np.array([[0.0], [1], [2], [3]]), dataset.values("id")
+        )
+        assert found.ravel().tolist() == [0, 1, 2, 3]
+        assert missing == {}
 
 
 class TestFields:
@@ -122,7 +146,6 @@ class TestFields:
             (np.zeros(2), r"different lengths \(2, 3\)"),
             (np.zeros((3, 3)), r"an array of shape \(3, 3\)"),
             (np.zeros(0), r"an array of shape \(0,\)"),
-            (np.array([np.nan, 0, 0]), "field 'emb' holds NaN or infinity for 1 of 4"),
             (np.array(["a", "b", "c"]), "something else than numbers"),
         ],
     )
@@ -243,4 +266,4 @@ def test_what_holds_embeddings_is_listed(dataset: Any) -> None:
 def test_embeddings_that_are_all_the_same_are_refused(make_dataset: Any) -> None:
     dataset = make_dataset(["a", "b", "a"])
     with pytest.raises(InputError, match="all 3 embeddings from embeddings are"):
-        read_embeddings(dataset, np.ones((3, 2)), dataset.values("id"))
+        read_embeddings(dataset, np.tile([1, 2], (3, 1)), dataset.values("id"))

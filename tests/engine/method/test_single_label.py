@@ -314,3 +314,19 @@ def test_random_labels_are_said_to_have_nothing_in_common_with_the_embeddings():
     scores = single_label.score(embeddings, labels, settings=Settings())
     assert np.isfinite(scores.suspiciousness).all()
     assert any("do not tell the classes apart" in note for note in scores.notes)
+
+
+@pytest.mark.filterwarnings("error")
+def test_huge_and_tiny_numbers_give_the_same_scores() -> None:
+    embeddings, labels, *_ = faulty_blobs([60] * 4, dim=12)
+    found = [
+        single_label.score(
+            embeddings.astype(np.float32) * np.float32(scale),
+            labels,
+            points=embeddings.astype(np.float32) * np.float32(scale),
+            settings=Settings(seed=5),
+        ).suspiciousness
+        for scale in (1.0, 2.0**96, 2.0**-60)
+    ]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
