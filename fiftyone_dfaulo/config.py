@@ -134,6 +134,7 @@ class Settings:
         depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it again
             without the most suspicious samples.
         predictions: name of a field of predictions that serve as the original model.
+        train: whether a network is trained here beside what else is scored from.
         out_of_sample: whether the model, or whoever made the predictions, never saw
             these samples' labels, so that it votes beside the heads.
         image_size: side in pixels, 8 to 64, that images are resized to for the
@@ -162,6 +163,7 @@ class Settings:
     trust_model_file: bool = False
     depth: str = "head"
     predictions: str | None = None
+    train: bool = False
     out_of_sample: bool = False
     image_size: int | None = None
     epochs: int = 10
@@ -184,7 +186,7 @@ class Settings:
             object.__setattr__(self, name, number)  # numpy's integers are no JSON
         for name in ("model", "factory", "layer", "predictions", "device"):
             self._check_type(name, str, "a string or None", optional=True)
-        for name in ("trust_model_file", "out_of_sample"):
+        for name in ("trust_model_file", "out_of_sample", "train"):
             self._check_type(name, bool, "True or False")
         if self.depth not in DEPTHS:
             raise InputError(f"depth={self.depth!r} is unknown; choose one of {DEPTHS}")
@@ -210,6 +212,11 @@ class Settings:
             raise InputError(
                 f"predictions={self.predictions!r} and model={self.model!r} are both "
                 "the original model; leave one of them out"
+            )
+        if self.train and self.depth != "head":
+            raise InputError(
+                f"depth={self.depth!r} trains the only network again; leave train or "
+                "depth out"
             )
         if self.predictions is not None and self.depth != "head":
             raise InputError(

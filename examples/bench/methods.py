@@ -50,6 +50,7 @@ def our_ensemble(subject: Subject) -> ensemble.Ensemble:
         subject.outputs.views,
         subject.labels,
         logits=subject.outputs.learning,
+        learned=True,
         appearance=subject.outputs.appearance,
         points=near_duplicates.thumbnails(prepare(subject.case.images)),
         settings=Settings(seed=subject.seed),
@@ -72,7 +73,12 @@ def our_full_scores(subject: Subject) -> Scores:
         settings=settings,
     )
     second = ensemble.fit_ensemble(
-        vectors, labels, logits=logits, foreign=first.foreign, settings=settings
+        vectors,
+        labels,
+        logits=logits,
+        learned=True,
+        foreign=first.foreign,
+        settings=settings,
     )
     return single_label.score_labels(labels, first, second)
 

@@ -31,6 +31,7 @@ from fiftyone_dfaulo.adapter.scoring import checks, compute
 from fiftyone_dfaulo.adapter.scoring.request import (
     Request,
     SourceOptions,
+    as_sources,
     make_settings,
 )
 from fiftyone_dfaulo.config import Settings
@@ -106,6 +107,10 @@ def check(
             labels, images and embeddings.
     """
     check_injection(samples, request)
+    if len(as_sources(embeddings)) > 1:
+        raise InputError(
+            f"embeddings={embeddings!r} are several sources; pass one of them"
+        )
     check_seen(request, embeddings, settings)
     checks.check(
         Request(

@@ -53,7 +53,8 @@ class DFauLoConfig(fob.BrainMethodConfig):
         label_field: the field whose labels were scored.
         settings: :meth:`.Settings.to_dict`.
         embeddings: name of the field or key of the brain run that the embeddings
-            came from, ``"array"`` where they were passed in, or None.
+            came from, ``"array"`` where they were passed in, a list of several names,
+            or None.
         versions: package name to version.
         fields: paths of the fields that belong to the run:
             :meth:`.LabelTarget.run_fields`, and once the review needs one of them
@@ -70,7 +71,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self,
         label_field: str,
         settings: Mapping[str, Any],
-        embeddings: str | None = None,
+        embeddings: str | Sequence[str] | None = None,
         versions: Mapping[str, str | None] | None = None,
         fields: Sequence[str] = (),
         complete: bool = False,

@@ -9,8 +9,9 @@ from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.models import check_model
-from fiftyone_dfaulo.adapter.scoring.request import Request
+from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
 from fiftyone_dfaulo.config import Settings
@@ -34,9 +35,14 @@ def check(request: Request) -> None:
     target.check_writable(dataset)
     check_key(dataset, request.brain_key, target=target, overwrite=request.overwrite)
     target.check_settings(settings)
-    if request.embeddings is not None:
-        _check_alone(settings)
-        check_embeddings(samples, request.embeddings, target)
+    vectors = as_sources(request.embeddings)
+    if vectors:
+        _check_vectors_allowed(settings)
+    for one in vectors:
+        check_embeddings(samples, one, target)
+    given = [*vectors, request.original, settings.predictions, settings.train or None]
+    if sum(one is not None for one in given) > 1:
+        _check_several_allowed(target)
     check_model(request.original, settings)
     if settings.predictions is not None:
         if isinstance(target, BoxTarget):
@@ -49,12 +55,21 @@ def check(request: Request) -> None:
         pick_device(settings.device)
 
 
-def _check_alone(settings: Settings) -> None:
-    """Makes sure that nothing else is to give embeddings."""
-    for name in ("model", "predictions", "method", "depth"):
+def _check_vectors_allowed(settings: Settings) -> None:
+    """Makes sure that embeddings are of use to the method."""
+    for name in ("method", "depth"):
         value = getattr(settings, name)
-        if value not in (None, "dfaulo", "head"):
+        if value not in ("dfaulo", "head"):
             raise InputError(
                 f"embeddings cannot be combined with {name}={value!r}, which makes "
                 "its own; leave one of them out"
             )
+
+
+def _check_several_allowed(target: LabelTarget) -> None:
+    """Makes sure that these labels can be scored from several sources together."""
+    if not target.labels_type.several_sources:
+        raise InputError(
+            f"the {target.noun}s in {target.label_field!r} can be scored from one "
+            "source at a time; pass one of embeddings, model, predictions and train"
+        )

@@ -76,6 +76,12 @@ def compute_suspiciousness(
     whose box has no area or lies outside the image. They are counted and named in the
     results. Either all of the run is written or nothing.
 
+    **Sources together.** Embeddings, several of them too, and a model or predictions
+    may be given at once, and ``train=True`` adds a network trained here. Each has heads
+    and mutants of its own; they vote together, each by how much it tells of labels that
+    it never saw. Samples that one of them lacks are left out. Not of several tags a
+    sample, and not with a detector's predictions.
+
     Args:
         samples: a dataset or view of images, or a view of patches of the label field;
             or a view of the frames of videos, as by ``to_frames(sample_frames=True)``,
@@ -89,13 +95,13 @@ def compute_suspiciousness(
         embeddings: where to take embeddings from, rather than training a network on
             the images: the name of a field of vectors, the key of a brain run that
             has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
-            an attribute, a brain run on the patches, or an array in their order.
+            an attribute, a brain run on the patches, or an array in their order. Or a
+            list of several names: see Sources together.
         model: the original model, rather than a network trained here: a
             ``torch.nn.Module``; a FiftyOne model; the path of safetensors or a state
             dict with ``factory``, or of a network with ``trust_model_file``; the name
             of a FiftyOne zoo model; or a torchvision architecture, such as
-            ``"resnet18"``, with pretrained weights. It is never changed. Not with
-            ``embeddings``.
+            ``"resnet18"``, with pretrained weights. It is never changed.
         predictions: name of a Classification field whose logits, probabilities or
             confidences serve as the original model. Of objects: of a Detections field
             with a detector's predictions, of any confidence. Then the suspiciousness
@@ -131,6 +137,7 @@ def compute_suspiciousness(
         trust_model_file: whether code in the model's file may run. Archives of
             TorchScript and ``torch.export``, and pickled models, are programs and are
             refused without it; give it with every call.
+        train: whether a network is trained here as well, where something else is given.
         out_of_sample: whether the model or the predictions never saw these labels; then
             it votes beside the heads.
         depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it, or a

@@ -16,8 +16,8 @@ from fiftyone_dfaulo.adapter.scoring.features import (
     align,
 )
 from fiftyone_dfaulo.adapter.scoring.model_sources import TRAINING, train
-from fiftyone_dfaulo.adapter.scoring.request import Request
-from fiftyone_dfaulo.adapter.scoring.sources import pick_source
+from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources
+from fiftyone_dfaulo.adapter.scoring.sources import pick_sources
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.labels import SCORING
@@ -36,9 +36,10 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
         from fiftyone_dfaulo.adapter.scoring.box_method import BoxMethod
 
         return BoxMethod(target, str(settings.predictions))
-    source = pick_source(request.embeddings, request.original, settings)
+    vectors = as_sources(request.embeddings)
+    sources = pick_sources(vectors, request.original, settings)
     share = target.labels_type.scoring_share
-    return FeatureMethod([source], {} if share is None else {SCORING: share})
+    return FeatureMethod(sources, {} if share is None else {SCORING: share})
 
 
 class FeatureMethod(Method):
@@ -58,6 +59,8 @@ class FeatureMethod(Method):
             for source in sources
             for name, share in source.stages.items()
         }
+        if len(sources) > 1:  # once all are read
+            self.stages[SCORING] = len(sources) * self.stages.pop(SCORING)
 
     def score(
         self, context: ScoringContext

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from numpy.typing import ArrayLike
 
@@ -40,6 +40,14 @@ class Request:
         return self.settings.model if self.model is None else self.model
 
 
+def as_sources(embeddings: Any) -> list[Any]:
+    """The sources that an argument ``embeddings`` holds: names, or one array."""
+    listed = isinstance(embeddings, (list, tuple)) and len(embeddings) > 0
+    if listed and all(isinstance(one, str) for one in embeddings):
+        return list(embeddings)
+    return [] if embeddings is None else [embeddings]
+
+
 class ScoringOptions(TypedDict, total=False):
     """Settings of a run that few need; see :class:`fiftyone_dfaulo.Settings`."""
 
@@ -48,6 +56,7 @@ class ScoringOptions(TypedDict, total=False):
     preprocessing: object
     factory: str | None
     trust_model_file: bool
+    train: bool
     out_of_sample: bool
     depth: str
     image_size: int | None

@@ -9,7 +9,7 @@ from fiftyone_dfaulo._version import __version__
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.scoring.features import ScoredItems
-from fiftyone_dfaulo.adapter.scoring.request import Request
+from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 
 if TYPE_CHECKING:
@@ -50,11 +50,12 @@ def make_results(
 
 
 def _make_config(request: Request, target: LabelTarget) -> DFauLoConfig:
-    source = request.embeddings
+    names = as_sources(request.embeddings)
+    named = [one if isinstance(one, str) else "array" for one in names]
     return DFauLoConfig(
         request.label_field,
         request.settings.to_dict(),
-        embeddings=source if source is None or isinstance(source, str) else "array",
+        embeddings=named if len(named) > 1 else next(iter(named), None),
         versions=_versions(),
         label_target=target.to_dict(),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from numpy.typing import ArrayLike
 
 from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
@@ -22,24 +25,26 @@ VECTORS = "Reading embeddings"
 PREDICTIONS = "Reading predictions"
 
 
-def pick_source(
-    embeddings: ArrayLike | None, model: Model | None, settings: Settings
-) -> FeatureSource:
-    """What a run scores from.
+def pick_sources(
+    embeddings: Sequence[Any], model: Model | None, settings: Settings
+) -> list[FeatureSource]:
+    """What a run scores from: all that is given, or a network trained here.
 
     Args:
-        embeddings: where to take embeddings from; None takes one of the others.
-        model: the original model; None takes predictions or trains a network.
-        settings: ``predictions`` and ``depth`` are looked at.
+        embeddings: where to take embeddings from.
+        model: the original model, if there is one.
+        settings: ``predictions``, ``train`` and ``depth`` are looked at.
     """
     full = settings.depth == "full"
-    if embeddings is not None:
-        return ExistingEmbeddings(embeddings)
+    sources: list[FeatureSource] = []
+    if model is not None:
+        sources.append(RetrainedModel(model) if full else FrozenModel(model))
     if settings.predictions is not None:
-        return Predictions(settings.predictions)
-    if model is None:
-        return TrainedNetwork(full=full)
-    return RetrainedModel(model) if full else FrozenModel(model)
+        sources.append(Predictions(settings.predictions))
+    sources += map(ExistingEmbeddings, embeddings)
+    if settings.train or not sources:
+        sources.append(TrainedNetwork(full=full))
+    return sources
 
 
 class ExistingEmbeddings(FeatureSource):

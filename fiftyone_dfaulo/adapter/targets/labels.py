@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -62,12 +62,14 @@ class Labels(ABC):
         classes: names of the K classes, sorted.
         numbers: int64 (N,), from 0 on: equal for items with equal labels.
         checks_content: whether foreign content and near duplicates are looked for.
+        several_sources: whether several sources can be judged together.
     """
 
     classes: list[str]
     numbers: np.ndarray
 
     checks_content: ClassVar[bool]
+    several_sources: ClassVar[bool] = False
     scoring_share: ClassVar[float | None] = None
     """Share of the time that scoring takes, where it is another one than usual."""
 
@@ -148,6 +150,7 @@ class ClassLabels(Labels):
     """One class an item, ``numbers`` being indexes into ``classes``."""
 
     checks_content = True
+    several_sources = True
 
     @classmethod
     def of(cls, names: Sequence[str]) -> ClassLabels:
@@ -218,7 +221,7 @@ class ClassLabels(Labels):
 
         ensembles: list[Ensemble] = []
         with stages.stage(SCORING) as report:
-            for number, each in enumerate(features):
+            for number, each in enumerate(_content_first(features)):
                 part = _part(report, number, len(features))
                 ensembles.append(self._fit(each, ensembles, settings, part))
             scores = single_label.score_labels(self.numbers, *ensembles)
@@ -255,3 +258,15 @@ class ClassLabels(Labels):
 
 def _part(report: StageReport, position: int, count: int) -> StageReport:
     return lambda fraction: report((position + fraction) / count)
+
+
+def _content_first(features: Sequence[Features]) -> list[Features]:
+    """The same; the first looks at content, by whichever source shows it."""
+    first, *others = features
+    if not others:
+        return [first]
+    appearance, points = (
+        next((v for one in features if (v := getattr(one, name)) is not None), None)
+        for name in ("appearance", "points")
+    )
+    return [replace(first, appearance=appearance, points=points), *others]

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from fiftyone_dfaulo.engine.method.heads import (
     out_of_sample,
     standardise,
 )
+from fiftyone_dfaulo.engine.method.sharpness import fit_power
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
 HIGH_LOSS = 0.10  # share of the samples left out for a high loss
@@ -125,6 +127,30 @@ def fit_ensemble(
         foreign=foreign,
         near_duplicate_of=near_duplicate_of,
     )
+
+
+def shares(ensembles: Sequence[Ensemble], labels: np.ndarray) -> np.ndarray:
+    """How much each of some ensembles, of different embeddings, counts in the vote.
+
+    It is how much likelier its heads find labels that they never saw than the
+    frequencies of the classes do, in nats: nothing for embeddings that tell nothing.
+
+    Args:
+        ensembles: S of them.
+        labels: int64 (N,).
+
+    Returns:
+        float64 (S,), from 0 on, with the sum 1; equal if none tells anything.
+    """
+    if len(ensembles) == 1:
+        return np.ones(1)
+    frequencies = np.bincount(labels) / len(labels)
+    chance = -float(np.log(frequencies[labels]).mean())
+    heads = [each.heads[HEADS[0]] for each in ensembles]
+    told = np.array([max(chance - fit_power(h, labels)[1], 0.0) for h in heads])
+    if not told.any():
+        told[:] = 1.0
+    return np.asarray(told / told.sum())
 
 
 def fit_mutants(

@@ -21,6 +21,8 @@ itself is :mod:`.paper.method`. ``docs/benchmark.md`` lists what else was tried.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
@@ -31,6 +33,7 @@ from fiftyone_dfaulo.engine.method.ensemble import (
     HEADS,
     Ensemble,
     fit_ensemble,
+    shares,
 )
 from fiftyone_dfaulo.engine.method.wrong_label import SHARPNESS, wrong_label
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
@@ -95,8 +98,14 @@ def score_labels(
         equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
     """
     first = ensembles[0]
-    vote = _mean([voter for each in ensembles for voter in each.voters])
-    mutant_vote = _mean([mutant for each in ensembles for mutant in each.mutants])
+    share = shares(ensembles, labels)
+    vote = _mean([each.voters for each in ensembles], share)
+    # a network that has learned the labels counts faults only where it is alone
+    counting = share * [not each.learned for each in ensembles]
+    learned = not counting.any()
+    if learned:
+        counting = share
+    mutant_vote = _mean([each.mutants for each in ensembles], counting)
     vote, mutant_vote = (
         _shared(vote, first.near_duplicate_of),
         _shared(mutant_vote, first.near_duplicate_of),
@@ -106,7 +115,7 @@ def score_labels(
         mutant_vote,
         labels,
         first.foreign < FOREIGN,
-        learned=any(each.learned for each in ensembles),
+        learned=learned,
         near_duplicate_labels=np.where(
             first.near_duplicate_of < 0, -1, labels[first.near_duplicate_of]
         ),
@@ -135,10 +144,21 @@ def score_labels(
     )
 
 
-def _mean(log_probabilities: list[np.ndarray]) -> np.ndarray:
-    """Log-probabilities of the geometric mean; np.mean would copy them all."""
-    total = sum(log_probabilities[1:], log_probabilities[0])
-    return signals.log_softmax(total / len(log_probabilities))
+def _mean(
+    groups: Sequence[Sequence[np.ndarray]], share: Sequence[float] | np.ndarray = (1.0,)
+) -> np.ndarray:
+    """Log-probabilities of the geometric mean of groups; np.mean would copy them all.
+
+    Args:
+        groups: log-probabilities (N, K), some of each group.
+        share: how much each group counts, from 0 on.
+    """
+    exact = np.result_type(*(each for group in groups for each in group))
+    total = np.zeros(groups[0][0].shape, exact)
+    for group, counts in zip(groups, np.asarray(share) / np.sum(share), strict=True):
+        for each in group if counts else ():
+            total += np.float32(counts / len(group)) * each
+    return signals.log_softmax(total)
 
 
 def _shared(log_probabilities: np.ndarray, near_duplicate_of: np.ndarray) -> np.ndarray:
@@ -147,9 +167,8 @@ def _shared(log_probabilities: np.ndarray, near_duplicate_of: np.ndarray) -> np.
     if not len(paired):
         return log_probabilities
     shared = log_probabilities.copy()
-    shared[paired] = _mean(
-        [log_probabilities[paired], log_probabilities[near_duplicate_of[paired]]]
-    )
+    pair = [log_probabilities[paired], log_probabilities[near_duplicate_of[paired]]]
+    shared[paired] = _mean([pair])
     return shared
 
 

@@ -1,5 +1,7 @@
 """``method="dfaulo"`` as a whole: what it finds, against a slow re-computation."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -330,3 +332,49 @@ def test_huge_and_tiny_numbers_give_the_same_scores() -> None:
     ]
     np.testing.assert_allclose(found[1], found[0], rtol=1e-6)
     np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
+
+
+class TestSourcesTogether:
+    def fits(self, dims: tuple[int, ...]) -> tuple[list[Any], np.ndarray, np.ndarray]:
+        """Ensembles of parts of the same embeddings, each of which tells a part."""
+        embeddings, labels, _, faults = faulty_blobs([150] * 6, dim=8, seed=3)
+        embeddings = embeddings + np.random.default_rng(4).normal(size=embeddings.shape)
+        parts = np.split(embeddings, np.cumsum(dims)[:-1], axis=1)
+        made = [fit_ensemble(p, labels, settings=Settings(seed=5)) for p in parts]
+        return made, labels, faults
+
+    def precision(self, labels: np.ndarray, faults: np.ndarray, *made: Any) -> float:
+        found = single_label.score_labels(labels, *made).suspiciousness
+        return float(average_precision_score(faults, found))
+
+    def test_two_that_tell_different_things_find_more_than_each(self) -> None:
+        (one, other), labels, faults = self.fits((4, 4))
+        together = self.precision(labels, faults, one, other)
+        alone = [self.precision(labels, faults, each) for each in (one, other)]
+        assert together > max(alone) + 0.03
+
+    def test_noise_as_a_source_costs_next_to_nothing(self) -> None:
+        (one,), labels, faults = self.fits((8,))
+        noise = np.random.default_rng(6).normal(size=(len(labels), 64))
+        useless = fit_ensemble(noise, labels, settings=Settings(seed=5))
+        alone = self.precision(labels, faults, one)
+        for made in ((one, useless), (useless, one)):
+            assert self.precision(labels, faults, *made) > alone - 0.005
+        assert ensemble.shares([one, useless], labels)[1] < 0.02
+
+    def test_shares_go_by_the_likelihood_of_labels_that_heads_never_saw(self) -> None:
+        (one, other), labels, _ = self.fits((6, 2))
+        share = ensemble.shares([one, other, one], labels)
+        assert share.sum() == pytest.approx(1)
+        assert share[0] == share[2] > share[1] > 0
+        assert ensemble.shares([one], labels).tolist() == [1]
+        nothing = one._replace(heads={**one.heads, "all": 0 * one.heads["all"]})
+        assert ensemble.shares([nothing, nothing], labels).tolist() == [0.5, 0.5]
+
+    def test_a_network_that_learned_the_labels_orders_and_does_not_count(self) -> None:
+        (one, other), labels, _ = self.fits((4, 4))
+        learned = one._replace(learned=True)
+        together = single_label.score_labels(labels, learned, other)
+        alone = single_label.score_labels(labels, other)
+        assert together.estimated_faults == pytest.approx(alone.estimated_faults, abs=1)
+        assert (together.suspiciousness != alone.suspiciousness).any()

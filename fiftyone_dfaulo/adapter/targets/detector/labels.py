@@ -18,6 +18,7 @@ class BoxLabels(ClassLabels):
     """One class an object; they need not differ, as boxes are compared too."""
 
     checks_content = False
+    several_sources = False
 
     @classmethod
     def of(cls, names: Sequence[str]) -> BoxLabels:
