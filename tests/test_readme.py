@@ -75,7 +75,7 @@ def test_every_snippet_runs(
     for snippet in blocks("python"):
         exec(snippet, names)
     assert len(names["worst"]) == 60
-    assert dataset.list_brain_runs() == ["dfaulo", "with_my_model"]
+    assert dataset.list_brain_runs() == ["dfaulo", "together", "with_my_model"]
     assert dataset.load_saved_view("to relabel").count() == 5
     assert (tmp_path / "gallery.png").is_file()
     assert names["quality"]["samples"] == 60
