@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.injection.inject import revert_faults as revert_faults
     from .adapter.injection.quality import estimate_quality as estimate_quality
     from .adapter.results.base import DFauLoResults as DFauLoResults
+    from .adapter.review.carrying import carry_verdicts as carry_verdicts
     from .adapter.review.export import export_review as export_review
     from .adapter.review.gallery import save_gallery as save_gallery
     from .adapter.review.learning import ReviewStatus as ReviewStatus
@@ -72,6 +73,7 @@ _HOMES = {
     "Settings": "config",
     "WeightsError": "errors",
     "apply_suggestions": "adapter.corrections.apply",
+    "carry_verdicts": "adapter.review.carrying",
     "compute_suspiciousness": "adapter.scoring.compute",
     "estimate_quality": "adapter.injection.quality",
     "evaluate_ranking": "adapter.injection.evaluation",

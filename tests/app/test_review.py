@@ -125,6 +125,23 @@ def test_the_panel_opens_on_the_ranking(app: App, digits: Any) -> None:
     review.says("0 found")
 
 
+def test_another_run_has_its_own_ranking_and_no_batch(app: App, digits: Any) -> None:
+    compute_suspiciousness(
+        digits, embeddings="vectors", brain_key="second", progress=False
+    )
+    app.open()
+    review = Review(app)
+    review.next_batch()
+    app.settle()
+    review.panel.get_by_role("combobox").first.click()
+    app.tab.get_by_role("option", name="dfaulo", exact=True).click()
+    review.shows(598)
+    app.tab.wait_for_url(re.compile("view=most-suspicious-dfaulo"))
+    app.settle()
+    expect(review.button("Mark selected, and the rest correct")).to_be_disabled()
+    app.photograph("another run")
+
+
 def test_what_is_on_the_screen_is_what_is_marked_and_ranked(
     app: App, digits: Any
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators.categories import Categories
 
-from fiftyone_dfaulo.adapter.review.learning import learn, status_of
+from fiftyone_dfaulo.adapter.review.learning import learn, relearn, status_of
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.errors import DFauLoError, InputError
@@ -142,6 +142,7 @@ class ReviewPanel(foo.Panel):
         """Another run in the dropdown."""
         choose_run(event.ctx, event.ctx.params["value"])
         self.refresh(event)
+        grid.show_ranked(event, instead=True)
 
     @guarded
     def next_batch(self, event: Event) -> None:
@@ -235,6 +236,8 @@ class ReviewPanel(foo.Panel):
         back, left = unmark_verdicts(event.shown, steps.pop(), by=event.by)
         event.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
+        if relearn(event.shown):
+            also += "; the ranking has unlearned them"
         event.show_written()
         event.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
         self.refresh(event, fresh=True)
