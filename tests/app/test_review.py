@@ -15,7 +15,11 @@ from fiftyone.operators.executor import ExecutionResult
 from playwright.sync_api import expect
 from sklearn.datasets import load_digits
 
-from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo import (
+    compute_suspiciousness,
+    record_verdicts,
+    suspicious_view,
+)
 from tests.app.app_tools import App
 from tests.app.conftest import ARTIFACTS, serving
 from tests.app.review_tools import BATCH, LOOKS_LIKE, Review, faulty_tiles, labels
@@ -272,6 +276,47 @@ def test_grid_is_narrowed_by_bar_row_and_reason_in_the_light(
 
     review.press("Show all")
     review.shows(598)
+
+
+def test_what_stands_on_the_tiles_can_be_read_in_dark_and_light(
+    app: App, digits: Any
+) -> None:
+    ranked = suspicious_view(digits).values("id")
+    record_verdicts(digits, faulty=ranked[:2], correct=ranked[2:5])
+    app.open()
+    Review(app).shows(598)
+    app.settle()
+    tags = app.tiles.locator("[data-cy^=tag-]")
+    switch = "[data-testid=LightModeIcon], [data-testid=DarkModeIcon]"
+    for theme in ("dark", "light"):
+        expect(app.tiles.nth(4).locator("[data-cy=tag-dfaulo_verdict]")).to_be_visible()
+        app.photograph(f"verdicts in the {theme}")
+        seen = tags.evaluate_all(
+            "all => all.map(e => [e.dataset.cy, e.innerText, "
+            "getComputedStyle(e).color, getComputedStyle(e).backgroundColor])"
+        )
+        assert len(seen) > 50
+        for what, text, ink, paper in seen:
+            assert contrast(ink, paper) >= 4.5, (theme, what, text, ink, paper)
+        verdicts = {text: paper for what, text, _, paper in seen if "verdict" in what}
+        assert len(verdicts) == len({*verdicts.values()}) == 2
+        app.tab.locator(switch).click()
+        app.settle()
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG defines it, of two colours as the browser writes them."""
+    light, dark = sorted(map(luminance, (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+        for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_near_duplicates_with_different_labels_stand_side_by_side(
