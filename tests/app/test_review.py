@@ -284,8 +284,10 @@ def test_what_stands_on_the_tiles_can_be_read_in_dark_and_light(
     ranked = suspicious_view(digits).values("id")
     record_verdicts(digits, faulty=ranked[:2], correct=ranked[2:5])
     app.open()
-    Review(app).shows(598)
+    review = Review(app)
+    review.shows(598)
     app.settle()
+    buttons = review.panel.locator("button.MuiButton-outlined:enabled")
     tags = app.tiles.locator("[data-cy^=tag-]")
     switch = "[data-testid=LightModeIcon], [data-testid=DarkModeIcon]"
     for theme in ("dark", "light"):
@@ -300,8 +302,19 @@ def test_what_stands_on_the_tiles_can_be_read_in_dark_and_light(
             assert contrast(ink, paper) >= 4.5, (theme, what, text, ink, paper)
         verdicts = {text: paper for what, text, _, paper in seen if "verdict" in what}
         assert len(verdicts) == len({*verdicts.values()}) == 2
+        for ink, paper in buttons.evaluate_all(INK_AND_PAPER):
+            assert contrast(ink, paper) >= 4.5, (theme, ink, paper)
         app.tab.locator(switch).click()
         app.settle()
+
+
+INK_AND_PAPER = """all => all.map(button => {
+    let under = button;
+    while (getComputedStyle(under).backgroundColor.endsWith(", 0)"))
+        under = under.parentElement;
+    return [button, under].map((e, n) =>
+        getComputedStyle(e)[n ? "backgroundColor" : "color"]);
+})"""
 
 
 def contrast(one: str, other: str) -> float:

@@ -267,7 +267,14 @@ def _button(
     off: bool = False,
     params: dict[str, int] | None = None,
 ) -> None:
-    variant = "contained" if main else "outlined"
+    # the App's own colour of outlined buttons is too pale in the light
+    ink = {} if main else {"button": {"sx": {"color": "text.primary"}}}
     out.btn(
-        name, label, on_click=on_click, variant=variant, disabled=off, params=params
+        name,
+        label,
+        on_click=on_click,
+        variant="contained" if main else "outlined",
+        disabled=off,
+        params=params,
+        componentsProps=ink,
     )

@@ -7,15 +7,23 @@ from typing import Any
 import fiftyone as fo
 import pytest
 
-from fiftyone_dfaulo.adapter.runs.colors import CORRECT, FAULTY, POOL
+from fiftyone_dfaulo.adapter.runs.colors import (
+    CORRECT,
+    FAULTY,
+    LIKELY,
+    POOL,
+    UNLIKELY,
+)
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 
 
 def colored(dataset: Any) -> list[str] | None:
-    """Paths of the fields with colours of their own."""
+    """Keys of the runs whose fields have colours of their own."""
     dataset.reload()
     scheme = dataset.app_config.color_scheme
-    return None if scheme is None else [field["path"] for field in scheme.fields]
+    if scheme is None:
+        return None
+    return [field["path"].split("_")[0] for field in scheme.fields[::2]]
 
 
 def luminance(color: str) -> float:
@@ -28,7 +36,7 @@ def luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("color", [FAULTY, CORRECT, *POOL])
+@pytest.mark.parametrize("color", [FAULTY, CORRECT, LIKELY, UNLIKELY, *POOL])
 def test_black_and_white_text_can_be_read(color: str) -> None:
     assert 1.05 / (luminance(color) + 0.05) >= 4.5
     assert (luminance(color) + 0.05) / 0.05 >= 4.5
@@ -39,14 +47,19 @@ def test_colors_come_and_go_with_the_run(make_dataset: Any, make_results: Any) -
     write_run(make_results(dataset))
     write_run(make_results(dataset))  # in its place
     scheme = dataset.app_config.color_scheme
-    values = {one["value"]: one["color"] for one in scheme.fields[0]["valueColors"]}
-    assert values == {"faulty": FAULTY, "correct": CORRECT}
+    colors = {
+        field["path"]: {one["value"]: one["color"] for one in field["valueColors"]}
+        for field in scheme.fields
+    }
+    assert colors["dfaulo_verdict"] == {"faulty": FAULTY, "correct": CORRECT}
+    scores = colors["dfaulo_suspiciousness"]
+    assert (scores["0.499"], scores["0.5"], scores["1"]) == (UNLIKELY, LIKELY, LIKELY)
     write_run(make_results(dataset, "two"))
-    assert colored(dataset) == ["dfaulo_verdict", "two_verdict"]
+    assert colored(dataset) == ["dfaulo", "two"]
     dataset.rename_brain_run("two", "three")
-    assert colored(dataset) == ["dfaulo_verdict", "three_verdict"]
+    assert colored(dataset) == ["dfaulo", "three"]
     dataset.delete_brain_run("dfaulo")
-    assert colored(dataset) == ["three_verdict"]
+    assert colored(dataset) == ["three"]
     dataset.delete_brain_run("three")
     assert colored(dataset) is None
 
@@ -72,4 +85,4 @@ def test_a_scheme_that_a_person_has_changed_is_theirs(
     dataset.app_config.color_scheme.color_by = "field"
     dataset.save()
     dataset.delete_brain_run("dfaulo")
-    assert colored(dataset) == ["dfaulo_verdict"]
+    assert colored(dataset) == ["dfaulo"]
