@@ -119,11 +119,12 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
     def show(
         self, ctx: Context, request: Request, result: DFauLoResults
     ) -> Messages[None]:
-        """Shows the most suspicious in the grid, and the summary."""
+        """Shows the most suspicious in the grid, the review, and the summary."""
         samples = result.config.target.shown(request.samples)
         yield ctx.ops.reload_dataset()
         yield ctx.ops.set_active_fields(tile_fields(result.config)[:3])
         yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
+        yield ctx.ops.open_panel("dfaulo_review", layout="horizontal")
         yield from super().show(ctx, request, result)
 
     def summarize(self, request: Request, result: DFauLoResults) -> JsonDict:

@@ -60,7 +60,8 @@ def show_batch(event: Event) -> None:
     )
     ids = view_ids(view)
     if not ids:
-        raise InputError("No unchecked sample is left" + " here" * bool(part))
+        noun = review.target.noun
+        raise InputError(f"No unchecked {noun} is left" + " here" * bool(part))
     if part == NEAR_DUPLICATES:
         ids = near_duplicates(review, ids)
     event.keep("batch_run", review.key)

@@ -188,8 +188,8 @@ class ReviewPanel(foo.Panel):
         selected = read_selection(event.ctx, event.shown)
         if not selected:
             raise InputError(
-                "No sample is selected. Click a sample's box if its label is faulty, "
-                "Alt+click it if it is correct"
+                f"No {event.shown.target.noun} is selected. Click its box in the grid "
+                "if the label is faulty, Alt+click it if it is correct"
             )
         self._mark(event, selected)
 
@@ -213,7 +213,7 @@ class ReviewPanel(foo.Panel):
                 "was marked"
             )
         if not rest and not taken:
-            raise InputError("Every sample of this batch is checked already")
+            raise InputError("All of this batch is checked already")
         self._mark(event, Selected(selected.faulty, [*selected.correct, *rest]))
 
     def _mark(self, event: Event, selected: Selected) -> None:

@@ -78,11 +78,12 @@ def test_progress_goes_through_all_stages_and_never_back(
 
 def test_grid_is_sorted_and_shows_label_suggestion_and_score(scored: Any) -> None:
     sent = bodies(messages(scored, **WITH_VECTORS))
-    last = dict(sent[-4:])
+    last = dict(sent[-5:])
     assert list(last) == [
         "reload_dataset",
         "set_active_fields",
         "set_view",
+        "open_panel",
         "show_output",
     ]
     assert last["set_active_fields"] == {
