@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.injection.quality import estimate_quality as estimate_quality
     from .adapter.results.base import DFauLoResults as DFauLoResults
     from .adapter.review.audit import audit_view as audit_view
+    from .adapter.review.carrying import carry_verdicts as carry_verdicts
     from .adapter.review.export import export_review as export_review
     from .adapter.review.gallery import save_gallery as save_gallery
     from .adapter.review.learning import ReviewStatus as ReviewStatus
@@ -74,6 +75,7 @@ _HOMES = {
     "WeightsError": "errors",
     "apply_suggestions": "adapter.corrections.apply",
     "audit_view": "adapter.review.audit",
+    "carry_verdicts": "adapter.review.carrying",
     "compute_suspiciousness": "adapter.scoring.compute",
     "estimate_quality": "adapter.injection.quality",
     "evaluate_ranking": "adapter.injection.evaluation",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from typing import Any
@@ -116,3 +117,24 @@ def test_a_selection_is_corrected_and_marked_though_its_tiles_were_looked_at(
     changed = digits.exists("dfaulo_original_label")
     assert changed.values("ground_truth.label") == ["0", "0"]
     assert changed.values("dfaulo_verdict") == ["faulty", "faulty"]
+
+
+def test_the_review_is_downloaded(app: App, digits: Any) -> None:
+    review = Review(app)
+    review.press("Export")
+    expect(app.form.get_by_text("This computer, as a download")).to_be_visible()
+    app.photograph("export")
+    with app.tab.expect_download() as downloading:
+        app.button("Execute").click()
+    file = downloading.value
+    assert file.suggested_filename == "dfaulo_review.csv"
+    rows = list(csv.DictReader(file.path().read_text().splitlines()))
+    assert [row["verdict"] for row in rows] == ["faulty"] * FAULTY
+    expect(app.tab.get_by_text("Downloaded dfaulo_review.csv: 12 sam")).to_be_visible()
+    app.photograph("export done")
+
+    review.press("Export")
+    app.form.get_by_text("The machine of the App's server").click()
+    app.fill("File", "review.doc")
+    expect(app.form.get_by_text("does not end in .csv or .json")).to_be_visible()
+    app.photograph("export to the server")

@@ -15,7 +15,11 @@ from fiftyone.operators.executor import ExecutionResult
 from playwright.sync_api import expect
 from sklearn.datasets import load_digits
 
-from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo import (
+    compute_suspiciousness,
+    record_verdicts,
+    suspicious_view,
+)
 from tests.app.app_tools import App
 from tests.app.conftest import ARTIFACTS, serving
 from tests.app.review_tools import BATCH, LOOKS_LIKE, Review, faulty_tiles, labels
@@ -123,6 +127,23 @@ def test_the_panel_opens_on_the_ranking(app: App, digits: Any) -> None:
     app.open()
     app.url = app.tab.url
     review.says("0 found")
+
+
+def test_another_run_has_its_own_ranking_and_no_batch(app: App, digits: Any) -> None:
+    compute_suspiciousness(
+        digits, embeddings="vectors", brain_key="second", progress=False
+    )
+    app.open()
+    review = Review(app)
+    review.next_batch()
+    app.settle()
+    review.panel.get_by_role("combobox").first.click()
+    app.tab.get_by_role("option", name="dfaulo", exact=True).click()
+    review.shows(598)
+    app.tab.wait_for_url(re.compile("view=most-suspicious-dfaulo"))
+    app.settle()
+    expect(review.button("Mark selected, and the rest correct")).to_be_disabled()
+    app.photograph("another run")
 
 
 def test_what_is_on_the_screen_is_what_is_marked_and_ranked(
@@ -255,6 +276,60 @@ def test_grid_is_narrowed_by_bar_row_and_reason_in_the_light(
 
     review.press("Show all")
     review.shows(598)
+
+
+def test_what_stands_on_the_tiles_can_be_read_in_dark_and_light(
+    app: App, digits: Any
+) -> None:
+    ranked = suspicious_view(digits).values("id")
+    record_verdicts(digits, faulty=ranked[:2], correct=ranked[2:5])
+    app.open()
+    review = Review(app)
+    review.shows(598)
+    app.settle()
+    buttons = review.panel.locator("button.MuiButton-outlined:enabled")
+    tags = app.tiles.locator("[data-cy^=tag-]")
+    switch = "[data-testid=LightModeIcon], [data-testid=DarkModeIcon]"
+    for theme in ("dark", "light"):
+        expect(app.tiles.nth(4).locator("[data-cy=tag-dfaulo_verdict]")).to_be_visible()
+        app.photograph(f"verdicts in the {theme}")
+        seen = tags.evaluate_all(
+            "all => all.map(e => [e.dataset.cy, e.innerText, "
+            "getComputedStyle(e).color, getComputedStyle(e).backgroundColor])"
+        )
+        assert len(seen) > 50
+        for what, text, ink, paper in seen:
+            assert contrast(ink, paper) >= 4.5, (theme, what, text, ink, paper)
+        verdicts = {text: paper for what, text, _, paper in seen if "verdict" in what}
+        assert len(verdicts) == len({*verdicts.values()}) == 2
+        for ink, paper in buttons.evaluate_all(INK_AND_PAPER):
+            assert contrast(ink, paper) >= 4.5, (theme, ink, paper)
+        app.tab.locator(switch).click()
+        app.settle()
+
+
+INK_AND_PAPER = """all => all.map(button => {
+    let under = button;
+    while (getComputedStyle(under).backgroundColor.endsWith(", 0)"))
+        under = under.parentElement;
+    return [button, under].map((e, n) =>
+        getComputedStyle(e)[n ? "backgroundColor" : "color"]);
+})"""
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG defines it, of two colours as the browser writes them."""
+    light, dark = sorted(map(luminance, (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+        for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_near_duplicates_with_different_labels_stand_side_by_side(

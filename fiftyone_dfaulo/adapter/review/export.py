@@ -13,16 +13,20 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.items import suggested
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.storage.items import LABEL
+from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
 
 COLUMNS = (
     "id",
     "filepath",
+    "original_label",
     "label",
+    "correction",
     "suggestion",
     "score",
     "reasons",
     "verdict",
+    "by",
+    "at",
 )
 
 
@@ -43,10 +47,11 @@ def export_review(
 ) -> int:
     """Writes the samples, or objects, with a verdict to a file, most suspicious first.
 
-    A row holds ``id``, ``filepath``, ``label`` (as it is now), ``suggestion``,
-    ``score``, ``reasons`` and ``verdict``. Several labels are joined by ``", "``. The
-    reasons are joined by ``"; "`` in CSV, and a list in JSON, which is a list of
-    objects.
+    A row holds ``id``, ``filepath``, ``original_label`` (from before a correction),
+    ``label`` (as it is now), ``correction`` (the same, if it was corrected),
+    ``suggestion``, ``score``, ``reasons``, ``verdict``, and who gave it and when:
+    ``by`` and ``at``, in UTC. Several labels are joined by ``", "``. The reasons are
+    joined by ``"; "`` in CSV, and a list in JSON, which is a list of objects.
 
     A spreadsheet would take text in a CSV file that begins with ``=``, ``+``, ``-``,
     ``@``, a tab or the end of a line for a formula. Such text has ``'`` before it.
@@ -83,33 +88,53 @@ def export(
 ) -> int:
     """As :func:`export_review`, in a review that is open."""
     target = check_target(path, *ENDINGS, overwrite=overwrite)
-    rows = _rows(review)
-    if target.suffix.lower() == ".csv":
-        text = _as_csv(rows, escape_formulas)
-    else:
-        text = _as_json(rows)
+    text, count = as_text(review, target.suffix.lower(), escape_formulas)
     data = text.encode()
     replace_file(target, lambda file: file.write(data), overwrite=overwrite)
-    return len(rows)
+    return count
+
+
+def as_text(
+    review: ReviewSession, ending: str, escape_formulas: bool = True
+) -> tuple[str, int]:
+    """What the file would hold, and its number of rows.
+
+    Args:
+        review: the review.
+        ending: one of :data:`ENDINGS`.
+        escape_formulas: as of :func:`export_review`.
+    """
+    rows = _rows(review)
+    text = _as_csv(rows, escape_formulas) if ending == ".csv" else _as_json(rows)
+    return text, len(rows)
 
 
 def _rows(review: ReviewSession) -> list[dict[str, Any]]:
-    fields = review.fields
+    fields, own = review.fields, review.own
     within = review.ids_in(review.samples)
     query = {fields.verdict: {"$ne": None}}
-    rows = [
-        {
-            "id": str(item["_id"]),
-            "filepath": item["filepath"],
-            "label": review.target.label_text(item.get(LABEL)),
-            "suggestion": suggested(item.get(fields.suggestion)),
-            "score": item.get(fields.suspiciousness),
-            "reasons": item.get(fields.reasons) or [],
-            "verdict": item[fields.verdict],
-        }
-        for item in review.find(within, query, "filepath", LABEL, *fields)
-    ]
+    names = ("filepath", LABEL, *fields, own.original_label, own.history)
+    rows = [_row(review, item) for item in review.find(within, query, *names)]
     return sorted(rows, key=lambda row: (-(row["score"] or 0), row["id"]))
+
+
+def _row(review: ReviewSession, item: Item) -> dict[str, Any]:
+    fields, own, text = review.fields, review.own, review.target.label_text
+    label, original = text(item.get(LABEL)), item.get(own.original_label)
+    last = (item.get(own.history) or [{}])[-1]
+    return {
+        "id": str(item["_id"]),
+        "filepath": item["filepath"],
+        "original_label": label if original is None else text(original),
+        "label": label,
+        "correction": None if original is None else label,
+        "suggestion": suggested(item.get(fields.suggestion)),
+        "score": item.get(fields.suspiciousness),
+        "reasons": item.get(fields.reasons) or [],
+        "verdict": item[fields.verdict],
+        "by": last.get("by"),
+        "at": last["at"].isoformat(timespec="seconds") + "Z" if "at" in last else None,
+    }
 
 
 def _as_csv(rows: list[dict[str, Any]], escape_formulas: bool) -> str:

@@ -53,6 +53,21 @@ def learn(review: ReviewSession) -> DFauLoResults:
     return results
 
 
+def relearn(review: ReviewSession) -> bool:
+    """Ranks the run anew if it was ranked by verdicts, some of which may be gone.
+
+    Returns:
+        whether it was.
+    """
+    results = review.load_results()
+    state = read_state(review, results)
+    scored = state.present & np.isfinite(state.scores)
+    learned = bool((scored & (state.scores != results.suspiciousness)).any())
+    if learned:
+        learn(review)
+    return learned
+
+
 def _learn(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
     """Float64 (N,): by our update, or by the paper's if the run is the paper's."""
     from fiftyone_dfaulo.engine.feedback import learning

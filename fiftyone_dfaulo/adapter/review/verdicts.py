@@ -29,7 +29,8 @@ def record_verdicts(
     """Writes verdicts to ``<key>_verdict``, and each change to ``<key>_history``.
 
     An entry of the history is a dict with ``verdict`` (``"faulty"``, ``"correct"`` or
-    ``"cleared"``), ``at`` (UTC) and ``by``. A verdict that a sample has already is not
+    ``"cleared"``), ``at`` (UTC) and ``by``; and ``source``, if :func:`.carry_verdicts`
+    has brought it from another run. A verdict that a sample has already is not
     written again. If two people give verdicts on the same sample, the later verdict
     stands and both are in the history.
 
@@ -78,8 +79,15 @@ def write_verdicts(
     correct: Any = (),
     cleared: Any = (),
     by: str | None = None,
+    source: str | None = None,
 ) -> dict[str, int]:
-    """As :func:`record_verdicts`, in a review that is open."""
+    """As :func:`record_verdicts`, in a review that is open.
+
+    Args:
+        review: the review.
+        faulty, correct, cleared, by: as there.
+        source: key of the run that the verdicts were given in, if it was another one.
+    """
     given = {"faulty": faulty, "correct": correct, "cleared": cleared}
     groups = {name: review.given_ids(ids, name) for name, ids in given.items()}
     _check_disjoint(review, groups)
@@ -89,9 +97,11 @@ def write_verdicts(
     if not everyone:
         return counts
     review.add_field("history")
-    now = datetime.now(timezone.utc)
+    entry = {"at": datetime.now(timezone.utc), "by": by}
+    if source is not None:
+        entry["source"] = source
     for name, ids in groups.items():
-        counts[name] = _write(review, name, [items[i] for i in ids], by, now)
+        counts[name] = _write(review, name, [items[i] for i in ids], entry)
     counts["unchanged"] = len(everyone) - sum(counts.values())
     review.show_written(items.values())
     return counts
@@ -118,12 +128,12 @@ def _check_disjoint(review: ReviewSession, groups: dict[str, list[str]]) -> None
 
 
 def _write(
-    review: ReviewSession, name: str, items: list[Item], by: str | None, now: datetime
+    review: ReviewSession, name: str, items: list[Item], entry: dict[str, Any]
 ) -> int:
     """Sets a verdict where it is another, with its history, in one step an item."""
     verdict = name if name in VERDICTS else None
     history = review.items.ref(review.own.history)
-    entry = {"verdict": name, "at": now, "by": by}
+    entry = {"verdict": name, **entry}
     change = {
         review.fields.verdict: {"$literal": verdict},
         # no $push: FiftyOne gives samples that are added later a null

@@ -12,7 +12,8 @@ from typing import Any
 import fiftyone.core.brain as fob
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
-from fiftyone_dfaulo.adapter.runs.saved_view import add_view, drop_view, hide_fields
+from fiftyone_dfaulo.adapter.runs.colors import color_fields
+from fiftyone_dfaulo.adapter.runs.saved_view import add_view, hide_fields, withdraw
 from fiftyone_dfaulo.adapter.runs.stored import close_run
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
@@ -219,9 +220,10 @@ class DFauLo(fob.BrainMethod):
             )
         moves = {n: rekeyed(n, new_brain_key) for n in own if n not in new}
         self.save_fields(dataset, brain_key, [*config.fields, *new])
-        seen = drop_view(dataset, brain_key, config.fields)
+        seen = withdraw(dataset, brain_key, config.fields)
         self._move(storage, moves, new_brain_key)
         self.save_fields(dataset, brain_key, new)
+        color_fields(dataset, added=new)
         if seen:
             add_view(dataset, new_brain_key, new)
 
@@ -259,7 +261,7 @@ class DFauLo(fob.BrainMethod):
             refresh(dataset)
             self._take_config(dataset, brain_key)
             close_run(dataset, self.config.token)
-            drop_view(dataset, brain_key, self.config.fields)
+            withdraw(dataset, brain_key, self.config.fields)
             paths = self.config.fields_there(dataset)
             storage = self.config.target.storage(dataset)
             fields = [path for path in paths if "." not in path]

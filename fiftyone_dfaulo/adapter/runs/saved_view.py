@@ -1,4 +1,4 @@
-"""The saved view that a run leaves in the App: its samples, most suspicious first.
+"""What a run leaves in the App: a saved view, its samples most suspicious first.
 
 The view is the run's as long as it is what the run has written: who gives it another
 name, description or content has made it a view of their own, which stays. What the App
@@ -17,6 +17,7 @@ from bson import ObjectId, json_util
 from fiftyone import ViewField
 
 from fiftyone_dfaulo.adapter.host import Dataset, Documents
+from fiftyone_dfaulo.adapter.runs.colors import color_fields
 from fiftyone_dfaulo.adapter.storage.refresh import dataset_id
 from fiftyone_dfaulo.adapter.storage.schema import is_part
 
@@ -36,6 +37,19 @@ def find_view(dataset: Dataset, key: str, fields: Sequence[str]) -> str | None:
     """
     found = _find(dataset, key, fields)
     return None if found is None else str(found.name)
+
+
+def offer(dataset: Dataset, key: str, fields: Sequence[str]) -> None:
+    """Has the App offer a run: by a saved view, and on the tiles."""
+    add_view(dataset, key, fields)
+    show_fields(dataset, fields)
+    color_fields(dataset, added=fields)
+
+
+def withdraw(dataset: Dataset, key: str, fields: Sequence[str]) -> bool:
+    """Takes the view and the colours of a run away; whether there was a view."""
+    color_fields(dataset, dropped=fields)
+    return drop_view(dataset, key, fields)
 
 
 def add_view(dataset: Dataset, key: str, fields: Sequence[str]) -> None:

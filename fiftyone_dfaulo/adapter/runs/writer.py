@@ -36,7 +36,7 @@ from fiftyone_dfaulo.adapter.runs.keys import (
     unfinished_key,
 )
 from fiftyone_dfaulo.adapter.runs.ownerless import clear_ownerless
-from fiftyone_dfaulo.adapter.runs.saved_view import add_view, show_fields
+from fiftyone_dfaulo.adapter.runs.saved_view import offer
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
@@ -266,5 +266,4 @@ def _offer(dataset: Dataset, key: str) -> None:
     if (
         not config.target.frames
     ):  # FiftyOne saves no view of frames without copying them
-        add_view(dataset, key, config.fields)
-        show_fields(dataset, config.fields)
+        offer(dataset, key, config.fields)

@@ -11,6 +11,7 @@ from fiftyone.operators.types import RiskLevel
 from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.carrying import carry_newest
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.adapter.scoring.request import Request
@@ -105,17 +106,25 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         return read_request(ctx)
 
     def work(self, request: Request, report: Report) -> DFauLoResults:
-        """Scores."""
-        return compute.run(request, report=report)
+        """Scores; the verdicts of the last run on the same labels go on."""
+        results = compute.run(request, report=report)
+        dataset = request.samples._root_dataset
+        source, count = carry_newest(dataset, request.brain_key)
+        if count:
+            many = "1 verdict was" if count == 1 else f"{count:,} verdicts were"
+            note = f"{many} carried over from run {source!r}, on the same labels"
+            results.notes.append(note)
+        return results
 
     def show(
         self, ctx: Context, request: Request, result: DFauLoResults
     ) -> Messages[None]:
-        """Shows the most suspicious in the grid, and the summary."""
+        """Shows the most suspicious in the grid, the review, and the summary."""
         samples = result.config.target.shown(request.samples)
         yield ctx.ops.reload_dataset()
         yield ctx.ops.set_active_fields(tile_fields(result.config)[:3])
         yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
+        yield ctx.ops.open_panel("dfaulo_review", layout="horizontal")
         yield from super().show(ctx, request, result)
 
     def summarize(self, request: Request, result: DFauLoResults) -> JsonDict:

@@ -1,17 +1,22 @@
-"""Operators that end a review: tag, correct, undo, export."""
+"""Operators that end a review: tag, and export."""
 
 from __future__ import annotations
 
+from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 from fiftyone.operators.executor import ExecutionResult
 
 from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.review.export import ENDINGS, export
+from fiftyone_dfaulo.adapter.review.export import ENDINGS, as_text, export
 from fiftyone_dfaulo.adapter.review.files import check_target
+from fiftyone_dfaulo.adapter.review.items import count_with_verdict
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.tagging import tag_items
+from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
+from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
 from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
@@ -20,7 +25,7 @@ from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
 from fiftyone_dfaulo.plugin.operators.base import check_params
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
-_EXAMPLES = 3
+_LARGEST = 30_000_000  # bytes; the browser gets them in one piece
 _PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
 
 
@@ -85,8 +90,9 @@ class ExportReview(ReviewOperator):
 
     name_ = "export_review"
     label = "Export the review"
-    description = "Write verdicts, labels and suggestions to a CSV or JSON file"
+    description = "Download verdicts, labels and corrections as CSV or JSON"
     icon = "download"
+    sends_messages = False
     takes = ("path", "overwrite", "escape_formulas")
 
     def __call__(
@@ -99,27 +105,84 @@ class ExportReview(ReviewOperator):
         given = {sure if n == "overwrite" else n: v for n, v in params.items()}
         return self.call(samples, brain_key, given)
 
+    def execute(self, ctx: Context) -> None:
+        """Exports; nothing that the App shows has changed."""
+        ctx.ops.notify(self.act(ctx, self._open(ctx)), variant="success")
+
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
-        """Asks for the file."""
-        text = (
-            "Ends in .csv or .json. Without a folder, it is written to "
-            f"{plain(str(export_folder()))} on the machine of the App's server"
-        )
-        file = inputs.str("path", required=True, label="File", description=text)
-        path = ctx.params.get("path")
-        mark_invalid(file, problem_message(check_export, path) if path else "")
-        name = confirmation(ctx.dataset, "overwrite")
-        inputs.bool(name, default=False, label="Replace a file of that name")
+        """Asks where the file goes, and what it is."""
+        choices = {
+            "download": "This computer, as a download",
+            "server": "The machine of the App's server",
+        }
+        where = _to(ctx.params)
+        radio_group(inputs, "to", choices, label="To", default=where)
+        if where == "download":
+            if not any(count_with_verdict(review, verdict) for verdict in VERDICTS):
+                raise InputError("Nothing has a verdict yet; mark some samples first")
+            formats = {"csv": "CSV, for spreadsheets", "json": "JSON"}
+            radio_group(inputs, "format", formats, label="Format")
+        else:
+            _add_path(inputs, ctx)
         text = "Put ' before text that a spreadsheet would take for a formula"
         inputs.bool("escape_formulas", default=True, label=text)
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
-        """Writes the file."""
-        overwrite = bool(ctx.params.get(confirmation(ctx.dataset, "overwrite")))
-        path = ctx.params.get("path") or ""
-        check_export(path)
-        folder = export_folder()
-        target = check_target(path, *ENDINGS, overwrite=overwrite, folder=folder)
+        """Has the browser download the file, or writes it on the server."""
         escape = bool(ctx.params.get("escape_formulas", True))
+        if _to(ctx.params) == "download":
+            ending = ".json" if ctx.params.get("format") == "json" else ".csv"
+            text, count = as_text(review, ending, escape)
+            name = f"{review.key}_review{ending}"
+            ctx.ops.browser_download(_as_url(text), filename=name)
+            return f"Downloaded {name}: {count_items(review, count)}"
+        overwrite = bool(ctx.params.get(confirmation(ctx.dataset, "overwrite")))
+        target = _check_file(ctx.params.get("path") or "", overwrite)
         count = export(review, target, overwrite=overwrite, escape_formulas=escape)
         return f"Written to {target}: {count_items(review, count)}"
+
+
+def _to(params: JsonDict) -> str:
+    """Where the file goes: as the form says, or to the path given from Python."""
+    return str(params.get("to") or ("server" if params.get("path") else "download"))
+
+
+def _add_path(inputs: Inputs, ctx: Context) -> None:
+    """Asks for a file on the server."""
+    text = (
+        "Ends in .csv or .json. Without a folder, it is written to "
+        f"{plain(str(export_folder()))} there"
+    )
+    file = inputs.str("path", required=True, label="File", description=text)
+    name = confirmation(ctx.dataset, "overwrite")
+    inputs.bool(name, default=False, label="Replace a file of that name")
+    path = ctx.params.get("path")
+    if path:
+        overwrite = bool(ctx.params.get(name))
+        mark_invalid(file, problem_message(_check_file, path, overwrite))
+
+
+def _check_file(path: str, overwrite: bool) -> Path:
+    """The file on the server, once it is known that it may be written.
+
+    Raises:
+        InputError: if it may not.
+    """
+    check_export(path)
+    folder = export_folder()
+    return check_target(path, *ENDINGS, overwrite=overwrite, folder=folder)
+
+
+def _as_url(text: str) -> str:
+    """The text as an address that a browser can download, without a file anywhere.
+
+    Raises:
+        InputError: if it is too long for that.
+    """
+    data = text.encode()
+    if len(data) > _LARGEST:
+        raise InputError(
+            f"The file would have {len(data) / 1e6:,.0f} MB, too many for a download "
+            "here; write it on the machine of the App's server"
+        )
+    return f"data:text/plain;base64,{b64encode(data).decode()}"

@@ -16,7 +16,7 @@ from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import patches_anew, tile_fields
 from fiftyone_dfaulo.plugin.app.review_target import open_in_app
 from fiftyone_dfaulo.plugin.host import Context
-from fiftyone_dfaulo.plugin.panel.view import BATCH
+from fiftyone_dfaulo.plugin.panel.counts import BATCH
 
 logger = logging.getLogger(__name__)
 

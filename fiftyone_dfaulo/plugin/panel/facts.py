@@ -36,6 +36,7 @@ def read_facts(review: ReviewSession, batch_size: int) -> dict[str, Any]:
     label_field = review.config.label_field
     return {
         "key": review.key,
+        "noun": review.target.noun,
         "label_field": label_field,
         "label_field_gone": not review.storage.has_field(label_field),
         "batch_size": batch_size,

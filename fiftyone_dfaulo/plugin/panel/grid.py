@@ -22,13 +22,17 @@ from fiftyone_dfaulo.plugin.panel.facts import (
 )
 
 
-def show_ranked(event: Event) -> None:
-    """Shows the run's saved view, or the same anew, where nothing narrows the grid.
+def show_ranked(event: Event, *, instead: bool = False) -> None:
+    """Shows the run's saved view, or the same anew.
 
     Not of a run on frames: the videos in the grid would have to be turned into them.
+
+    Args:
+        event: the event.
+        instead: whether also where the grid shows a view, as the batch of another run.
     """
     review = event.shown
-    if event.view._stages or review.target.frames:
+    if review.target.frames or (event.view._stages and not instead):
         return
     event.ops.set_active_fields(tile_fields(review.config))
     name = find_view(review.dataset, review.key, review.config.fields)
@@ -58,7 +62,8 @@ def show_batch(event: Event) -> None:
     )
     ids = view_ids(view)
     if not ids:
-        raise InputError("No unchecked sample is left" + " here" * bool(part))
+        noun = review.target.noun
+        raise InputError(f"No unchecked {noun} is left" + " here" * bool(part))
     if part == NEAR_DUPLICATES:
         ids = near_duplicates(review, ids)
     _show_unchecked(event, whole, ids)

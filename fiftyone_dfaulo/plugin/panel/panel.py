@@ -15,7 +15,7 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators.categories import Categories
 
-from fiftyone_dfaulo.adapter.review.learning import learn, status_of
+from fiftyone_dfaulo.adapter.review.learning import learn, relearn, status_of
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.errors import DFauLoError, InputError
@@ -142,6 +142,7 @@ class ReviewPanel(foo.Panel):
         """Another run in the dropdown."""
         choose_run(event.ctx, event.ctx.params["value"])
         self.refresh(event)
+        grid.show_ranked(event, instead=True)
 
     @guarded
     def next_batch(self, event: Event) -> None:
@@ -193,8 +194,8 @@ class ReviewPanel(foo.Panel):
         selected = read_selection(event.ctx, event.shown)
         if not selected:
             raise InputError(
-                "No sample is selected. Click a sample's box if its label is faulty, "
-                "Alt+click it if it is correct"
+                f"No {event.shown.target.noun} is selected. Click its box in the grid "
+                "if the label is faulty, Alt+click it if it is correct"
             )
         self._mark(event, selected)
 
@@ -218,7 +219,7 @@ class ReviewPanel(foo.Panel):
                 "was marked"
             )
         if not rest and not taken:
-            raise InputError("Every sample of this batch is checked already")
+            raise InputError("All of this batch is checked already")
         self._mark(event, Selected(selected.faulty, [*selected.correct, *rest]))
 
     def _mark(self, event: Event, selected: Selected) -> None:
@@ -241,6 +242,8 @@ class ReviewPanel(foo.Panel):
         back, left = unmark_verdicts(event.shown, steps.pop(), by=event.by)
         event.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
+        if relearn(event.shown):
+            also += "; the ranking has unlearned them"
         event.show_written()
         event.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
         self.refresh(event, fresh=True)

@@ -8,12 +8,11 @@ from typing import Any
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.review.audit import SIZE as AUDIT
-from fiftyone_dfaulo.plugin.app.plain_text import code, plain
+from fiftyone_dfaulo.plugin.app.plain_text import plain
+from fiftyone_dfaulo.plugin.panel.counts import BATCH, status_lines
 from fiftyone_dfaulo.plugin.panel.facts import BINS, describe
 
-BATCH = 50
 _ALL, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
-_FEW = 0.05
 
 
 def build_panel(panel: Any, ctx: Any) -> types.Property:
@@ -94,60 +93,29 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
     )
     _add_stale(out, panel, facts)
     _add_filter(out, panel, ctx.panel.state.filter)
+    noun, state = facts["noun"], ctx.panel.state
+    checked = status["faulty"] + status["correct"]
+    unchecked = "" if checked else f"No {noun} has a verdict yet"
     row = _row(out, "batch")
     _button(row, "next", "Next batch", panel.next_batch, main=True)
-    _button(row, "learn", "Learn", panel.learn)
-    _button(row, "undo", "Undo marking", panel.undo_marking)
+    _button(row, "learn", "Learn", panel.learn, why_off=unchecked)
+    undo = "" if state.undo else "Nothing was marked since the panel was opened"
+    _button(row, "undo", "Undo marking", panel.undo_marking, why_off=undo)
     _button(row, "audit", f"Audit {AUDIT}", panel.audit)
-    _add_marking(out, panel, ctx.panel.state.batch)
+    _add_marking(out, panel, noun, state.batch)
     row = _row(out, "leave")
     _button(row, "correct", "Correct", panel.correct)
     _button(row, "tag", "Tag", panel.tag)
-    _button(row, "export", "Export", panel.export)
-    _button(row, "revert", "Undo corrections", panel.undo_corrections)
-    _add_reasons(out, panel, facts["reasons"])
-    _add_histogram(out, panel, facts["histogram"])
-    _add_pairs(out, panel, facts["pairs"])
-    out.int("batch_size", default=BATCH, label="Samples in a batch")
+    _button(row, "export", "Export", panel.export, why_off=unchecked)
+    kept = "" if status["corrected"] else "Nothing is corrected"
+    revert = panel.undo_corrections
+    _button(row, "revert", "Undo corrections", revert, why_off=kept)
+    _add_reasons(out, panel, noun, facts["reasons"])
+    _add_histogram(out, panel, noun, facts["histogram"])
+    _add_pairs(out, panel, noun, facts["pairs"])
+    size = f"{noun.capitalize()}s in a batch"
+    out.int("batch_size", default=BATCH, label=size)
     out.str("by", label="Your name", description="Kept with your verdicts, if given")
-
-
-def status_lines(
-    status: dict[str, Any], label_field: str, batch_size: int = BATCH
-) -> list[str]:
-    """Counts, estimate and advice, a line each, as markdown."""
-    found, checked = status["found"], status["faulty"] + status["correct"]
-    lines = [
-        f"**{found:,} found** of about {status['estimate']:,.0f} faults "
-        f"({status['low']:,.0f} to {status['high']:,.0f}) in {code(label_field)}",
-        f"{checked:,} of {status['scored']:,} checked",
-    ]
-    if checked:
-        lines[1] += f" ({status['precision']:.0%} of them faulty)"
-    size, expected = min(batch_size, status["unchecked"]), status["expected_next"]
-    if size:
-        lines[1] += f"; about {expected:,.0f} of the next {size:,} are faults"
-        if checked and expected < _FEW * size:
-            lines.append("The next batch holds hardly any: a good place to stop")
-    return [*lines, _by_what(status)]
-
-
-def _by_what(status: dict[str, Any]) -> str:
-    """What the estimate goes by, and how to make it better."""
-    audited, left = status["audited"], status["to_audit"]
-    if not status["by_audit"]:
-        text = (
-            "The estimate, with its 90 % interval, goes by the scores and your "
-            "verdicts. An audit narrows it"
-        )
-    else:
-        text = (
-            f"The estimate, with its 90 % interval, goes by an audit of {audited:,}; "
-            f"{3 * audited:,} more would halve the interval"
-        )
-    if left:
-        text += f". The audit has {left:,} to check"
-    return f"*{text}.*"
 
 
 def _add_stale(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
@@ -175,9 +143,10 @@ def _add_filter(out: types.Object, panel: Any, chosen: Any) -> None:
     _button(row, "all", "Show all", panel.show_all)
 
 
-def _add_marking(out: types.Object, panel: Any, batch: Any) -> None:
+def _add_marking(out: types.Object, panel: Any, noun: str, batch: Any) -> None:
+    one = "an" if noun[0] in "aeiou" else "a"
     out.md(
-        "In the grid, **click** a sample's box if its label is **faulty**, "
+        f"In the grid, **click** the box of {one} {noun} if its label is **faulty**, "
         "**Alt+click** it if it is **correct**.",
         name="how",
     )
@@ -189,11 +158,12 @@ def _add_marking(out: types.Object, panel: Any, batch: Any) -> None:
     if count:
         label = f"Mark selected, and the rest of {count:,} correct"
     given = {"count": count} if count else None
-    _button(row, "rest", label, panel.rest_is_correct, off=not count, params=given)
+    off = "" if count else f"The grid shows no batch with an unchecked {noun}"
+    _button(row, "rest", label, panel.rest_is_correct, why_off=off, params=given)
 
 
 def _add_histogram(
-    out: types.Object, panel: Any, histogram: dict[str, list[int]]
+    out: types.Object, panel: Any, noun: str, histogram: dict[str, list[int]]
 ) -> None:
     checked = histogram["checked"]
     totals = [sum(counts) for counts in zip(checked, histogram["unchecked"])]
@@ -221,14 +191,14 @@ def _add_histogram(
             "type": "log",  # the few at the top are to be seen beside all the others
             "dtick": 1,
             "range": [math.log10(0.7), math.log10(2 * max(1, *totals))],
-            "title": {"text": "samples"},
+            "title": {"text": f"{noun}s"},
         },
         "showlegend": True,
         "legend": {"orientation": "h", "x": 0, "y": 1.2, "traceorder": "normal"},
     }
     out.plot(
         "histogram",
-        label="Suspiciousness (click a bar to see its samples)",
+        label=f"Suspiciousness (click a bar to see its {noun}s)",
         data=data,
         layout=layout,
         config={"displayModeBar": False},
@@ -236,7 +206,9 @@ def _add_histogram(
     )
 
 
-def _add_pairs(out: types.Object, panel: Any, pairs: list[dict[str, Any]]) -> None:
+def _add_pairs(
+    out: types.Object, panel: Any, noun: str, pairs: list[dict[str, Any]]
+) -> None:
     if not pairs:
         return
     # as wide as the panel: without this it is wider, and the panel with it
@@ -248,11 +220,13 @@ def _add_pairs(out: types.Object, panel: Any, pairs: list[dict[str, Any]]) -> No
         what, looks_like = "Confused classes", "Looks like"
     table.add_column("looks_like", label=looks_like)
     table.add_column("count", label="Unchecked")
-    label = f"{what} (click a row to see its samples)"
+    label = f"{what} (click a row to see its {noun}s)"
     out.list("pairs", types.Object(), default=pairs, label=label, view=table)
 
 
-def _add_reasons(out: types.Object, panel: Any, reasons: dict[str, int]) -> None:
+def _add_reasons(
+    out: types.Object, panel: Any, noun: str, reasons: dict[str, int]
+) -> None:
     choices = types.Dropdown()
     for name, count in reasons.items():
         choices.add_choice(name, label=f"{name} ({count:,})")
@@ -261,7 +235,7 @@ def _add_reasons(out: types.Object, panel: Any, reasons: dict[str, int]) -> None
     out.enum(
         "reason",
         choices.values(),
-        label="Show only samples with this reason",
+        label=f"Show only {noun}s with this reason",
         view=choices,
         on_change=panel.on_reason,
     )
@@ -281,10 +255,18 @@ def _button(
     on_click: Any,
     *,
     main: bool = False,
-    off: bool = False,
+    why_off: str = "",
     params: dict[str, int] | None = None,
 ) -> None:
-    variant = "contained" if main else "outlined"
+    # the App's own colour of outlined buttons is too pale in the light
+    ink = {} if main else {"button": {"sx": {"color": "text.primary"}}}
     out.btn(
-        name, label, on_click=on_click, variant=variant, disabled=off, params=params
+        name,
+        label,
+        on_click=on_click,
+        variant="contained" if main else "outlined",
+        disabled=bool(why_off),
+        title=why_off or None,
+        params=params,
+        componentsProps=ink,
     )

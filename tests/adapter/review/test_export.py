@@ -6,11 +6,13 @@ import csv
 import json
 import os
 import stat
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fiftyone_dfaulo import apply_suggestions, revert_suggestions
 from fiftyone_dfaulo.adapter.review.export import export_review
 from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
@@ -25,7 +27,8 @@ def dataset(make_dataset: Any, make_results: Any) -> Any:
     dataset = make_dataset(["a", "b", "a", "b"])
     write_run(make_results(dataset))
     ids = dataset.values("id")
-    record_verdicts(dataset, correct=ids[:1], faulty=ids[3:])
+    record_verdicts(dataset, correct=ids[:1])
+    record_verdicts(dataset, faulty=ids[3:], by="Ada")
     return dataset
 
 
@@ -38,14 +41,36 @@ def test_json_holds_the_reviewed_most_suspicious_first(
     assert rows[0] == {
         "id": ids[3],
         "filepath": paths[3],
+        "original_label": "b",
         "label": "b",
+        "correction": None,
         "suggestion": "a",
         "score": 0.3,
         "reasons": [],
         "verdict": "faulty",
+        "by": "Ada",
+        "at": rows[0]["at"],
     }
+    given = datetime.fromisoformat(rows[0]["at"].replace("Z", "+00:00"))
+    assert abs(datetime.now(timezone.utc) - given) < timedelta(minutes=5)
     assert rows[1]["id"] == ids[0]
     assert rows[1]["reasons"] == ["looks like another class"]
+
+
+def test_a_correction_is_told_with_the_label_from_before(
+    dataset: Any, tmp_path: Path
+) -> None:
+    apply_suggestions(dataset)
+    export_review(dataset, tmp_path / "x.csv")
+    with (tmp_path / "x.csv").open(encoding="utf-8", newline="") as file:
+        corrected, other = csv.DictReader(file)
+    parts = ("original_label", "label", "correction", "by")
+    assert [corrected[part] for part in parts] == ["b", "a", "a", "Ada"]
+    assert [other[part] for part in parts] == ["a", "a", "", ""]
+    revert_suggestions(dataset)
+    export_review(dataset, tmp_path / "x.json")
+    row = json.loads((tmp_path / "x.json").read_text())[0]
+    assert (row["original_label"], row["label"], row["correction"]) == ("b", "b", None)
 
 
 def test_csv_holds_the_same_and_replaces_the_file(dataset: Any, tmp_path: Path) -> None:

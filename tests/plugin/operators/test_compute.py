@@ -20,7 +20,12 @@ import pytest
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionError, ExecutionRunState
 
-from fiftyone_dfaulo import Cancelled, InputError, compute_suspiciousness
+from fiftyone_dfaulo import (
+    Cancelled,
+    InputError,
+    compute_suspiciousness,
+    record_verdicts,
+)
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
@@ -73,11 +78,12 @@ def test_progress_goes_through_all_stages_and_never_back(
 
 def test_grid_is_sorted_and_shows_label_suggestion_and_score(scored: Any) -> None:
     sent = bodies(messages(scored, **WITH_VECTORS))
-    last = dict(sent[-4:])
+    last = dict(sent[-5:])
     assert list(last) == [
         "reload_dataset",
         "set_active_fields",
         "set_view",
+        "open_panel",
         "show_output",
     ]
     assert last["set_active_fields"] == {
@@ -89,6 +95,15 @@ def test_grid_is_sorted_and_shows_label_suggestion_and_score(scored: Any) -> Non
     assert shown == sorted(shown, reverse=True)
     assert view.first().id == scored.skip(7).first().id
     assert "37 samples" in json.dumps(last["show_output"])
+
+
+def test_verdicts_of_the_last_run_go_on_and_the_summary_says_so(scored: Any) -> None:
+    list(messages(scored, **WITH_VECTORS))
+    record_verdicts(scored, faulty=scored.values("id")[7:8])
+    sent = dict(bodies(messages(scored, brain_key="second", **WITH_VECTORS)))
+    assert scored.count("second_verdict") == 1
+    said = json.dumps(sent["show_output"])
+    assert "1 verdict was carried over from run 'dfaulo', on the same labels" in said
 
 
 @pytest.mark.parametrize("target", ["CURRENT_VIEW", "SELECTED_SAMPLES"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,24 @@ def test_the_review_is_exported(run: Any, tmp_path: Path) -> None:
     assert json.loads(path.read_text())[0]["verdict"] == "faulty"
 
 
+def test_the_review_is_downloaded_without_a_file_on_the_server(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "datasets"
+    monkeypatch.setattr(fo.config, "default_dataset_dir", str(folder))
+    assert "Nothing has a verdict yet" in form("export_review", run)
+    record_verdicts(run, faulty=run.values("id")[WRONG : WRONG + 1], by="Ada")
+    assert "spreadsheets" in form("export_review", run)
+    asked = context(run, format="json")
+    NAMES["export_review"]().execute(asked)
+    sent = {one.operator_uri: one.params for one in asked.executor._requests}
+    assert sent["browser_download"]["filename"] == "dfaulo_review.json"
+    with urllib.request.urlopen(sent["browser_download"]["url"]) as file:
+        assert json.loads(file.read())[0]["by"] == "Ada"
+    assert sent["notify"]["message"] == "Downloaded dfaulo_review.json: 1 sample"
+    assert not folder.exists()
+
+
 def test_a_file_without_a_folder_goes_to_the_one_that_is_named(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,10 +290,13 @@ def test_a_file_without_a_folder_goes_to_the_one_that_is_named(
     monkeypatch.setattr(fo.config, "default_dataset_dir", str(folder))
     monkeypatch.chdir(server)
     named = json.dumps(plain(str(folder)))[1:-1]
-    assert f"it is written to {named} on the" in form("export_review", run)
+    shown = form("export_review", run, to="server")
+    assert f"it is written to {named} there" in shown
     said = execute("export_review", run, path="review.json")
     assert said == [f"Written to {folder / 'review.json'}: 0 samples"]
     assert os.listdir(folder) == ["review.json"]
+    shown = form("export_review", run, to="server", path="review.json")
+    assert "exists; pass another path" in shown
     with pytest.raises(DFauLoError, match="exists; pass another path, or overwrite"):
         execute("export_review", run, path="review.json")
     with pytest.raises(DFauLoError, match="exists"):  # as a foreign page would ask

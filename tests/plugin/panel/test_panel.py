@@ -228,6 +228,22 @@ def test_marking_is_undone_step_by_step(run: Any) -> None:
     assert "Nothing was marked" in panel.did("undo_marking")["notify"]["message"]
 
 
+def test_undoing_a_marking_after_learning_takes_what_was_learned_back(
+    run: Any,
+) -> None:
+    scores = run.values("dfaulo_suspiciousness")
+    panel = Opened(run)
+    panel.did("next_batch")
+    panel.did("mark_selected", *panel.view.values("id")[:3])
+    panel.did("learn")
+    run.reload()
+    assert run.values("dfaulo_suspiciousness") != scores
+    said = panel.did("undo_marking")["notify"]["message"]
+    assert "unlearned" in said
+    run.reload()
+    assert run.values("dfaulo_suspiciousness") == scores
+
+
 def test_what_others_have_marked_since_is_not_undone(run: Any) -> None:
     ids = run.values("id")
     changes = mark_verdicts(open_review(run, "dfaulo"), Selected([ids[1], ids[2]], []))
@@ -403,7 +419,9 @@ def test_of_several_runs_the_chosen_one_is_reviewed(run: Any) -> None:
     )
     panel = Opened(run)
     assert panel.facts["key"] == "second"
-    panel.did("choose_run", value="dfaulo")
+    panel.did("next_batch")
+    asked = panel.did("choose_run", value="dfaulo")
+    assert asked["set_view"] == {"name": "Most suspicious (dfaulo)"}  # no batch now
     assert panel.facts["key"] == "dfaulo"
     assert Opened(run).facts["key"] == "dfaulo"
     panel.did("on_bar", x=0.025)

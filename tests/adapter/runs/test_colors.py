@@ -1,0 +1,88 @@
+"""The colours of a run can be read, and a person's own stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone as fo
+import pytest
+
+from fiftyone_dfaulo.adapter.runs.colors import (
+    CORRECT,
+    FAULTY,
+    LIKELY,
+    POOL,
+    UNLIKELY,
+)
+from fiftyone_dfaulo.adapter.runs.writer import write_run
+
+
+def colored(dataset: Any) -> list[str] | None:
+    """Keys of the runs whose fields have colours of their own."""
+    dataset.reload()
+    scheme = dataset.app_config.color_scheme
+    if scheme is None:
+        return None
+    return [field["path"].split("_")[0] for field in scheme.fields[::2]]
+
+
+def luminance(color: str) -> float:
+    """As WCAG defines it: 0 of black, 1 of white."""
+    parts = [int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+        for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("color", [FAULTY, CORRECT, LIKELY, UNLIKELY, *POOL])
+def test_black_and_white_text_can_be_read(color: str) -> None:
+    assert 1.05 / (luminance(color) + 0.05) >= 4.5
+    assert (luminance(color) + 0.05) / 0.05 >= 4.5
+
+
+def test_colors_come_and_go_with_the_run(make_dataset: Any, make_results: Any) -> None:
+    dataset = make_dataset(["a", "b", "a"])
+    write_run(make_results(dataset))
+    write_run(make_results(dataset))  # in its place
+    scheme = dataset.app_config.color_scheme
+    colors = {
+        field["path"]: {one["value"]: one["color"] for one in field["valueColors"]}
+        for field in scheme.fields
+    }
+    assert colors["dfaulo_verdict"] == {"faulty": FAULTY, "correct": CORRECT}
+    scores = colors["dfaulo_suspiciousness"]
+    assert (scores["0.499"], scores["0.5"], scores["1"]) == (UNLIKELY, LIKELY, LIKELY)
+    write_run(make_results(dataset, "two"))
+    assert colored(dataset) == ["dfaulo", "two"]
+    dataset.rename_brain_run("two", "three")
+    assert colored(dataset) == ["dfaulo", "three"]
+    dataset.delete_brain_run("dfaulo")
+    assert colored(dataset) == ["three"]
+    dataset.delete_brain_run("three")
+    assert colored(dataset) is None
+
+
+def test_colors_of_a_person_stay(make_dataset: Any, make_results: Any) -> None:
+    dataset = make_dataset(["a", "b", "a"])
+    mine = fo.ColorScheme(color_pool=["#ff0000"])
+    dataset.app_config.color_scheme = mine
+    dataset.save()
+    write_run(make_results(dataset))
+    dataset.reload()
+    assert dataset.app_config.color_scheme == mine
+    dataset.delete_brain_run("dfaulo")
+    dataset.reload()
+    assert dataset.app_config.color_scheme == mine
+
+
+def test_a_scheme_that_a_person_has_changed_is_theirs(
+    make_dataset: Any, make_results: Any
+) -> None:
+    dataset = make_dataset(["a", "b", "a"])
+    write_run(make_results(dataset))
+    dataset.app_config.color_scheme.color_by = "field"
+    dataset.save()
+    dataset.delete_brain_run("dfaulo")
+    assert colored(dataset) == ["dfaulo"]
