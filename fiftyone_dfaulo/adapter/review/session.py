@@ -28,7 +28,7 @@ from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
 from fiftyone_dfaulo.adapter.storage.declaration import declare, missing
-from fiftyone_dfaulo.adapter.storage.documents import JOURNALLED, Storage, batches
+from fiftyone_dfaulo.adapter.storage.documents import Storage, batches
 from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import SAMPLE, Item, Items, Query
 from fiftyone_dfaulo.adapter.storage.lease import changing
@@ -226,13 +226,13 @@ class ReviewSession:
         """Writes; returns how many items matched, and how many of these changed.
 
         Raises:
-            RunError: if the run was deleted, replaced or renamed meanwhile.
+            RunError: if the run was deleted, replaced or renamed meanwhile, or the
+                database was away.
         """
         matched = changed = 0
-        documents = self.items.documents.with_options(write_concern=JOURNALLED)
         for part in batches(updates):
             with self._writing():
-                done = documents.bulk_write(list(part), ordered=False)
+                done = self.items.documents.bulk_write(list(part), ordered=False)
             matched += done.matched_count
             changed += done.modified_count
         return matched, changed
