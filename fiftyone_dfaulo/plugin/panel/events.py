@@ -31,6 +31,7 @@ _STATE = {
     "batch_run": str,
     "by": str,
     "batch": list,
+    "damage": list,
 }
 """What the panel's state holds; the App sends it, and a foreign page may send any."""
 
