@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,19 @@ def test_a_lease_that_has_ended_is_no_success(dataset: Any) -> None:
     """As where a computer slept, and another has taken it over."""
     with pytest.raises(RunError, match="or this computer slept"), changing(dataset):
         leases().delete_many({"_id": dataset._doc.id})
+
+
+def test_it_is_renewed_as_long_as_it_is_held(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "TERM", 1.5)
+    with changing(dataset):
+        first = leases().find_one({"_id": dataset._doc.id})["until"]
+        for _ in range(600):
+            time.sleep(0.1)
+            lease.clear_ended()  # as another process that makes a copy
+            assert lease.is_held(dataset._doc.id)
+            if leases().find_one({"_id": dataset._doc.id})["until"] > first:
+                break
+        else:
+            pytest.fail("it was not renewed in a minute")
