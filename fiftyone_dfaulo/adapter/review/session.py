@@ -203,8 +203,9 @@ class ReviewSession:
     def find(
         self, ids: Sequence[str] | None, query: Query, *names: str
     ) -> Iterator[dict[str, Any]]:
-        """The items that match; see :meth:`.Items.find`."""
-        return self.items.find(ids, query, *names)
+        """The items that match; see :meth:`.Items.find`. What is no id matches none."""
+        valid = None if ids is None else [*filter(ObjectId.is_valid, ids)]
+        return self.items.find(valid, query, *names)
 
     def find_scored(self, ids: Sequence[str], *names: str) -> dict[str, dict[str, Any]]:
         """These items, by id, in the order of the ids.
@@ -214,8 +215,7 @@ class ReviewSession:
                 score for it.
         """
         score = self.fields.suspiciousness
-        valid = [one for one in ids if ObjectId.is_valid(one)]
-        found = {str(d["_id"]): d for d in self.find(valid, {}, score, *names)}
+        found = {str(d["_id"]): d for d in self.find(ids, {}, score, *names)}
         if unknown := [one for one in ids if one not in found]:
             raise InputError(not_in_dataset(self.target, self.dataset, unknown))
         if outside := [one for one in ids if found[one].get(score) is None]:
