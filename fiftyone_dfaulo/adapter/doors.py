@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -52,11 +53,10 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
         for name, value in signature.bind(*args, **kwargs).arguments.items():
             _check(name, value, str(signature.parameters[name].annotation))
         try:
-            return function(*args, **kwargs)
+            with database_errors():
+                return function(*args, **kwargs)
         except DFauLoError:
             raise
-        except ConnectionFailure as error:
-            raise RunError(_AWAY) from error
         except Exception as error:
             _check_not_deleted_since(args, error)
             if isinstance(error, DatasetNotFoundError):
@@ -66,10 +66,23 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
     return door
 
 
-_AWAY = (
+AWAY = (
     "the database is away. What was done before is kept, and a run that was being "
     "written is cleared away by the next one; try again once the database is back"
 )
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Says that the database is away, and what is kept, in place of pymongo's words.
+
+    Raises:
+        RunError: if it is away.
+    """
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise RunError(AWAY) from error
 
 
 _COPY_GONE = (

@@ -21,6 +21,7 @@ from fiftyone_dfaulo.plugin.operators.injection import (
     RevertFaults,
 )
 from fiftyone_dfaulo.plugin.operators.quality import EstimateQuality
+from fiftyone_dfaulo.plugin.operators.repair import RepairRuns
 from fiftyone_dfaulo.plugin.operators.review import (
     MarkCorrect,
     MarkFaulty,
@@ -48,6 +49,7 @@ OPERATORS = [
     RevertFaults,
     EvaluateRanking,
     EstimateQuality,
+    RepairRuns,
 ]
 PANELS = [ReviewPanel]
 """The classes; ``fiftyone.yml`` lists the names of the same ones, in this order."""

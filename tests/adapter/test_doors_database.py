@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fiftyone.core.odm import get_db_conn
 from pymongo.errors import AutoReconnect
 
 from fiftyone_dfaulo.adapter.doors import public
@@ -40,3 +41,7 @@ def test_other_errors_stay_as_they_are(make_dataset: Any) -> None:
 
     with pytest.raises(KeyError, match="a bug"):
         read(make_dataset(["a"]))
+
+
+def test_a_read_that_the_database_breaks_off_is_repeated() -> None:
+    assert get_db_conn().client.options.retry_reads

@@ -32,6 +32,7 @@ from fiftyone_dfaulo.adapter.injection.request import (
     Injection,
     check_injection,
     check_name,
+    check_place,
 )
 from fiftyone_dfaulo.adapter.injection.undo import (
     discard,
@@ -41,7 +42,7 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     find_record,
 )
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
-from fiftyone_dfaulo.adapter.storage.lease import changing
+from fiftyone_dfaulo.adapter.storage.lease import changing, unbroken
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.engine.injection.painting import read_shapes
 from fiftyone_dfaulo.engine.injection.plans import PAIRED, plan_faults
@@ -146,12 +147,13 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
     if not request.in_place:
         return _plant_in_copy(samples, request, draft, stages)
     dataset = samples._root_dataset
-    try:
-        with stages.stage(PLANTING) as part, changing(dataset):
+    with stages.stage(PLANTING) as part, changing(dataset):
+        check_place(samples, request)  # another process may have been faster
+        try:
             plant(dataset, request, draft, part)
-    except BaseException:
-        restore(dataset)
-        raise
+        except BaseException:
+            restore(dataset)
+            raise
     return dataset
 
 
@@ -164,12 +166,13 @@ def _plant_in_copy(
         root = f"{samples._root_dataset.name}-injected"
         named = replace(request, name=fod.make_unique_dataset_name(root))
         check_name(named.name)
-    with unfinished_name() as name:
+    with unbroken(), unfinished_name() as name:
         try:
-            with stages.stage(COPYING):
-                dataset = _clone(samples, request, name)
-            with stages.stage(PLANTING) as part:
-                plant(dataset, named, draft, part)
+            with unbroken():  # before it gets a name under which it is not swept
+                with stages.stage(COPYING):
+                    dataset = _clone(samples, request, name)
+                with stages.stage(PLANTING) as part:
+                    plant(dataset, named, draft, part)
             _rename(dataset, named.name)
         except BaseException:
             if fo.dataset_exists(name):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from bson import ObjectId
-from fiftyone.core.sample import Sample
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset
@@ -25,15 +24,9 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     fault_fields,
 )
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
-from fiftyone_dfaulo.adapter.storage.declaration import missing
-from fiftyone_dfaulo.adapter.storage.documents import Storage, batches, flush
-from fiftyone_dfaulo.adapter.storage.refresh import refresh
+from fiftyone_dfaulo.adapter.storage.documents import Storage, batches
 from fiftyone_dfaulo.engine.injection.painting import write_images
 from fiftyone_dfaulo.engine.injection.plans import Plan
-from fiftyone_dfaulo.errors import RunError
-
-_ATTEMPTS = 10
-"""How often fields are added that are taken away again: who does so won't be faster."""
 
 
 class Draft(NamedTuple):
@@ -61,7 +54,7 @@ def plant(
     folder = choose_folder(name, request.folder) if draft.shapes else None
     fields = fault_fields(request.prefix)
     # recorded before it is made: nothing is left that nobody knows of
-    _keep_record(dataset, _record(dataset, request, fields, folder))
+    add_fields(dataset, _record(dataset, request, fields, folder))
     targets = {}
     if folder is not None:
         make_folder(folder)
@@ -71,20 +64,6 @@ def plant(
             draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, report
         )
     _write(dataset, request, draft, fields, targets)
-
-
-def _keep_record(dataset: Dataset, record: Record) -> None:
-    """Adds the fields; a database that is away meanwhile may lose the first of them."""
-    for _ in range(_ATTEMPTS):
-        add_fields(dataset, record)
-        flush(dataset)
-        if not missing(Storage(dataset), record.fields):
-            return
-        refresh(dataset)
-    raise RunError(
-        "the database or another tool takes the new fields away again and again; no "
-        "fault was planted. Try again"
-    )
 
 
 def _record(
@@ -109,10 +88,10 @@ def _write(
     targets: dict[int, Path],
 ) -> None:
     labelled, plan = draft.labelled, draft.plan
-    collection, now = dataset._sample_collection, datetime.now(timezone.utc)
+    storage, now = Storage(dataset), datetime.now(timezone.utc)
     copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
     for ids in batches([ObjectId(i) for i in labelled.ids], 100_000):
-        collection.update_many({"_id": {"$in": ids}}, [{"$set": copied}])
+        storage.collection.update_many({"_id": {"$in": ids}}, [{"$set": copied}])
     changed = [n for n in range(len(labelled.ids)) if plan.what(n)]
     for part in batches(changed):
         updates = []
@@ -120,8 +99,8 @@ def _write(
             change = _change(request, draft, fields, n, targets.get(n))
             update = {"$set": {**change, "last_modified_at": now}}
             updates.append(UpdateOne({"_id": ObjectId(labelled.ids[n])}, update))
-        collection.bulk_write(updates, ordered=False)
-    Sample._reload_docs(dataset._sample_collection_name)
+        storage.collection.bulk_write(updates, ordered=False)
+    storage.reload()
 
 
 def _change(

@@ -9,7 +9,6 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.core.utils as fou
 from bson import ObjectId
-from fiftyone.core.sample import Sample
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.reading.injection_record import (
@@ -17,8 +16,15 @@ from fiftyone_dfaulo.adapter.reading.injection_record import (
     Record,
     find_record,
 )
-from fiftyone_dfaulo.adapter.storage.declaration import drop_values
+from fiftyone_dfaulo.adapter.storage.declaration import (
+    declare,
+    drop_indexes,
+    drop_values,
+    forget,
+    undeclare,
+)
 from fiftyone_dfaulo.adapter.storage.documents import Storage
+from fiftyone_dfaulo.adapter.storage.schema import RunField
 from fiftyone_dfaulo.engine.injection.plans import LABEL, TAKEN
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -46,9 +52,12 @@ _SCHEMA: tuple[dict[str, Any], ...] = (  # in the order of FaultFields
 def add_fields(dataset: Dataset, record: Record) -> None:
     """Adds the fields of an injection, the one with the record first."""
     info = {RECORD: {**record._asdict(), "fields": list(record.fields)}}
-    for name, how in zip(record.fields, _SCHEMA):
-        dataset.add_sample_field(name, info=info, **how)
-        info = {}
+    infos = (info, *({},) * (len(record.fields) - 1))
+    fields = [
+        RunField(name, {**spec, "info": info})
+        for name, spec, info in zip(record.fields, _SCHEMA, infos)
+    ]
+    declare(Storage(dataset), fields, None)
 
 
 def choose_folder(name: str, folder: Any) -> Path:
@@ -113,7 +122,8 @@ def restore(dataset: Dataset) -> int:
         return 0
     fields = record.fields
     _check_fields(dataset, record)
-    collection = dataset._sample_collection
+    storage = Storage(dataset)
+    collection = storage.collection
     restored = collection.count_documents({fields.kind: {"$ne": None}})
     collection.update_many(
         {fields.kind: {"$in": [LABEL, TAKEN]}},
@@ -124,9 +134,11 @@ def restore(dataset: Dataset) -> int:
         [{"$set": {"filepath": f"${fields.original_filepath}"}}],
     )
     _remove_images(dataset, record)
-    drop_values(Storage(dataset), fields)  # first: no value is ever without a field
-    dataset.delete_sample_fields([*filter(dataset.has_sample_field, fields)])
-    Sample._reload_docs(dataset._sample_collection_name)
+    drop_values(storage, fields)
+    drop_indexes(storage, fields)
+    forget(storage, dict.fromkeys(fields))
+    undeclare(storage, fields, None)
+    storage.reload()
     return int(restored)
 
 

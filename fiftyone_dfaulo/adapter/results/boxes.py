@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +54,11 @@ class BoxResults(SingleLabelResults):
             MissingObject(sample, label, tuple(box), probability)
             for sample, label, box, probability in missing
         ]
+
+    def keep_part(self, present: Collection[str], documents: Collection[str]) -> None:
+        """As of any results; what is missing lies in the samples."""
+        super().keep_part(present, documents)
+        self.missing = [one for one in self.missing if one.sample in documents]
 
     def estimate_by_kind(self) -> dict[str, int]:
         """How many faults of each kind there probably are.

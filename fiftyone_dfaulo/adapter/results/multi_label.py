@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -12,8 +13,17 @@ from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 
 
 def join_classes(names: Iterable[str | None]) -> str:
-    """The classes of one item as one string, each once, sorted by name."""
-    return ", ".join(sorted({name for name in names if name is not None}))
+    """The classes of one item as one string, each once, sorted by name.
+
+    No two sets of classes have the same string.
+    """
+    return ", ".join(map(_quoted, sorted({name for name in names if name is not None})))
+
+
+def _quoted(name: str) -> str:
+    """A class as it stands in a list: in quotes if it could be taken for no class."""
+    odd = not name or ", " in name or name.startswith('"')
+    return json.dumps(name, ensure_ascii=False) if odd else name
 
 
 class Change(NamedTuple):
@@ -23,8 +33,8 @@ class Change(NamedTuple):
     add: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        parts = [*(f"remove {x}" for x in self.remove), *(f"add {x}" for x in self.add)]
-        return ", ".join(parts)
+        parts = [f"remove {_quoted(name)}" for name in self.remove]
+        return ", ".join([*parts, *(f"add {_quoted(name)}" for name in self.add)])
 
 
 class MultiLabelResults(DFauLoResults):

@@ -28,7 +28,7 @@ from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
 from fiftyone_dfaulo.adapter.storage.declaration import declare, missing
-from fiftyone_dfaulo.adapter.storage.documents import JOURNALLED, Storage, batches
+from fiftyone_dfaulo.adapter.storage.documents import Storage, batches
 from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import SAMPLE, Item, Items, Query
 from fiftyone_dfaulo.adapter.storage.lease import changing
@@ -203,8 +203,9 @@ class ReviewSession:
     def find(
         self, ids: Sequence[str] | None, query: Query, *names: str
     ) -> Iterator[dict[str, Any]]:
-        """The items that match; see :meth:`.Items.find`."""
-        return self.items.find(ids, query, *names)
+        """The items that match; see :meth:`.Items.find`. What is no id matches none."""
+        valid = None if ids is None else [*filter(ObjectId.is_valid, ids)]
+        return self.items.find(valid, query, *names)
 
     def find_scored(self, ids: Sequence[str], *names: str) -> dict[str, dict[str, Any]]:
         """These items, by id, in the order of the ids.
@@ -214,8 +215,7 @@ class ReviewSession:
                 score for it.
         """
         score = self.fields.suspiciousness
-        valid = [one for one in ids if ObjectId.is_valid(one)]
-        found = {str(d["_id"]): d for d in self.find(valid, {}, score, *names)}
+        found = {str(d["_id"]): d for d in self.find(ids, {}, score, *names)}
         if unknown := [one for one in ids if one not in found]:
             raise InputError(not_in_dataset(self.target, self.dataset, unknown))
         if outside := [one for one in ids if found[one].get(score) is None]:
@@ -226,13 +226,13 @@ class ReviewSession:
         """Writes; returns how many items matched, and how many of these changed.
 
         Raises:
-            RunError: if the run was deleted, replaced or renamed meanwhile.
+            RunError: if the run was deleted, replaced or renamed meanwhile, or the
+                database was away.
         """
         matched = changed = 0
-        documents = self.items.documents.with_options(write_concern=JOURNALLED)
         for part in batches(updates):
             with self._writing():
-                done = documents.bulk_write(list(part), ordered=False)
+                done = self.items.documents.bulk_write(list(part), ordered=False)
             matched += done.matched_count
             changed += done.modified_count
         return matched, changed

@@ -17,7 +17,6 @@ from fiftyone_dfaulo.adapter.storage.declaration import (
     undeclare,
 )
 from fiftyone_dfaulo.adapter.storage.documents import Storage
-from fiftyone_dfaulo.adapter.storage.items import drop_attributes
 from fiftyone_dfaulo.adapter.storage.schema import TOKEN
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 
@@ -59,12 +58,7 @@ def delete_fields(storage: Storage, tokens: dict[str, str]) -> None:
         storage: the dataset's samples, or its frames.
         tokens: path of a field to the token that it is marked with.
     """
-    fields = [path for path in tokens if "." not in path]
-    drop_values(storage, fields)
-    drop_indexes(storage, fields)
-    for path in tokens:
-        at, _, name = path.rpartition(".")
-        if at:
-            drop_attributes(storage.collection, at, [name])
+    drop_values(storage, list(tokens))  # of the labels in a list, or of one label
+    drop_indexes(storage, [path for path in tokens if "." not in path])
     for token in set(tokens.values()):
         undeclare(storage, [p for p, one in tokens.items() if one == token], token)

@@ -1,13 +1,20 @@
-"""Finds what runs have left on a dataset that is not whole, and mends it."""
+"""Finds what runs have left on a dataset that is not whole, and mends it.
+
+Each ``_find_...`` looks for one kind, and yields what it has found with the way to mend
+it. :func:`repair` mends one before it looks for the next; :func:`look` only looks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.runs.adoption import adopt as adopt_run
+from fiftyone_dfaulo.adapter.runs.adoption import find_origin
 from fiftyone_dfaulo.adapter.runs.brain_run import TYPE, DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.ownerless import delete_fields, ownerless_fields
 from fiftyone_dfaulo.adapter.storage.declaration import (
@@ -26,13 +33,33 @@ from fiftyone_dfaulo.errors import RunError
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Something that is not whole.
+
+    Attributes:
+        what: it is, in words.
+        mend: puts it right; what it raises says why it cannot.
+        drops: whether that deletes values that may be wanted, so that it is asked for.
+        adopt: keeps the values: gives them a run; None where there is none.
+    """
+
+    what: str
+    mend: Callable[[], object]
+    drops: bool = False
+    adopt: Callable[[], object] | None = None
+
+
+Findings = Iterator[Finding]
+
+
+@dataclass(frozen=True)
 class Repair:
     """What was found on a dataset; print it for a summary.
 
     Attributes:
         mended: what was put right, in words.
         offered: what holds values that may be wanted, and is dropped by
-            ``repair(dataset, drop=True)``.
+            ``repair(dataset, drop=True)``, or in part adopted.
     """
 
     mended: list[str] = field(default_factory=list)
@@ -52,7 +79,7 @@ class Repair:
 
 
 @public
-def repair(dataset: Samples, *, drop: bool = False) -> Repair:
+def repair(dataset: Samples, *, adopt: bool = False, drop: bool = False) -> Repair:
     """Finds and mends what runs have left on a dataset that is not whole.
 
     Other tools may save a dataset's schema over ours, processes die, and a clone of a
@@ -64,11 +91,13 @@ def repair(dataset: Samples, *, drop: bool = False) -> Repair:
 
     Args:
         dataset: the dataset, or any view into it.
+        adopt: whether fields of a run that is not here, but still in the dataset that
+            a view was cloned from, get this run, for the samples that are here.
         drop: whether to delete what else is only named. A run that another process is
             writing counts as unfinished.
 
     Returns:
-        what was mended, and what was found; what was dropped is mended.
+        what was mended, and what was found; what was adopted or dropped is mended.
 
     Raises:
         InputError: if it is neither a dataset nor a view.
@@ -77,24 +106,47 @@ def repair(dataset: Samples, *, drop: bool = False) -> Repair:
     root, found = dataset._root_dataset, Repair()
     with changing(root):
         refresh(root)
-        storages = [Storage(root)]
-        if root._has_frame_fields():
-            storages.append(Storage(root, frames=True))
-        _declare_again(root, found)
-        _finish_renaming(root, found)
-        _unfinished(root, found, drop)
-        for storage in storages:
-            _fields_without_run(storage, found, drop)
-            _values_without_field(storage, found, drop)
-            _stale_indexes(storage, found)
+        for finding in _findings(root, thorough=True):
+            _settle(finding, found, adopt, drop)
     return found
 
 
-def _note(found: Repair, what: str, dropped: bool) -> None:
-    if dropped:
-        found.mended.append(f"{what}; deleted")
-    else:
-        found.offered.append(what)
+def look(dataset: Dataset) -> list[Finding]:
+    """What :func:`repair` would find, without looking at each sample.
+
+    Unfinished runs are not among it: another process may be writing them, and the next
+    run clears them away.
+    """
+    return list(_findings(dataset, thorough=False))
+
+
+def _settle(finding: Finding, found: Repair, adopt: bool, drop: bool) -> None:
+    """Mends what is asked for, and notes it."""
+    with suppress(RunError):
+        if adopt and finding.adopt is not None:
+            finding.adopt()
+            found.mended.append(f"{finding.what}; adopted")
+            return
+    if finding.drops and not drop:
+        found.offered.append(finding.what)
+        return
+    with suppress(RunError):  # a name is taken
+        finding.mend()
+        found.mended.append(finding.what + ("; deleted" if finding.drops else ""))
+
+
+def _findings(dataset: Dataset, thorough: bool) -> Findings:
+    yield from _find_lost(dataset)
+    yield from _find_half_renamed(dataset)
+    if thorough:
+        yield from _find_unfinished(dataset)
+    storages = [Storage(dataset)]
+    if dataset._has_frame_fields():
+        storages.append(Storage(dataset, frames=True))
+    for storage in storages:
+        yield from _find_fields_without_run(storage)
+        yield from _find_values_without_field(storage, thorough)
+        yield from _find_stale_indexes(storage)
 
 
 def _configs(dataset: Dataset) -> dict[str, DFauLoConfig]:
@@ -102,8 +154,8 @@ def _configs(dataset: Dataset) -> dict[str, DFauLoConfig]:
     return {key: dataset.get_brain_info(key).config for key in keys}
 
 
-def _declare_again(dataset: Dataset, found: Repair) -> None:
-    """Puts fields of runs back into the schema that has lost them."""
+def _find_lost(dataset: Dataset) -> Findings:
+    """Fields of runs that the schema has lost."""
     for key, config in _configs(dataset).items():
         target = config.target
         storage = target.storage(dataset)
@@ -111,32 +163,35 @@ def _declare_again(dataset: Dataset, found: Repair) -> None:
         made = target.run_fields(key) + target.review_fields(key)
         again = [one for one in made if one.path in lost]
         if again:
-            declare(storage, again, config.token)
-            names = ", ".join(one.path for one in again)
-            found.mended.append(f"run {key!r}: the schema had lost its fields {names}")
+            what = f"run {key!r}: the schema had lost its fields "
+            yield Finding(
+                what + _names(one.path for one in again),
+                partial(declare, storage, again, config.token),
+            )
 
 
-def _finish_renaming(dataset: Dataset, found: Repair) -> None:
-    """Names the fields of runs by their keys, where FiftyOne changed the key alone."""
+def _find_half_renamed(dataset: Dataset) -> Findings:
+    """Runs whose fields have the names of another key: FiftyOne changed the key."""
     for key, config in _configs(dataset).items():
-        if all(rekeyed(path, key) == path for path in config.fields):
-            continue
-        with suppress(RunError):  # a name is taken
-            config.build().rename(dataset, key, key)
-            found.mended.append(f"run {key!r}: its fields had the names of another key")
+        if any(rekeyed(path, key) != path for path in config.fields):
+            what = f"run {key!r}: its fields had the names of another key"
+            yield Finding(what, partial(config.build().rename, dataset, key, key))
 
 
-def _unfinished(dataset: Dataset, found: Repair, drop: bool) -> None:
+def _find_unfinished(dataset: Dataset) -> Findings:
     for key, config in _configs(dataset).items():
-        if config.complete:
-            continue
-        if drop:
-            config.build().cleanup(dataset, key)
-            dataset.delete_brain_run(key)
-        _note(found, f"run {key!r} is unfinished", drop)
+        if not config.complete:
+            what = f"run {key!r} is unfinished"
+            yield Finding(what, partial(_delete, dataset, key, config), drops=True)
 
 
-def _fields_without_run(storage: Storage, found: Repair, drop: bool) -> None:
+def _delete(dataset: Dataset, key: str, config: DFauLoConfig) -> None:
+    config.build().cleanup(dataset, key)
+    dataset.delete_brain_run(key)
+
+
+def _find_fields_without_run(storage: Storage) -> Findings:
+    """Fields of runs that are gone, those of one run together."""
     dataset = storage.dataset
     schema = (
         dataset.get_frame_field_schema(flat=True)
@@ -144,36 +199,51 @@ def _fields_without_run(storage: Storage, found: Repair, drop: bool) -> None:
         else dataset.get_field_schema(flat=True)
     )
     tokens = ownerless_fields(storage, schema)
-    if tokens:
-        if drop:
-            delete_fields(storage, tokens)
-        _note(found, f"no run is here that made the fields {_names(tokens)}", drop)
+    for token in dict.fromkeys(tokens.values()):
+        fields = {path: one for path, one in tokens.items() if one == token}
+        what = f"no run is here that made the fields {_names(fields)}"
+        origin = find_origin(storage, fields, token)
+        if origin is not None:
+            what += f"; run {origin.key!r} of dataset {origin.dataset!r} did"
+        yield Finding(
+            what,
+            partial(delete_fields, storage, fields),
+            drops=True,
+            adopt=None if origin is None else partial(adopt_run, storage, origin),
+        )
 
 
-def _values_without_field(storage: Storage, found: Repair, drop: bool) -> None:
+def _find_values_without_field(storage: Storage, thorough: bool) -> Findings:
     """Values whose names end as ours do; others may be anybody's."""
-    pairs = {"$objectToArray": "$$ROOT"}
+    names = _stored_names(storage) if thorough else storage.collection.find_one() or ()
+    lost = missing(storage, sorted(filter(is_part, names)))
+    if lost:
+        what = f"no schema names the values of {_names(lost)}"
+        yield Finding(what, partial(_drop_values, storage, lost), drops=True)
+
+
+def _stored_names(storage: Storage) -> list[str]:
+    """The names of all values in all documents."""
     stages: Stages = [
-        {"$project": {"pairs": pairs}},
+        {"$project": {"pairs": {"$objectToArray": "$$ROOT"}}},
         {"$unwind": "$pairs"},
         {"$group": {"_id": "$pairs.k"}},
     ]
-    stored = [one["_id"] for one in storage.collection.aggregate(stages)]
-    lost = missing(storage, sorted(filter(is_part, stored)))
-    if lost:
-        if drop:
-            drop_values(storage, lost)
-            storage.reload()
-        _note(found, f"no schema names the values of {_names(lost)}", drop)
+    return [one["_id"] for one in storage.collection.aggregate(stages)]
 
 
-def _stale_indexes(storage: Storage, found: Repair) -> None:
+def _drop_values(storage: Storage, names: Sequence[str]) -> None:
+    drop_values(storage, names)
+    storage.reload()
+
+
+def _find_stale_indexes(storage: Storage) -> Findings:
     keys = storage.collection.index_information().values()
     indexed = {path for about in keys for path, _ in about["key"] if is_part(path)}
     gone = [p for p in missing(storage, sorted(indexed)) if not storage.has_value(p)]
     if gone and indexes_on(storage, gone):
-        drop_indexes(storage, gone)
-        found.mended.append(f"indexes on fields that are gone: {_names(gone)}")
+        what = f"indexes on fields that are gone: {_names(gone)}"
+        yield Finding(what, partial(drop_indexes, storage, gone))
 
 
 def _names(paths: Iterable[str]) -> str:

@@ -25,6 +25,18 @@ def stored_config(
     return None if found is None else found["config"]
 
 
+def run_elsewhere(dataset: Dataset, token: str) -> tuple[str, Mapping[str, Any]] | None:
+    """A whole run of another dataset that has this token: its name, and the run."""
+    query = {"config.token": token, "config.complete": True}
+    others = {"_dataset_id": {"$ne": dataset_id(dataset)}}
+    for run in _runs().find({**query, **others}):
+        there = {"_id": run["_dataset_id"], f"brain_methods.{run['key']}": run["_id"]}
+        found = foo.get_db_conn().datasets.find_one(there, {"name": True})
+        if found is not None:
+            return found["name"], run
+    return None
+
+
 def close_run(dataset: Dataset, token: str | None) -> None:
     """Says in the database that a run is not whole: nobody may write to it any more."""
     query = {"_dataset_id": dataset_id(dataset), "config.token": token}

@@ -47,9 +47,16 @@ class Storage:
 
     @property
     def collection(self) -> Documents:
-        """The documents in the database."""
+        """The documents in the database; what is written to them is journalled.
+
+        So whatever happens to the database, a write that follows another is never there
+        without it.
+        """
         dataset = self.dataset
-        return dataset._frame_collection if self.frames else dataset._sample_collection
+        found: Documents = (
+            dataset._frame_collection if self.frames else dataset._sample_collection
+        )
+        return found.with_options(write_concern=JOURNALLED)
 
     def path(self, name: str) -> str:
         """What FiftyOne calls a field of the documents."""
@@ -100,14 +107,6 @@ class Storage:
             Frame._reload_docs(self.dataset._frame_collection_name, frame_ids=some)
         else:
             Sample._reload_docs(self.dataset._sample_collection_name, sample_ids=some)
-
-
-def flush(dataset: Dataset) -> None:
-    """Has the database keep on its disk what was written before this."""
-    datasets = dataset._sample_collection.database.datasets
-    datasets.with_options(write_concern=JOURNALLED).update_one(
-        {"_id": dataset._doc.id}, {"$currentDate": {"last_modified_at": True}}
-    )
 
 
 def batches(values: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:

@@ -41,16 +41,18 @@ def changing(
 ) -> Iterator[None]:
     """Holds the lease of a dataset; who holds it already may ask again.
 
-    What was written under it is on the database's disk when it ends.
+    What was written under it, by FiftyOne too, is on the database's disk when it ends.
 
     Args:
         dataset: the dataset, whose id counts.
         waiting: called while another holds it; what it raises ends the waiting.
 
     Raises:
-        RunError: if another has held it all the time for :data:`PATIENCE`.
+        RunError: if another has held it all the time for :data:`PATIENCE`; at the end,
+            if the database was started anew meanwhile, which may have lost what it
+            had acknowledged, or if the lease has ended.
     """
-    with holding(dataset_id(dataset), waiting):
+    with unbroken(), holding(dataset_id(dataset), waiting):
         yield
 
 
@@ -69,11 +71,53 @@ def holding(one: object, waiting: Callable[[], object] | None = None) -> Iterato
         mine.add(one)
         renewing.start()
         yield
+        if not _give_back(one, owner):
+            raise RunError(_BROKEN)
+    except BaseException:
+        with suppress(PyMongoError):  # else it ends by itself
+            _give_back(one, owner)
+        raise
     finally:
         mine.discard(one)
         over.set()
-        with suppress(PyMongoError):  # else it ends by itself
-            _leases(JOURNALLED).delete_one({"_id": one, "owner": owner})
+
+
+_BROKEN = (
+    "the database was away for a moment while it was being changed, or this computer "
+    "slept, so that it is not certain that all of it was kept. What was done before is "
+    "kept; look at the dataset and try again"
+)
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """Makes sure at the end that it is still the same process of the database.
+
+    One that dies may lose what it has acknowledged in the last tenth of a second, and
+    pymongo connects to the next one without a word. What comes last in here must be
+    journalled.
+
+    Raises:
+        RunError: if it is another one.
+    """
+    server = _server()
+    yield
+    if _server() != server:
+        raise RunError(_BROKEN)
+
+
+def _server() -> object:
+    """What tells one process of the database from another; None if it is a router."""
+    hello = foo.get_db_conn().command("hello")
+    if hello.get("msg") == "isdbgrid":  # there may be several
+        return None
+    return hello.get("topologyVersion", {}).get("processId")
+
+
+def _give_back(one: object, owner: str) -> bool:
+    """Ends a lease, and has the disk keep all before it; False if it had ended."""
+    mine = {"_id": one, "owner": owner}
+    return bool(_leases(JOURNALLED).delete_one(mine).deleted_count)
 
 
 def is_held(one: object) -> bool:

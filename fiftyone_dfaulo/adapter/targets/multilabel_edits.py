@@ -115,6 +115,6 @@ def _is_same(label: Item, applied: Item) -> bool:
 
     FiftyOne may add empty parts when it saves.
     """
-    parts = ("_id", "label", "confidence")
-    same = all((label.get(p) or None) == (applied.get(p) or None) for p in parts)
+    same = all(label.get(part) == applied.get(part) for part in ("_id", "label"))
+    same &= (label.get("confidence") or None) == (applied.get("confidence") or None)
     return same and {*(applied.get("tags") or [])} <= {*(label.get("tags") or [])}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fiftyone_dfaulo.adapter.results.multi_label import join_classes
 from fiftyone_dfaulo.adapter.targets.labels import SCORING, Labels, Retrain
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class MultiLabels(Labels):
     def nothing_to_compare(self, label_field: str) -> str:
         return (
             f"all {len(self.given)} samples have the same labels in {label_field!r}: "
-            f"{', '.join(self.classes) or 'none'}; expected at least one class that "
+            f"{join_classes(self.classes) or 'none'}; expected at least one class that "
             "some samples have and others do not"
         )
 

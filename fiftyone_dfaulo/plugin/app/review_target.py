@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.storage.frames import frames_view
 from fiftyone_dfaulo.errors import InputError
@@ -21,10 +22,13 @@ def open_in_app(ctx: Context, brain_key: str, *needed: str) -> ReviewSession:
         *needed: as of :func:`.session.open_review`.
 
     Raises:
-        DFauLoError: as there.
+        DFauLoError: as there; also if the grid shows other labels than the dataset
+            holds, so that nobody judges or corrects what is not there.
     """
     # FiftyOne has loaded the dataset anew for this request
     review = open_review(ctx.dataset, brain_key, *needed, reload=False)
+    if ctx.view is not None:
+        check_not_mapped(ctx.view, review.target)
     view = _frames(ctx)
     return review.on(view) if review.target.frames and view is not None else review
 

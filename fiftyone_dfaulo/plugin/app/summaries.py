@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import fiftyone.operators.types as types
+from pymongo.errors import ConnectionFailure
 
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
@@ -179,8 +180,8 @@ def show_failure(error: Exception) -> Property:
     """Shows why a run failed."""
     outputs = types.Object()
     text = str(error) or type(error).__name__
-    view = types.Error(
-        label="The run failed; the dataset is as it was", description=plain(text)
-    )
+    away = isinstance(error.__cause__, ConnectionFailure)
+    label = "The run failed" + ("" if away else "; the dataset is as it was")
+    view = types.Error(label=label, description=plain(text))
     outputs.view("failure", view)
     return types.Property(outputs)

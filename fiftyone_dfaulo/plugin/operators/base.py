@@ -16,7 +16,7 @@ import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
 from fiftyone.operators.types import RiskLevel
 
-from fiftyone_dfaulo.adapter.doors import check_given
+from fiftyone_dfaulo.adapter.doors import check_given, database_errors
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import DFauLoError, InputError
@@ -86,8 +86,9 @@ class Operator(foo.Operator):
             return None
         inputs = types.Object()
         try:
-            check_texts(ctx.params)
-            self.ask(inputs, ctx)
+            with database_errors():
+                check_texts(ctx.params)
+                self.ask(inputs, ctx)
         except DFauLoError as error:
             add_problem(inputs, "This cannot be done", str(error))
         return types.Property(inputs, view=self.frame())
@@ -136,7 +137,9 @@ class LongOperator(Operator, Generic[RequestT, ResultT]):
 
     def execute(self, ctx: Context) -> Messages[None] | JsonDict:
         """Runs, and sends the App the progress and the result."""
-        return self.run_here(ctx, self.read(ctx))
+        with database_errors():
+            request = self.read(ctx)
+        return self.run_here(ctx, request)
 
     def run_here(self, ctx: Context, request: RequestT) -> Messages[None]:
         """Runs in this process, and sends the App the progress and the result."""
@@ -201,9 +204,11 @@ class DelegableOperator(LongOperator[RequestT, ResultT]):
         Returns:
             a generator; or of a delegated run its summary, which FiftyOne keeps.
         """
-        request = self.read(ctx)
-        if ctx.delegated:
-            return self.summarize(request, self.work(request, report_to_database(ctx)))
+        with database_errors():
+            request = self.read(ctx)
+            if ctx.delegated:
+                done = self.work(request, report_to_database(ctx))
+                return self.summarize(request, done)
         return self.run_here(ctx, request)
 
     def show(self, ctx: Context, request: RequestT, result: ResultT) -> Messages[None]:

@@ -9,6 +9,7 @@ from bson import ObjectId
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 
+from fiftyone_dfaulo.adapter.doors import database_errors
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled, DFauLoError
 from fiftyone_dfaulo.plugin.app.background import in_background, throttled
@@ -39,7 +40,8 @@ def run_at_once(ctx: Context, work: Callable[[Report], T]) -> Messages[T]:
         return ctx.ops.set_progress(label=stage, progress=fraction)
 
     try:
-        return (yield from in_background(work, message))
+        with database_errors():
+            return (yield from in_background(work, message))
     except Exception as error:
         # The App does not show what a generator raises; Python users get that only.
         yield ctx.ops.show_output(show_failure(error).to_json(), {})
@@ -56,7 +58,8 @@ def run_or_notify(ctx: Context, work: Callable[[], T]) -> Messages[T]:
         DFauLoError: what the work raises.
     """
     try:
-        return work()
+        with database_errors():
+            return work()
     except DFauLoError as error:
         yield ctx.ops.notify(str(error), variant="error")
         raise

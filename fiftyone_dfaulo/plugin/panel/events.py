@@ -9,7 +9,9 @@ from typing import Any, Protocol, TypeVar
 
 import fiftyone.core.odm as foo
 from fiftyone.core.dataset import DatasetNotFoundError
+from pymongo.errors import ConnectionFailure
 
+from fiftyone_dfaulo.adapter.doors import AWAY
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.errors import DFauLoError, InputError
@@ -29,6 +31,7 @@ _STATE = {
     "batch_run": str,
     "by": str,
     "batch": list,
+    "damage": list,
 }
 """What the panel's state holds; the App sends it, and a foreign page may send any."""
 
@@ -162,6 +165,8 @@ def guarded(handle: Callable[[P, Event], None]) -> Callable[[P, Context], None]:
             except DFauLoError as error:
                 event.ops.notify(str(error), variant="error")
                 self.refresh(event)
+        except ConnectionFailure:  # the panel stays, as there is nothing to read
+            event.ops.notify(AWAY, variant="error")
         except DatasetNotFoundError:
             _say_where_it_is(event)
         except Exception as error:

@@ -15,6 +15,7 @@ from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.learning import describe_state
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+from fiftyone_dfaulo.adapter.runs.repair import look
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 
 BINS = 20
@@ -79,6 +80,11 @@ def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
     """Number of samples with each reason that there is."""
     counts = results.reasons[state.present].sum(axis=0).tolist()
     return {name: n for name, n in zip(results.reason_names, counts) if n}
+
+
+def read_damage(dataset: Dataset) -> list[str]:
+    """What runs have left on the dataset that is not whole, in words."""
+    return [one.what for one in look(dataset)]
 
 
 def read_operation(dataset: Dataset, runs: Mapping[str, str]) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 Its state is a cache and what the person is about to ask for: verdicts, scores and
 labels lie in the dataset. The state holds ``facts``, what
 :func:`.facts.read_facts` read last; ``filter``, the part
-of the samples that batches come from; ``undo``, the last markings; and the inputs.
+of the samples that batches come from; ``undo``, the last markings; ``damage``, what is
+to be repaired; and the inputs.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.host import Context, Property
 from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
-from fiftyone_dfaulo.plugin.panel.facts import BINS, read_operation
+from fiftyone_dfaulo.plugin.panel.facts import BINS, read_damage, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
 from fiftyone_dfaulo.plugin.panel.view import build_lost, build_panel
 
@@ -105,6 +106,7 @@ class ReviewPanel(foo.Panel):
     def on_load(self, event: Event) -> None:
         """The panel opens."""
         event.ops.set_sample_selection_style(default="x", alt="green-checkmark")
+        event.keep("damage", read_damage(event.dataset))
         self.refresh(event, fresh=True)
         if "status" in event.facts:
             grid.show_ranked(event)
@@ -118,6 +120,7 @@ class ReviewPanel(foo.Panel):
         """Another dataset: nothing of the old one's state fits."""
         for name in ("run", "filter", "undo", "batch_run"):
             event.ctx.panel.set_state(name, None)
+        event.keep("damage", read_damage(event.dataset))
         self.refresh(event)
 
     @guarded
@@ -133,6 +136,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_done(self, event: Event) -> None:
         """An operator that the panel asked for has been executed."""
+        event.keep("damage", read_damage(event.dataset))
         self.refresh(event, fresh=True)
 
     # ---- choosing what to look at ----
@@ -274,6 +278,10 @@ class ReviewPanel(foo.Panel):
     def export(self, ctx: Context) -> None:
         """Opens the form that exports."""
         self._prompt(ctx, "export_review")
+
+    def repair(self, ctx: Context) -> None:
+        """Opens the form that repairs."""
+        ctx.prompt(_PREFIX + "repair", on_success=self.on_done)
 
     def find(self, ctx: Context) -> None:
         """Opens the form that starts a run."""

@@ -25,6 +25,7 @@ def build_panel(panel: Any, ctx: Any) -> types.Property:
     out = types.Object()
     facts = ctx.panel.state.facts or {}
     _add_operation(out, panel, facts.get("operation"))
+    _add_damage(out, panel, ctx.panel.state.damage)
     if facts.get("problem"):
         view = types.Error(label="No review here", description=plain(facts["problem"]))
         out.view("problem", view)
@@ -69,6 +70,14 @@ def _add_operation(out: types.Object, panel: Any, operation: Any) -> None:
     label = f"A scheduled run goes on: {stage}, {operation['progress']:.0%}"
     out.view("operation", types.Notice(label=label))
     out.view("timer", types.TimerView(interval=2000, on_interval=panel.on_tick))
+
+
+def _add_damage(out: types.Object, panel: Any, damage: Any) -> None:
+    if damage:
+        text = "; ".join(map(plain, damage))
+        view = types.Warning(label="Runs have left something", description=text)
+        out.view("damage", view)
+        _button(out, "repair", "Repair", panel.repair)
 
 
 def _add_runs(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:

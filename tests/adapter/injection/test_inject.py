@@ -24,6 +24,7 @@ from fiftyone_dfaulo import (
 from fiftyone_dfaulo.adapter.injection import inject, planting
 from fiftyone_dfaulo.adapter.injection.request import Injection
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
+from fiftyone_dfaulo.adapter.storage import declaration
 from fiftyone_dfaulo.engine.injection.plans import KINDS, LABEL, PAINTED, TAKEN
 
 FIELDS = [
@@ -389,25 +390,26 @@ def test_a_stopped_injection_leaves_nothing_behind(
     pictures.reload()
 
 
-def test_fields_that_a_database_has_lost_are_added_again(
+def test_fields_that_another_tool_saves_away_are_added_again(
     pictures: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, fields = exact(pictures), schema(pictures)
-    lose, flush = iter([True, False]), planting.flush
+    datasets, query = fo.core.odm.get_db_conn().datasets, {"_id": pictures._doc.id}
+    old = datasets.find_one(query)["sample_fields"]
+    add, times = declaration._add, []
 
-    def lost(dataset: Any) -> None:
-        flush(dataset)
-        if next(lose):
-            datasets = fo.core.odm.get_db_conn().datasets
-            gone = {"$pull": {"sample_fields": {"name": "injected_fault"}}}
-            datasets.update_one({"_id": dataset._doc.id}, gone)
+    def add_late(*given: Any) -> None:
+        add(*given)
+        times.append(len(times))
+        if times == [0]:
+            datasets.update_one(query, {"$set": {"sample_fields": old}})
 
-    monkeypatch.setattr(planting, "flush", lost)
+    monkeypatch.setattr(declaration, "_add", add_late)
     inject_faults(pictures, rate=0.2, in_place=True)
     pictures.clear_cache()
     pictures.reload()
+    assert times == [0, 1]
     assert pictures.count_values("injected_fault")[True] > 0
-    assert next(lose, None) is None
     assert revert_faults(pictures) > 0
     assert exact(pictures) == before
     assert schema(pictures) == fields
@@ -432,6 +434,28 @@ def test_what_a_dead_process_has_left_is_reverted(
     assert exact(pictures) == before
     assert schema(pictures) == fields
     assert files(fo.config.default_dataset_dir) == {}
+
+
+def test_faults_that_another_process_has_planted_meanwhile_stay(
+    pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = inject._draw
+
+    def draw_late(*given: Any) -> Any:
+        drawn = draw(*given)
+        with monkeypatch.context() as patch:
+            patch.setattr(inject, "_draw", draw)
+            inject_faults(pictures, rate=0.2, seed=1, in_place=True)
+        return drawn
+
+    before, fields = exact(pictures), schema(pictures)
+    monkeypatch.setattr(inject, "_draw", draw_late)
+    with pytest.raises(RunError, match="holds planted faults already"):
+        inject_faults(pictures, rate=0.2, in_place=True)
+    assert pictures.count_values("injected_fault")[True] > 0
+    assert revert_faults(pictures) > 0
+    assert exact(pictures) == before
+    assert schema(pictures) == fields
 
 
 def test_without_the_true_labels_nothing_is_reverted(pictures: Any) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 import pytest
 
 from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
 from fiftyone_dfaulo.adapter.corrections.revert import revert_suggestions
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.results.multi_label import Change, join_classes
+from fiftyone_dfaulo.adapter.review.learning import review_status
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.compute import compute_suspiciousness
 from fiftyone_dfaulo.errors import InputError
@@ -73,6 +76,44 @@ def test_a_class_without_a_name_is_one(make_dataset: Any, make_results: Any) -> 
     assert dataset.values("ground_truth.label") == ["", "", "", "b"]
     assert revert_suggestions(dataset).reverted == 1
     assert dataset.values("ground_truth.label") == ["", "b", "", "b"]
+
+
+def test_among_several_labels_it_is_another_set_than_no_label(
+    make_dataset: Any,
+) -> None:
+    dataset = make_dataset(["a"] * 12)
+    names = [["", "a"], ["a"], [""], []] * 3
+    dataset.set_values("many", [as_tags(some) for some in names])
+    rng = np.random.default_rng(51)
+    vectors = [[9.0 * ("" in s), 9.0 * ("a" in s)] + rng.normal(size=2) for s in names]
+    dataset.set_values("emb", vectors)
+    found = compute_suspiciousness(dataset, "many", embeddings="emb", progress=False)
+    assert list(found.label_texts()[:4]) == ['"", a', "a", '""', ""]
+    assert review_status(dataset).stale == 0
+
+    dataset.set_values("many", {dataset.values("id")[2]: as_tags([])}, key_field="id")
+
+    assert review_status(dataset).stale_ids == dataset.values("id")[2:3]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        ([""], '""'),
+        (["b", "a", None, "a"], "a, b"),
+        (["a, b"], '"a, b"'),
+        (['"a, b"'], r'"\"a, b\""'),
+        (["a,b"], "a,b"),
+    ],
+)
+def test_no_two_sets_of_classes_have_one_text(names: Any, text: str) -> None:
+    assert join_classes(names) == text
+
+
+def test_a_change_names_classes_in_the_same_way() -> None:
+    change = Change(remove=("", "a"), add=("b, add c",))
+    assert str(change) == 'remove "", remove a, add "b, add c"'
 
 
 def test_but_none_to_be_given_by_hand(make_dataset: Any, make_results: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import fiftyone.core.odm as foo
@@ -11,7 +13,7 @@ import pytest
 from fiftyone_dfaulo.adapter.storage import lease
 from fiftyone_dfaulo.adapter.storage.lease import changing
 from fiftyone_dfaulo.errors import Cancelled, RunError
-from tests.adapter.process import run_python
+from tests.adapter.process import last_json, run_python
 
 DIE = """
 import os, signal, sys
@@ -22,6 +24,58 @@ lease.TERM = float(sys.argv[2])
 with lease.changing(fo.load_dataset(sys.argv[1])):
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+DATABASE_DIES = """
+import json, os, sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+from isolated import settings
+from mongod import candidates, start
+
+folder = Path(sys.argv[2])
+mongod = next(path for path in candidates() if path.is_file())
+database, uri = start(mongod, folder)
+os.environ.update(settings(folder, uri))
+os.environ.pop("FIFTYONE_PRIVATE_DATABASE_PORT", None)
+import fiftyone as fo
+from pymongo.errors import ConnectionFailure
+from fiftyone_dfaulo.adapter.storage.lease import changing
+from fiftyone_dfaulo.errors import RunError
+
+def revived():
+    new = start(mongod, folder, int(uri.rpartition(":")[2]))[0]
+    while True:
+        try:
+            fo.core.odm.get_db_conn().command("ping")
+            return new
+        except ConnectionFailure:
+            pass
+
+def attempt(dies):
+    global database
+    try:
+        with changing(dataset):
+            dataset.info["written"] = dies
+            dataset.save()
+            if dies:
+                database.kill()
+                database.wait()
+                database = revived()
+        return "kept"
+    except RunError as error:
+        return str(error)
+
+try:
+    dataset = fo.Dataset(persistent=True)
+    print(json.dumps([attempt(False), attempt(True), attempt(False)]), flush=True)
+finally:
+    database.kill()
+    os._exit(0)  # FiftyOne would wait for its database
+"""
+
+TOOLS = Path(__file__).parents[3] / "tools"
 
 
 @pytest.fixture
@@ -99,3 +153,34 @@ def test_waiting_can_be_stopped(dataset: Any) -> None:
     leases().update_one({"_id": dataset._doc.id}, {"$set": {"machine": "another"}})
     with pytest.raises(Cancelled), changing(dataset, stop):
         pass
+
+
+def test_a_database_that_dies_meanwhile_and_is_back_is_no_success(
+    tmp_path: Path,
+) -> None:
+    """pymongo connects anew without a word, and FiftyOne's writes may be lost."""
+    said = last_json(run_python(DATABASE_DIES, str(TOOLS), str(tmp_path)))
+    assert [said[0], said[2]] == ["kept", "kept"]
+    assert "database was away for a moment" in said[1]
+
+
+def test_a_lease_that_has_ended_is_no_success(dataset: Any) -> None:
+    """As where a computer slept, and another has taken it over."""
+    with pytest.raises(RunError, match="or this computer slept"), changing(dataset):
+        leases().delete_many({"_id": dataset._doc.id})
+
+
+def test_it_is_renewed_as_long_as_it_is_held(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "TERM", 1.5)
+    with changing(dataset):
+        first = leases().find_one({"_id": dataset._doc.id})["until"]
+        for _ in range(600):
+            time.sleep(0.1)
+            lease.clear_ended()  # as another process that makes a copy
+            assert lease.is_held(dataset._doc.id)
+            if leases().find_one({"_id": dataset._doc.id})["until"] > first:
+                break
+        else:
+            pytest.fail("it was not renewed in a minute")

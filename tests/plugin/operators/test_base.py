@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fiftyone.operators.categories import Categories
+from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.plugin import OPERATORS
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, Operator
@@ -25,6 +26,16 @@ def test_the_config_says_what_the_class_says(operator: Any) -> None:
     delegable = issubclass(operator, DelegableOperator)
     assert config.allow_delegated_execution is delegable
     assert config.allow_immediate_execution
+
+
+def test_the_app_is_told_which_operators_run_code_or_change_labels() -> None:
+    high = {cls.name_ for cls in OPERATORS if cls.risk is RiskLevel.HIGH}
+    assert high == {
+        "apply_suggestions",
+        "compute_suspiciousness",
+        "estimate_quality",
+        "repair",
+    }
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -76,6 +76,14 @@ def test_clicked_are_marked_faulty_and_alt_clicked_correct(run: Any) -> None:
     assert run[ids[7]].dfaulo_history[0]["by"] == "Ada"
 
 
+@pytest.mark.parametrize("name", ["mark_faulty", "mark_correct", "record_verdicts"])
+def test_what_is_selected_and_no_id_is_refused_and_named(name: str, run: Any) -> None:
+    before = snapshot(run)
+    with pytest.raises(InputError, match="no id"):
+        execute(name, run, selecting(run.first().id, "no id"))
+    assert snapshot(run) == before
+
+
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [("faulty", "faulty"), ("correct", "correct"), ("cleared", None)],
