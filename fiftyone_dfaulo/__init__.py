@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.corrections.preview import preview_corrections as preview_corrections
     from .adapter.corrections.revert import Reverted as Reverted
     from .adapter.corrections.revert import revert_suggestions as revert_suggestions
+    from .adapter.exports.export import export_review as export_review
+    from .adapter.exports.gallery import save_gallery as save_gallery
     from .adapter.injection.evaluation import Evaluation as Evaluation
     from .adapter.injection.evaluation import evaluate_ranking as evaluate_ranking
     from .adapter.injection.inject import inject_faults as inject_faults
@@ -34,8 +36,6 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.results.base import DFauLoResults as DFauLoResults
     from .adapter.review.audit import audit_view as audit_view
     from .adapter.review.carrying import carry_verdicts as carry_verdicts
-    from .adapter.review.export import export_review as export_review
-    from .adapter.review.gallery import save_gallery as save_gallery
     from .adapter.review.learning import ReviewStatus as ReviewStatus
     from .adapter.review.learning import review_status as review_status
     from .adapter.review.learning import update_suspiciousness as update_suspiciousness
@@ -79,7 +79,7 @@ _HOMES = {
     "compute_suspiciousness": "adapter.scoring.compute",
     "estimate_quality": "adapter.injection.quality",
     "evaluate_ranking": "adapter.injection.evaluation",
-    "export_review": "adapter.review.export",
+    "export_review": "adapter.exports.export",
     "inject_faults": "adapter.injection.inject",
     "preview_corrections": "adapter.corrections.preview",
     "record_verdicts": "adapter.review.verdicts",
@@ -87,7 +87,7 @@ _HOMES = {
     "revert_faults": "adapter.injection.inject",
     "revert_suggestions": "adapter.corrections.revert",
     "review_status": "adapter.review.learning",
-    "save_gallery": "adapter.review.gallery",
+    "save_gallery": "adapter.exports.gallery",
     "suspicious_view": "adapter.review.views",
     "tag_suspicious": "adapter.review.tagging",
     "update_suspiciousness": "adapter.review.learning",

@@ -47,7 +47,7 @@ PRELOADED = [
     "__main__",
     "fiftyone.brain",
     "fiftyone_dfaulo.adapter.scoring.compute",
-    "fiftyone_dfaulo.adapter.review.gallery",
+    "fiftyone_dfaulo.adapter.exports.gallery",
     "fiftyone_dfaulo.adapter.injection.quality",
 ]
 

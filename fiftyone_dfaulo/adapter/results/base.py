@@ -179,14 +179,11 @@ class DFauLoResults(fob.BrainResults):
             present: ids of the items of the part.
             documents: ids of its samples, or frames.
         """
-        total, vanished = float(self.suspiciousness.sum()), [*self.vanished]
-        estimate = self.estimated_faults
+        vanished = [*self.vanished]
         self.drop_vanished(present)
         self.vanished = vanished
         self.unlabeled = [i for i in self.unlabeled if i in present]
         self.unreadable = {i: w for i, w in self.unreadable.items() if i in present}
-        share = float(self.suspiciousness.sum()) / total if total else 0.0
-        self.estimated_faults = round(estimate * share)
 
     def near_duplicate_ids(self, ids: Sequence[str] | None = None) -> list[str]:
         """Ids of near duplicates with different labels, those of a picture together.

@@ -9,9 +9,9 @@ from typing import Any
 from fiftyone.operators.executor import ExecutionResult
 
 from fiftyone_dfaulo.adapter.doors import check_given
+from fiftyone_dfaulo.adapter.exports.export import ENDINGS, as_text, export
+from fiftyone_dfaulo.adapter.exports.files import check_target
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.review.export import ENDINGS, as_text, export
-from fiftyone_dfaulo.adapter.review.files import check_target
 from fiftyone_dfaulo.adapter.review.items import count_with_verdict
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.tagging import tag_items

@@ -9,8 +9,8 @@ import os
 from typing import Any
 
 from fiftyone_dfaulo.adapter.doors import public
+from fiftyone_dfaulo.adapter.exports.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.items import suggested
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.storage.items import LABEL, Item

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from fiftyone_dfaulo.adapter.doors import public
+from fiftyone_dfaulo.adapter.exports.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.adapter.review.views import most_suspicious
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field

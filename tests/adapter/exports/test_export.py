@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from fiftyone_dfaulo import apply_suggestions, revert_suggestions
-from fiftyone_dfaulo.adapter.review.export import export_review
-from fiftyone_dfaulo.adapter.review.files import check_target, replace_file
+from fiftyone_dfaulo.adapter.exports.export import export_review
+from fiftyone_dfaulo.adapter.exports.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.storage.lease import holding
