@@ -134,6 +134,12 @@ DEEDS: dict[str, Callable[[Any], None]] = {
     )
 }
 
+FIFTYONES = ("add_sample_field", "clone", "delete", "rename")
+"""Deeds that are functions of FiftyOne's, whose errors are its own.
+
+It raises some of a run that another process has replaced since it loaded the dataset.
+"""
+
 
 def work(tasks: Any, answers: Any, gate: Any) -> None:
     """A process of its own: does what it is told, when the other is ready too."""
@@ -151,7 +157,8 @@ def work(tasks: Any, answers: Any, gate: Any) -> None:
         except DFauLoError as error:
             answers.put((deed, "refused", str(error)))
         except Exception:  # noqa: BLE001
-            answers.put((deed, "foreign", traceback.format_exc(limit=-6)))
+            how = "refused" if deed in FIFTYONES else "foreign"
+            answers.put((deed, how, traceback.format_exc(limit=-6)))
         del dataset
 
 

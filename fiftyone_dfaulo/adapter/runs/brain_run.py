@@ -195,10 +195,14 @@ class DFauLo(fob.BrainMethod):
         show(samples, self.config.label_field)
 
     def _take_config(self, dataset: Dataset, brain_key: str) -> None:
-        """Takes the run's config as the database has it: a review may have begun."""
+        """Takes the config of the run that has the key now: a review may have begun.
+
+        Or another process has replaced the run while this one waited for the lease;
+        then that one is what FiftyOne goes on to rename or to delete.
+        """
         if dataset.has_brain_run(brain_key):
             stored = dataset.get_brain_info(brain_key).config
-            if getattr(stored, "token", None) == self.config.token:
+            if isinstance(stored, DFauLoConfig):
                 self.config = stored
 
     def _rename(self, dataset: Dataset, brain_key: str, new_brain_key: str) -> None:

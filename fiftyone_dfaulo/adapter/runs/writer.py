@@ -47,7 +47,7 @@ from fiftyone_dfaulo.adapter.storage.frames import show
 from fiftyone_dfaulo.adapter.storage.items import Item
 from fiftyone_dfaulo.adapter.storage.lease import changing
 from fiftyone_dfaulo.adapter.storage.refresh import exists, refresh
-from fiftyone_dfaulo.adapter.storage.schema import field_names, label_maker
+from fiftyone_dfaulo.adapter.storage.schema import field_names, label_maker, rekeyed
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
 
@@ -57,6 +57,13 @@ STAGE = "Writing results"
 """Name of this stage in progress reports and in the results' ``seconds``."""
 
 _BATCH = 5_000
+
+_RENAMING = 5.0
+"""Seconds that FiftyOne may take to change a run's key once its fields have new names.
+
+It takes some hundredths on a free core. After a process that has died in between, that
+is what replacing its run takes longer.
+"""
 
 _NO_INDEX = (
     "The database allows no more indexes on this dataset, so that sorting by "
@@ -218,6 +225,25 @@ def _remove_run(dataset: Dataset, key: str) -> None:
         dataset.delete_brain_run(key)
 
 
+def _await_new_key(dataset: Dataset, key: str) -> None:
+    """Waits while another process renames the run, which FiftyOne does in two steps.
+
+    After the first one the fields have the new key in their names, and nobody holds the
+    lease: to delete the run now would delete what has another key in a moment.
+    """
+    end = time.monotonic() + _RENAMING
+    while _has_names_of_another_key(dataset, key) and time.monotonic() < end:
+        time.sleep(0.05)
+        refresh(dataset)
+
+
+def _has_names_of_another_key(dataset: Dataset, key: str) -> bool:
+    if not dataset.has_brain_run(key):
+        return False
+    fields = dataset.get_brain_info(key).config.fields
+    return any(rekeyed(path, key) != path for path in fields)
+
+
 def _discard(dataset: Dataset, results: DFauLoResults) -> None:
     """Deletes an unfinished run; never hides the error that made it necessary."""
     keys, token = (results.key, unfinished_key(results.key)), results.config.token
@@ -254,6 +280,7 @@ def _replace(dataset: Dataset, key: str, finished: str) -> None:
     """Puts a finished run in the place of the one under ``key``; can be repeated."""
     if not dataset.has_brain_run(finished):
         return
+    _await_new_key(dataset, key)
     _remove_run(dataset, key)
     run = dataset.get_brain_info(finished).config.build()
     run.rename(dataset, finished, key)  # FiftyOne only warns where this fails

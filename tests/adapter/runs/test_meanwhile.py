@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from fiftyone.core.odm import get_db_conn
 from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts, write_verdicts
 from fiftyone_dfaulo.adapter.runs import writer
+from fiftyone_dfaulo.adapter.runs.brain_run import DFauLo
 from fiftyone_dfaulo.adapter.runs.repair import repair
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import DFauLoError, RunError
@@ -129,3 +131,58 @@ def test_the_64th_index_is_a_note(dataset: Any, make_results: Any) -> None:
     assert dataset.values("dfaulo_suspiciousness") == SCORES
     dataset.rename_brain_run(KEY, "new")
     assert dataset.values("new_suspiciousness") == SCORES
+
+
+def test_a_run_that_is_renamed_while_the_next_is_written_stays(
+    dataset: Any, make_results: Any
+) -> None:
+    """FiftyOne has the fields renamed, and changes the key a little later."""
+    write_run(make_results(dataset))
+    record_verdicts(dataset, faulty=dataset.values("id")[:1])
+    config = dataset.get_brain_info(KEY).config
+
+    def change_key() -> None:
+        datasets, runs = get_db_conn().datasets, get_db_conn().runs
+        keys = {"brain_methods.dfaulo": "brain_methods.renamed"}
+        query = {"_dataset_id": dataset._doc.id, "config.token": config.token}
+        runs.update_one(query, {"$set": {"key": "renamed"}})
+        datasets.update_one({"_id": dataset._doc.id}, {"$rename": keys})
+
+    def rename() -> None:
+        config.build().rename(dataset, KEY, "renamed")
+        threading.Timer(0.5, change_key).start()
+
+    write_run(make_results(dataset), overwrite=True, report=once(rename))
+
+    assert {*dataset.list_brain_runs()} == {KEY, "renamed"}
+    assert dataset.values("renamed_verdict") == ["faulty", None, None, None, None]
+    assert dataset.values("renamed_suspiciousness") == SCORES
+    assert dataset.values("dfaulo_verdict") == [None] * 5
+    assert dataset.values("dfaulo_suspiciousness") == SCORES
+    assert not repair(dataset)
+
+
+def test_a_run_that_is_replaced_before_it_is_renamed_or_deleted_is_the_one_meant(
+    dataset: Any, make_results: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both wait for the lease, with the run that was there before in their hands."""
+    write_run(make_results(dataset))
+    for step, act in (
+        ("rename", lambda: dataset.rename_brain_run(KEY, "renamed")),
+        ("cleanup", lambda: dataset.delete_brain_run("renamed")),
+    ):
+        before = getattr(DFauLo, step)
+
+        def late(
+            self: Any, samples: Any, key: str, *more: Any, before: Any = before
+        ) -> None:
+            monkeypatch.undo()
+            write_run(make_results(dataset, key), overwrite=True)
+            before(self, samples, key, *more)
+
+        monkeypatch.setattr(writer, "_BATCH", 2)
+        monkeypatch.setattr(DFauLo, step, late)
+        act()
+        assert not repair(dataset)
+    assert dataset.list_brain_runs() == []
+    assert not any("renamed_" in str(d) for d in dataset._sample_collection.find())
