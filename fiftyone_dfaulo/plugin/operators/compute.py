@@ -13,6 +13,7 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.carrying import carry_newest
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
+from fiftyone_dfaulo.adapter.runs.colors import own_scheme
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.engine.progress import Report
@@ -122,6 +123,9 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         """Shows the most suspicious in the grid, the review, and the summary."""
         samples = result.config.target.shown(request.samples)
         yield ctx.ops.reload_dataset()
+        colors = own_scheme(request.samples._root_dataset)
+        if colors is not None:  # the App reads them when it opens a dataset only
+            yield ctx.trigger("set_color_scheme", colors)
         yield ctx.ops.set_active_fields(tile_fields(result.config)[:3])
         yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
         yield ctx.ops.open_panel("dfaulo_review", layout="horizontal")
