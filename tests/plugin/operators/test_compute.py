@@ -90,7 +90,7 @@ def test_grid_is_sorted_and_shows_label_suggestion_and_score(scored: Any) -> Non
     assert last["set_active_fields"] == {
         "fields": ["ground_truth", "dfaulo_suggestion", "dfaulo_suspiciousness"]
     }
-    view = fo.DatasetView._build(scored, last["set_view"]["view"])
+    view = scored.load_saved_view(last["set_view"]["name"])
     shown = view.values("dfaulo_suspiciousness")
     assert len(shown) == 37
     assert shown == sorted(shown, reverse=True)
