@@ -65,6 +65,10 @@ def test_run_shows_progress_then_a_summary_then_the_sorted_grid(
 
     score = app.tiles.first.locator("[data-cy=tag-dfaulo_suspiciousness]")
     expect(score).to_be_visible()
+    # the review stands beside it, and the colours are there without a reload
+    expect(app.tab.locator("[data-cy='panel-content-dfaulo_review']")).to_be_visible()
+    orange = "rgb(185, 92, 10)"
+    expect(score).to_have_css("background-color", orange)
     app.photograph("sorted grid")
     tags = app.tags(0)
     first = digits[app.opened_sample(0)]

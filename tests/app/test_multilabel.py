@@ -82,9 +82,9 @@ def test_tags_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     review.press(REST)
     review.says("3 found")
 
-    review.press("Correct")
-    expect(app.form.get_by_text("All that are marked faulty (3)")).to_be_visible()
-    app.button("Execute").click()
+    review.correct("All that are marked faulty (3)")
+    app.photograph("corrections, " + __name__)
+    app.drawer.get_by_role("button", name="Correct", exact=True).click()
     expect(app.tab.get_by_text("Corrected: 3 samples")).to_be_visible()
     for n in faulty:
         now = tags_of(digits, ids[n])

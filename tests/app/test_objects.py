@@ -98,9 +98,9 @@ def test_objects_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     first = app.tiles.nth(faulty[0])
     expect(first.locator("[data-cy='tag-boxes.dfaulo_verdict']")).to_have_text("faulty")
 
-    review.press("Correct")
-    expect(app.form.get_by_text("All that are marked faulty (3)")).to_be_visible()
-    app.button("Execute").click()
+    review.correct("All that are marked faulty (3)")
+    app.photograph("corrections, " + __name__)
+    app.drawer.get_by_role("button", name="Correct", exact=True).click()
     expect(app.tab.get_by_text("Corrected: 3 objects")).to_be_visible()
     shown = first.locator("[data-cy='tag-boxes']")
     expect(shown).to_have_text(suggestions[faulty[0]])

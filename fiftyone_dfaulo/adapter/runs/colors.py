@@ -40,15 +40,34 @@ def color_fields(
         dropped: paths of fields that a run no more has.
     """
     settings = dataset.app_config
-    now = settings.color_scheme
-    paths = [] if now is None else [field.get("path", "") for field in now.fields or ()]
-    if now is not None and not _is(now, paths):
+    paths = _colored_by_us(dataset)
+    if settings.color_scheme is not None and paths is None:
         return
+    paths = paths or []
     every = dict.fromkeys([*paths, *_colored(added)])
     wanted = [path for path in every if path not in _colored(dropped)]
     if wanted != paths:
         settings.color_scheme = _scheme(wanted) if wanted else None
         dataset._doc.save()
+
+
+def own_scheme(dataset: Dataset) -> dict[str, object] | None:
+    """The dataset's colours as the App takes them; None if they are not ours."""
+    paths = _colored_by_us(dataset)
+    if paths is None:
+        return None
+    scheme = _scheme(paths)
+    parts = ("color_by", "color_pool", "fields")
+    return {part: getattr(scheme, part) for part in parts}
+
+
+def _colored_by_us(dataset: Dataset) -> list[str] | None:
+    """The fields whose colours we have set; None if the scheme is not ours."""
+    now = dataset.app_config.color_scheme
+    if now is None:
+        return None
+    paths = [field.get("path", "") for field in now.fields or ()]
+    return paths if _is(now, paths) else None
 
 
 def _colored(fields: Iterable[str]) -> list[str]:

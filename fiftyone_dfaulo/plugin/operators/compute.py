@@ -13,6 +13,8 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.carrying import carry_newest
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
+from fiftyone_dfaulo.adapter.runs.colors import own_scheme
+from fiftyone_dfaulo.adapter.runs.saved_view import find_view
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.engine.progress import Report
@@ -119,12 +121,26 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
     def show(
         self, ctx: Context, request: Request, result: DFauLoResults
     ) -> Messages[None]:
-        """Shows the most suspicious in the grid, the review, and the summary."""
+        """Shows the most suspicious in the grid, and the summary.
+
+        Of samples of a whole dataset it is the saved view; the review opens beside it.
+        """
         samples = result.config.target.shown(request.samples)
+        dataset, key = samples._root_dataset, request.brain_key
         yield ctx.ops.reload_dataset()
+        colors = own_scheme(dataset)
+        if colors is not None:  # the App reads them when it opens a dataset only
+            yield ctx.trigger("set_color_scheme", colors)
         yield ctx.ops.set_active_fields(tile_fields(result.config)[:3])
-        yield ctx.ops.set_view(suspicious_view(samples, request.brain_key))
-        yield ctx.ops.open_panel("dfaulo_review", layout="horizontal")
+        config = dataset.get_brain_info(key).config
+        name = None
+        if not (samples.view()._stages or samples._is_generated):
+            name = find_view(dataset, key, config.fields)
+        if name is None:  # the panel, once open, would show that view instead
+            yield ctx.ops.set_view(suspicious_view(samples, key))
+        else:
+            yield ctx.ops.set_view(name=name)
+            yield ctx.ops.open_panel("dfaulo_review", layout="horizontal")
         yield from super().show(ctx, request, result)
 
     def summarize(self, request: Request, result: DFauLoResults) -> JsonDict:

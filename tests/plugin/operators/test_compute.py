@@ -78,9 +78,10 @@ def test_progress_goes_through_all_stages_and_never_back(
 
 def test_grid_is_sorted_and_shows_label_suggestion_and_score(scored: Any) -> None:
     sent = bodies(messages(scored, **WITH_VECTORS))
-    last = dict(sent[-5:])
+    last = dict(sent[-6:])
     assert list(last) == [
         "reload_dataset",
+        "set_color_scheme",
         "set_active_fields",
         "set_view",
         "open_panel",
@@ -89,7 +90,7 @@ def test_grid_is_sorted_and_shows_label_suggestion_and_score(scored: Any) -> Non
     assert last["set_active_fields"] == {
         "fields": ["ground_truth", "dfaulo_suggestion", "dfaulo_suspiciousness"]
     }
-    view = fo.DatasetView._build(scored, last["set_view"]["view"])
+    view = scored.load_saved_view(last["set_view"]["name"])
     shown = view.values("dfaulo_suspiciousness")
     assert len(shown) == 37
     assert shown == sorted(shown, reverse=True)
