@@ -12,8 +12,7 @@ from typing import Any
 import fiftyone.core.brain as fob
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
-from fiftyone_dfaulo.adapter.runs.colors import color_fields
-from fiftyone_dfaulo.adapter.runs.saved_view import add_view, hide_fields, withdraw
+from fiftyone_dfaulo.adapter.runs.saved_view import hide_fields, renamed, withdraw
 from fiftyone_dfaulo.adapter.runs.stored import close_run
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
@@ -224,12 +223,9 @@ class DFauLo(fob.BrainMethod):
             )
         moves = {n: rekeyed(n, new_brain_key) for n in own if n not in new}
         self.save_fields(dataset, brain_key, [*config.fields, *new])
-        seen = withdraw(dataset, brain_key, config.fields)
-        self._move(storage, moves, new_brain_key)
-        self.save_fields(dataset, brain_key, new)
-        color_fields(dataset, added=new)
-        if seen:
-            add_view(dataset, new_brain_key, new)
+        with renamed(dataset, brain_key, config.fields, new_brain_key, new):
+            self._move(storage, moves, new_brain_key)
+            self.save_fields(dataset, brain_key, new)
 
     def _move(self, storage: Storage, moves: Mapping[str, str], new_key: str) -> None:
         """Renames fields of the samples and attributes of their labels.

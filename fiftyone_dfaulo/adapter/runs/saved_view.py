@@ -8,7 +8,8 @@ shows on the tiles at first is added to, and never taken from.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 
 import fiftyone.core.odm as foo
@@ -50,6 +51,22 @@ def withdraw(dataset: Dataset, key: str, fields: Sequence[str]) -> bool:
     """Takes the view and the colours of a run away; whether there was a view."""
     color_fields(dataset, dropped=fields)
     return drop_view(dataset, key, fields)
+
+
+@contextmanager
+def renamed(
+    dataset: Dataset,
+    key: str,
+    fields: Sequence[str],
+    new_key: str,
+    new_fields: Sequence[str],
+) -> Iterator[None]:
+    """Offers a run that is renamed meanwhile: with a view only if it had one."""
+    seen = withdraw(dataset, key, fields)
+    yield
+    color_fields(dataset, added=new_fields)
+    if seen:
+        add_view(dataset, new_key, new_fields)
 
 
 def add_view(dataset: Dataset, key: str, fields: Sequence[str]) -> None:

@@ -25,7 +25,8 @@ UNSURE = 2.5
 """Heads are too unsure if the labels are likelier at a greater power than this. Up to
 50 classes they hardly ever are."""
 MOST_TRIED = 7
-SAMPLES = 20_000  # of which it is chosen on a fold; evenly drawn of all labels
+SAMPLES = 20_000  # of which it is chosen; evenly drawn of all labels
+HELD_OUT = 400  # at least so many of them judge, or all
 LEAST_PROBABILITY = 1e-12
 LEAST_SPREAD = 1e-6
 """A feature that spreads by a smaller share of its largest value is constant but for
@@ -151,8 +152,8 @@ def inverse_regularization(
     """How weakly heads are regularised: C times the number of training samples.
 
     It is the strongest regularisation, from :data:`INVERSE_REGULARIZATION` on, that
-    does not leave heads too unsure (:data:`UNSURE`): a head that learned from four
-    folds is judged on the fifth.
+    does not leave heads too unsure (:data:`UNSURE`): heads that learned from four folds
+    are judged on the fifth, in as many folds as it takes.
 
     Args:
         features, labels, folds: as of :func:`out_of_sample`.
@@ -163,24 +164,39 @@ def inverse_regularization(
     order = np.argsort(labels, kind="stable")
     count = min(len(order), SAMPLES)
     some = order[np.arange(count) * len(order) // count]
-    training, held_out = some[folds[some] != 0], some[folds[some] == 0]
-    classes = np.unique(labels[training])
-    held_out = held_out[np.isin(labels[held_out], classes)]
+    features, labels, folds = features[some], labels[some], folds[some]
     inverse = INVERSE_REGULARIZATION
-    if not len(held_out) or len(classes) < 2:
-        return inverse
-    given = np.searchsorted(classes, labels[held_out])
     with warnings.catch_warnings(), one_blas_thread:
         warnings.filterwarnings("ignore", MANY_CLASSES)
         for _ in range(MOST_TRIED - 1):
-            head = _head(inverse / len(training))
-            head.fit(features[training], labels[training])
-            found = head.predict_proba(features[held_out])
-            logs = np.log(np.clip(found, LEAST_PROBABILITY, 1.0))
-            if fit_power(logs, given)[0] <= UNSURE:
+            if _power(features, labels, folds, inverse) <= UNSURE:
                 break
             inverse *= WEAKER
     return inverse
+
+
+def _power(
+    features: np.ndarray, labels: np.ndarray, folds: np.ndarray, inverse: float
+) -> float:
+    """The power at which heads of some folds explain the labels that they never saw."""
+    numbers = np.unique(labels, return_inverse=True)[1]
+    seen, given = [], []
+    for fold in range(FOLDS):
+        training, held_out = folds != fold, folds == fold
+        classes = np.unique(numbers[training])
+        held_out &= np.isin(numbers, classes)
+        if len(classes) > 1 and held_out.any():
+            head = _head(inverse / training.sum())
+            head.fit(features[training], numbers[training])
+            found = np.zeros((held_out.sum(), numbers.max() + 1))
+            found[:, classes] = head.predict_proba(features[held_out])
+            seen.append(np.log(np.clip(found, LEAST_PROBABILITY, 1.0)))
+            given.append(numbers[held_out])
+        if sum(map(len, given)) >= HELD_OUT:
+            break
+    if not given:
+        return 1.0
+    return fit_power(np.concatenate(seen), np.concatenate(given))[0]
 
 
 def _head(strength: float) -> LogisticRegression:

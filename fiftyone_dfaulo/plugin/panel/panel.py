@@ -35,6 +35,7 @@ from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import BINS, read_damage, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
+from fiftyone_dfaulo.plugin.panel.marking import rest_of_batch
 from fiftyone_dfaulo.plugin.panel.view import build_lost, build_panel
 
 _UNDO_STEPS = 5
@@ -206,25 +207,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def rest_is_correct(self, event: Event) -> None:
         """Marks the selection, and the rest of the batch in the grid correct."""
-        ids, review = batch_of(event.view), event.shown
-        if ids is None or event.state.batch_run not in (None, review.key):
-            raise InputError(
-                f"The grid shows no batch of run {review.key!r}; press 'Next batch' "
-                "first"
-            )
-        selected = read_selection(event.ctx, review)
-        verdicts = read_verdicts(review, ids)
-        taken = {*selected.faulty, *selected.correct}
-        rest = [i for i in ids if verdicts.get(i) is None and i not in taken]
-        said = event.ctx.params.get("count")
-        if said is not None and said != sum(v is None for v in verdicts.values()):
-            raise InputError(
-                "The grid has changed since the button was shown; look again. Nothing "
-                "was marked"
-            )
-        if not rest and not taken:
-            raise InputError("All of this batch is checked already")
-        self._mark(event, Selected(selected.faulty, [*selected.correct, *rest]))
+        self._mark(event, rest_of_batch(event))
 
     def _mark(self, event: Event, selected: Selected) -> None:
         changes = mark_verdicts(event.shown, selected, by=event.by)

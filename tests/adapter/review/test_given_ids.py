@@ -67,7 +67,7 @@ def test_of_objects_labels_and_patches_stand_for_their_ids(make_dataset: Any) ->
     for sample in dataset:
         sample["boxes"] = fo.Detections(
             detections=[
-                fo.Detection(label=x, bounding_box=[0, 0, 1, 1], emb=[n, n / 2])
+                fo.Detection(label=x, bounding_box=[0, 0, 1, 1], emb=[n, -1.0])
                 for n, x in enumerate("abab")
             ]
         )

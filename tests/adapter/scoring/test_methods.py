@@ -75,7 +75,7 @@ def test_scoring_takes_longer_where_each_class_is_scored_by_itself() -> None:
 class Given(FeatureSource):
     """Embeddings that are there; every item can be read, or all but one."""
 
-    stages = {"Giving": 1}
+    stages = {"Giving": 1, SCORING: 1}
 
     def __init__(self, vectors: np.ndarray, missing: int | None, note: str) -> None:
         self.vectors, self.missing, self.note = vectors, missing, note
@@ -102,7 +102,7 @@ def test_several_sources_are_scored_together() -> None:
     )
     method = FeatureMethod(sources, {SCORING: 1})
     told: list[float] = []
-    stages = Stages({**method.stages, SCORING: 1}, lambda _, done: told.append(done))
+    stages = Stages(method.stages, lambda _, done: told.append(done))
     context = ScoringContext(None, PLACE, labelled, Settings(), stages)
 
     items, scores = method.score(context)

@@ -205,7 +205,7 @@ def spoiled(value: float) -> nn.Module:
         ({"model": Rows(), "preprocessing": 224}, "preprocessing is a int"),
         ({"model": stand_in(), "layer": "head"}, "whose embeddings are its own"),
         ({"model": stand_in(), "depth": "full"}, "whose embeddings are its own"),
-        ({"model": Rows(), "embeddings": "e"}, "embeddings cannot be combined"),
+        ({"model": Rows(), "embeddings": "e"}, "neither a field of these samples"),
         ({"depth": "deep"}, "depth='deep' is unknown"),
         ({"layer": "head"}, "says something about a model; pass model"),
         ({"classes": ["a", "b"]}, "pass model or predictions as well"),
