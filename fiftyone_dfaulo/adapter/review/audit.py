@@ -42,8 +42,8 @@ def audit_view(
         a view of them in random order; of a run that scored objects, of patches.
 
     Raises:
-        InputError: if ``size`` is no whole number of 5 or more, or everything was
-            drawn and has a verdict.
+        InputError: if ``size`` is no whole number of 5 or more, or everything has a
+            verdict.
         RunError: if there is no such run, or a field of it was deleted.
 
     Example::
@@ -66,18 +66,20 @@ def draw_audit(review: ReviewSession, size: int) -> list[str]:
     results = review.load_results()
     state = read_state(review, results)
     drawn = read_drawn(review, results)
-    open_ = np.flatnonzero(state.present & drawn & (state.verdicts < 0))[:size]
-    # Verdicts that are there already count, so those items are drawn like all others.
+    chosen = np.flatnonzero(state.present & drawn & (state.verdicts < 0))[:size]
     stratum = strata(results.suspiciousness)
     seed = crc32(str(review.config.token).encode()) + int(drawn.sum())
-    rng = np.random.default_rng(seed)
-    more = draw(stratum, drawn | ~state.present, size - len(open_), rng)
-    chosen = np.concatenate([open_, more[state.verdicts[more] < 0]])
-    _keep(review, [results.ids[n] for n in more])
+    rng, new = np.random.default_rng(seed), []
+    left = ~drawn & state.present
+    while len(chosen) < size and left.any():
+        # of these, some may have a verdict already: they are known, and drawn as well
+        more = draw(stratum, ~left, size - len(chosen), rng)
+        left[more] = False
+        new += [results.ids[n] for n in more]
+        chosen = np.concatenate([chosen, more[state.verdicts[more] < 0]])
+    _keep(review, new)
     if not len(chosen):
-        raise InputError(
-            f"Every {review.target.noun} that the audit drew has a verdict already"
-        )
+        raise InputError(f"Every {review.target.noun} has a verdict already")
     return [results.ids[n] for n in chosen]
 
 
