@@ -26,7 +26,6 @@ from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms import params, presets, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
-from fiftyone_dfaulo.plugin.forms.params import NETWORK
 from fiftyone_dfaulo.plugin.forms.problems import (
     add_problem,
     mark_invalid,
@@ -186,7 +185,7 @@ def _add_advanced(inputs: Inputs, ctx: Context) -> None:
     mark_invalid(method, problems["method"])
     add_model_settings(inputs, ctx, problems)
     for name in params.NUMBERS:
-        if name in params.TRAINING_ONLY and params.source(ctx) != NETWORK:
+        if name in params.TRAINING_ONLY and not params.trains(ctx):
             continue
         label, description = _NUMBERS[name]
         default = getattr(Settings(), name)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
-from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.scoring import models
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
@@ -55,6 +54,7 @@ MODEL_SETTINGS = {
     "preprocessing": (FILE,),
     "out_of_sample": (ZOO, FILE, PREDICTIONS),
     "factory": (FILE,),
+    "train": (EMBEDDINGS, PREDICTIONS, BACKBONE, ZOO, FILE),
 }
 """Setting of a model to the ways to score for which the form asks for it."""
 
@@ -126,10 +126,11 @@ def source(ctx: Context) -> str:
             return way
     if not params.get("model"):
         return NETWORK
-    return _kind_of(str(params["model"]))
+    return way_of(str(params["model"]))
 
 
-def _kind_of(name: str) -> str:
+def way_of(name: str) -> str:
+    """The way to score by a model of this name."""
     if name in BACKBONES:
         return BACKBONE
     return {models.FILE: FILE, models.ZOO: ZOO}.get(models.kind_of(name), BACKBONE)
@@ -151,6 +152,11 @@ def target(ctx: Context) -> LabelTarget:
     if field in label_fields(ctx):
         return find_target(samples(ctx), field)
     return SampleTarget(str(field))
+
+
+def several_sources(ctx: Context) -> bool:
+    """Whether these labels can be judged by several sources together."""
+    return target(ctx).labels_type.several_sources
 
 
 def embeddings(ctx: Context) -> str | None:
@@ -196,6 +202,7 @@ def model_settings(ctx: Context) -> JsonDict:
         "preprocessing": _preprocessing(ctx),
         "out_of_sample": bool(ctx.params.get("out_of_sample")),
         "factory": ctx.params.get("factory") or None,
+        "train": bool(ctx.params.get("train") and several_sources(ctx)),
     }
     way = source(ctx)
     return {name: v for name, v in values.items() if way in MODEL_SETTINGS[name]}
@@ -245,48 +252,10 @@ def numbers(ctx: Context) -> JsonDict:
         name: ctx.params[name]
         for name in NUMBERS
         if ctx.params.get(name) is not None
-        and (name not in TRAINING_ONLY or source(ctx) == NETWORK)
+        and (name not in TRAINING_ONLY or trains(ctx))
     }
 
 
-def of_run(config: DFauLoConfig) -> JsonDict:
-    """The form's parameters that ask for a run again.
-
-    Embeddings that were given as an array, and a model that was given as an object, are
-    not among them: a form cannot hold them.
-    """
-    stored, usual = config.settings, Settings()
-    names = ("method", *NUMBERS, "depth", "layer", "factory", "out_of_sample")
-    given = {
-        name: stored[name]
-        for name in names
-        if stored.get(name) not in (None, getattr(usual, name))
-    }
-    if stored.get("classes"):
-        given["classes"] = ", ".join(stored["classes"])
-    for name, value in (stored.get("preprocessing") or {}).items():
-        several = isinstance(value, (list, tuple))
-        given[f"input_{name}"] = ", ".join(map(str, value)) if several else value
-    advanced = {"advanced": True} if given else {}
-    return {
-        "label_field": config.label_field,
-        **_source_of(config),
-        **given,
-        **advanced,
-    }
-
-
-def _source_of(config: DFauLoConfig) -> JsonDict:
-    stored = config.settings
-    if config.embeddings not in (None, "array"):
-        return {"source": EMBEDDINGS, "embeddings": config.embeddings}
-    if stored.get("predictions"):
-        return {"source": PREDICTIONS, "predictions": stored["predictions"]}
-    name = stored.get("model")
-    if not name:
-        return {}
-    way = _kind_of(name)
-    return {
-        "source": way,
-        {ZOO: "zoo_model", FILE: "model_path"}.get(way, "model"): name,
-    }
+def trains(ctx: Context) -> bool:
+    """Whether a network is trained here, alone or beside something else."""
+    return source(ctx) == NETWORK or bool(model_settings(ctx).get("train"))

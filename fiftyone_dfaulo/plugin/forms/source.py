@@ -99,6 +99,23 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     }
     if chosen in parts:
         parts[chosen](inputs, ctx, samples)
+        _add_train(inputs, ctx)
+
+
+def _add_train(inputs: Inputs, ctx: Context) -> None:
+    """Asks whether a network is trained here as well, where both can be judged."""
+    if not params.several_sources(ctx):
+        return
+    prop = inputs.bool(
+        "train",
+        default=False,
+        label="Train a network on these images as well",
+        description="Both are judged together: finds more, and takes the time of both",
+        view=types.CheckboxView(),
+    )
+    given = params.model_settings(ctx)
+    depth = given.get("depth", "head")
+    mark_invalid(prop, problem_message(Settings, train=given["train"], depth=depth))
 
 
 def _unsupported(ctx: Context) -> str:

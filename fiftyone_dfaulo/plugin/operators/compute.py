@@ -39,9 +39,9 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
 
     From Python, the label field is a Classification, Classifications, Detections or
     Polylines field. The parameters are ``brain_key``, ``embeddings``, ``model``,
-    ``predictions``, ``method``, ``depth``, ``layer``, ``classes``, ``factory``,
-    ``preprocessing``, ``out_of_sample``, ``seed``, ``epochs``, ``image_size``,
-    ``batch_size``, ``num_workers`` and ``overwrite``, as
+    ``predictions``, ``train``, ``method``, ``depth``, ``layer``, ``classes``,
+    ``factory``, ``preprocessing``, ``out_of_sample``, ``seed``, ``epochs``,
+    ``image_size``, ``batch_size``, ``num_workers`` and ``overwrite``, as
     :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings and model by
     name or path only, ``preprocessing`` as a dict. Which factories are called, and
     which files that hold code are loaded, the environment says: see SECURITY.md.
@@ -58,6 +58,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         "embeddings",
         "model",
         "predictions",
+        "train",
         "method",
         "overwrite",
         *MODEL_SETTINGS,

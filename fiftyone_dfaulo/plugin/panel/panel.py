@@ -29,9 +29,9 @@ from fiftyone_dfaulo.plugin.app.selection import (
     read_selection,
     unmark_verdicts,
 )
-from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.host import Context, Property
 from fiftyone_dfaulo.plugin.panel import grid
+from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import BINS, read_damage, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
@@ -278,7 +278,7 @@ class ReviewPanel(foo.Panel):
             # not the batch in the grid
             "view_target": whole_target(event.ctx, review),
             "brain_key": review.key,
-            **params.of_run(review.config),
+            **of_run(review.config),
         }
         uri = _PREFIX + "compute_suspiciousness"
         event.ctx.prompt(uri, given, on_success=self.on_done)

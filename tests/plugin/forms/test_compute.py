@@ -298,6 +298,8 @@ def test_settings_are_shown_on_demand_and_only_where_they_matter(scored: Any) ->
     assert settings <= set(form(scored, advanced=True))
     shown = set(form(scored, advanced=True, source="embeddings"))
     assert settings - shown == set(params.TRAINING_ONLY)
+    both = set(form(scored, advanced=True, source="embeddings", train=True))
+    assert settings <= both
 
 
 def test_answers_become_settings_and_empty_ones_the_defaults(scored: Any) -> None:
@@ -316,6 +318,12 @@ def test_answers_to_questions_no_longer_asked_do_not_count(scored: Any) -> None:
     )
     assert request.embeddings == "vectors"
     assert request.settings == Settings()
+    alone = params.read_request(context(scored, source="network", train=True))
+    assert alone.settings == Settings()
+    both = params.read_request(
+        context(scored, source="embeddings", train=True, epochs=2)
+    )
+    assert both.settings == Settings(train=True, epochs=2)
 
 
 @pytest.mark.parametrize("allowed", [True, False])

@@ -235,3 +235,20 @@ def test_operator_scores_with_a_file(scored: Any, exported: str) -> None:
     settings = scored.get_brain_info("dfaulo").config.settings
     assert settings["model"] == exported
     assert scored.count("dfaulo_suspiciousness") == 38
+
+
+def test_a_network_is_trained_as_well_where_both_can_be_judged(scored: Any) -> None:
+    assert "train" not in form(scored)
+    assert "train" in form(scored, source="embeddings")
+    assert request(scored, source="backbone", train=True).train
+    found = problems(scored, source="backbone", train=True, depth="full")
+    assert "trains the only network again" in found["train"]
+    tags = [
+        fo.Classifications(classifications=[fo.Classification(label="x")] * (n % 2))
+        for n in range(40)
+    ]
+    scored.set_values("topics", tags)
+    of_tags = {"label_field": "topics", "source": "embeddings", "train": True}
+    assert "train" not in form(scored, **of_tags)
+    assert not request(scored, **of_tags).train
+    assert problems(scored, **of_tags) == {}

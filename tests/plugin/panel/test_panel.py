@@ -27,8 +27,8 @@ from fiftyone_dfaulo.plugin.app.selection import (
     mark_verdicts,
     unmark_verdicts,
 )
-from fiftyone_dfaulo.plugin.forms import params
 from fiftyone_dfaulo.plugin.panel import facts_cache
+from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.facts import (
     describe,
     filtered,
@@ -521,6 +521,15 @@ RUNS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     ({"model": "resnet18"}, {"source": "backbone", "model": "resnet18"}),
     ({"depth": "full"}, {"depth": "full", "advanced": True}),
+    (
+        {"predictions": "guess", "train": True},
+        {
+            "source": "predictions",
+            "predictions": "guess",
+            "train": True,
+            "advanced": True,
+        },
+    ),
 ]
 
 
@@ -530,7 +539,7 @@ def test_a_run_is_asked_for_again_as_it_was(
 ) -> None:
     made = Settings(**settings)
     config = DFauLoConfig("ground_truth", made.to_dict())
-    given = params.of_run(config)
+    given = of_run(config)
     assert given == {"label_field": "ground_truth", **asked}
 
 
