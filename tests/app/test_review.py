@@ -20,6 +20,7 @@ from fiftyone_dfaulo import (
     record_verdicts,
     suspicious_view,
 )
+from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 from tests.app.app_tools import App
 from tests.app.conftest import ARTIFACTS, serving
 from tests.app.review_tools import BATCH, LOOKS_LIKE, Review, faulty_tiles, labels
@@ -348,7 +349,9 @@ def test_near_duplicates_with_different_labels_stand_side_by_side(
     compute_suspiciousness(digits, embeddings="vectors", progress=False)
     review = Review(app)
     review.panel.get_by_role("combobox").click()
-    app.tab.get_by_role("option", name="near duplicate has another label (3)").click()
+    name, results = NEAR_DUPLICATE, digits.load_brain_results("dfaulo")
+    count = results.reasons[:, results.reason_names.index(name)].sum()
+    app.tab.get_by_role("option", name=f"{name} ({count})").click()
     review.says("Batches from: near duplicate has another label")
     review.shows(6)
     shown = app.tiles.locator("[data-cy='tag-ground_truth']")
