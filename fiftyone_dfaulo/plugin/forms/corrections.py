@@ -198,7 +198,7 @@ def _add_group(
             "to",
             default=group.new or LEAVE,
             label=plain(text),
-            description=stays or None,
+            description=plain(stays) or None,
             view=view,
         )
     else:

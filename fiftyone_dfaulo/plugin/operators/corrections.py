@@ -9,6 +9,7 @@ from fiftyone.operators.types import RiskLevel
 from fiftyone_dfaulo.adapter.corrections.apply import apply
 from fiftyone_dfaulo.adapter.corrections.plan import check_writable
 from fiftyone_dfaulo.adapter.corrections.revert import revert
+from fiftyone_dfaulo.adapter.doors import database_errors
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.verdicts import check_name
 from fiftyone_dfaulo.errors import InputError
@@ -88,12 +89,13 @@ class LookAtCorrections(ReviewOperator):
 
     def execute(self, ctx: Context) -> None:
         """Shows them."""
-        review = self._open(ctx)
-        ids = group_ids(ctx, review)
-        if not ids:
-            raise InputError("This group is empty by now; open the form again")
-        ctx.ops.set_active_fields(tile_fields(review.config))
-        ctx.ops.set_view(list_view(ctx, review, ids))
+        with database_errors():
+            review = self._open(ctx)
+            ids = group_ids(ctx, review)
+            if not ids:
+                raise InputError("This group is empty by now; open the form again")
+            ctx.ops.set_active_fields(tile_fields(review.config))
+            ctx.ops.set_view(list_view(ctx, review, ids))
 
 
 class RevertSuggestions(ReviewOperator):

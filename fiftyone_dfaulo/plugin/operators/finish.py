@@ -8,7 +8,7 @@ from typing import Any
 
 from fiftyone.operators.executor import ExecutionResult
 
-from fiftyone_dfaulo.adapter.doors import check_given
+from fiftyone_dfaulo.adapter.doors import check_given, database_errors
 from fiftyone_dfaulo.adapter.exports.export import ENDINGS, as_text, export
 from fiftyone_dfaulo.adapter.exports.files import check_target
 from fiftyone_dfaulo.adapter.host import Samples
@@ -107,7 +107,9 @@ class ExportReview(ReviewOperator):
 
     def execute(self, ctx: Context) -> None:
         """Exports; nothing that the App shows has changed."""
-        ctx.ops.notify(self.act(ctx, self._open(ctx)), variant="success")
+        with database_errors():
+            done = self.act(ctx, self._open(ctx))
+        ctx.ops.notify(done, variant="success")
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Asks where the file goes, and what it is."""

@@ -397,6 +397,7 @@ NEED_NO_RUN = {
     "inject_faults",
     "revert_faults",
     "estimate_quality",
+    "repair",
 }
 
 
