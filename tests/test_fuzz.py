@@ -43,6 +43,7 @@ FUNCTIONS = {
 }
 
 GIVEN: dict[str, dict[str, Any]] = {
+    "carry_verdicts": {"source": "dfaulo"},
     "compute_suspiciousness": {"brain_key": "other", "embeddings": "vectors"},
     "estimate_quality": {"embeddings": "vectors", "rate": 0.2},
     "evaluate_ranking": {"fault_field": "truth"},
@@ -55,7 +56,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 MORE = ("model", "predictions", "method", "depth", "layer", "classes", "preprocessing")
 MORE += ("factory", "trust_model_file", "out_of_sample", "image_size", "epochs")
-MORE += ("batch_size", "num_workers", "memory_budget", "device")
+MORE += ("batch_size", "num_workers", "memory_budget", "device", "train")
 """The settings that functions take by ``**settings``."""
 
 EVENTS = [
