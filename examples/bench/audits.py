@@ -15,22 +15,16 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import beta
 
-from bench.counts import NumberCase, read
+from bench.counts import NumberCase, read, score
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.feedback.audit import draw, estimate_by_audit, strata
-from fiftyone_dfaulo.engine.method import single_label
 
 SIZE, TIMES = 100, 100
 
 
 def audit(case: NumberCase) -> np.ndarray:
     """Float (TIMES, 4): the ends of our interval, and of the plain sample's."""
-    initial = single_label.score(
-        case.embeddings,
-        case.labels,
-        logits=case.embeddings if case.predictions else None,
-        settings=Settings(),
-    ).suspiciousness
+    initial = score(case, Settings())
     stratum, total = strata(initial), len(initial)
     size = min(SIZE, total)
     ends = np.empty((TIMES, 4))

@@ -253,15 +253,19 @@ class Counted(NamedTuple):
     precision: float
 
 
-def count(name: str, case: NumberCase, seed: int) -> Counted:
-    """Scores a case, and estimates its faults as the product does."""
-    scores = single_label.score(
+def score(case: NumberCase, settings: Settings) -> np.ndarray:
+    """The suspiciousness (N,) of a case's labels."""
+    return single_label.score(
         case.embeddings,
         case.labels,
         logits=case.embeddings if case.predictions else None,
-        settings=Settings(seed=seed),
-    )
-    suspiciousness = scores.suspiciousness
+        settings=settings,
+    ).suspiciousness
+
+
+def count(name: str, case: NumberCase, seed: int) -> Counted:
+    """Scores a case, and estimates its faults as the product does."""
+    suspiciousness = score(case, Settings(seed=seed))
     unchecked = np.full(len(case.labels), -1, np.int8)
     found = estimate_faults(suspiciousness, unchecked)
     precision = np.nan

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Locator, expect
+from sklearn.datasets import load_digits
 
-from fiftyone_dfaulo import suspicious_view
+from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from tests.app.app_tools import App
 
 BATCH = 50
@@ -74,3 +76,10 @@ def faulty_tiles(dataset: Any) -> list[int]:
     tiles = [n for n, look in enumerate(looks) if look == LOOKS_LIKE]
     assert 5 <= len(tiles) <= 20
     return tiles
+
+
+def rank_by_pixels(digits: Any) -> None:
+    """Runs on the digits with their pixels as embeddings, in the field ``vectors``."""
+    pixels = load_digits().data[:600].astype(np.float32)
+    digits.set_values("vectors", list(pixels / 16))
+    compute_suspiciousness(digits, embeddings="vectors", progress=False)

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
-from fiftyone_dfaulo import compute_suspiciousness
 from tests.app.app_tools import App
-from tests.app.review_tools import Review
+from tests.app.review_tools import Review, rank_by_pixels
 
 
 @pytest.fixture
 def digits(digits: Any) -> Any:
     """The digits after a run, with their pixels as embeddings."""
-    pixels = load_digits().data[:600].astype(np.float32)
-    digits.set_values("vectors", list(pixels / 16))
-    compute_suspiciousness(digits, embeddings="vectors", progress=False)
+    rank_by_pixels(digits)
     return digits
 
 

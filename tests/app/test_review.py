@@ -7,13 +7,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fiftyone.factory.repos.delegated_operation_doc import ExecutionProgress
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionResult
 from playwright.sync_api import expect
-from sklearn.datasets import load_digits
 
 from fiftyone_dfaulo import (
     compute_suspiciousness,
@@ -23,7 +21,14 @@ from fiftyone_dfaulo import (
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 from tests.app.app_tools import App
 from tests.app.conftest import ARTIFACTS, serving
-from tests.app.review_tools import BATCH, LOOKS_LIKE, Review, faulty_tiles, labels
+from tests.app.review_tools import (
+    BATCH,
+    LOOKS_LIKE,
+    Review,
+    faulty_tiles,
+    labels,
+    rank_by_pixels,
+)
 from tests.plugin.plugin_tools import context
 
 SELECTED = "Mark selected"
@@ -33,9 +38,7 @@ REST = re.compile(r"^Mark selected, and the rest of \d+ correct$")
 @pytest.fixture
 def digits(digits: Any) -> Any:
     """The digits after a run, with their pixels as embeddings."""
-    pixels = load_digits().data[:600].astype(np.float32)
-    digits.set_values("vectors", list(pixels / 16))
-    compute_suspiciousness(digits, embeddings="vectors", progress=False)
+    rank_by_pixels(digits)
     return digits
 
 
