@@ -69,8 +69,11 @@ def test_the_status_goes_by_the_audit(dataset: Any) -> None:
     check(dataset, audit_view(dataset, size=100))
     status = review_status(dataset)
     assert (status.audited, status.to_audit, status.by_audit) == (100, 0, True)
-    assert status.low <= len(faults(dataset)) <= status.high
-    assert status.high - status.low < before.high - before.low
+    width = status.high - status.low
+    # which samples are drawn goes by their ids: a 90 % interval misses one time in
+    # ten (how often is the engine's test), three times its reach hardly ever
+    assert abs(status.estimate - len(faults(dataset))) <= 1.5 * width
+    assert width < before.high - before.low
     assert status.left == pytest.approx(status.estimate - status.faulty)
     # where all is known, nothing is estimated
     check(dataset, dataset[1:])
