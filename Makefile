@@ -6,6 +6,7 @@ PORT ?= 5161# not FiftyOne's 5151, where an App of the user's own may run alread
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ISOLATED := $(BIN)/python tools/isolated.py
+SIDE_BY_SIDE ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 DEMO_DIR ?= .demo
 DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
@@ -31,7 +32,7 @@ app: .venv/.ready
 	@$(DEMO) $(BIN)/python examples/open_demo.py $(PORT)
 
 test: lint
-	@$(ISOLATED) $(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 lint: .venv/.ready-test
 	@$(BIN)/ruff check --quiet .

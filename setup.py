@@ -62,6 +62,7 @@ setup(
             "mypy>=1.11",
             "pillow-heif>=0.16",
             "playwright>=1.45",
+            "pytest-xdist>=3.6",
             "pytest>=8",
             "ruff>=0.6",
             "setuptools>=68",

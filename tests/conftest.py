@@ -1,7 +1,7 @@
 """FiftyOne in a folder of its own, and small real datasets to test with.
 
 Its variables are set when pytest loads this file, before anything imports FiftyOne,
-which reads them once. Under ``tools/isolated.py`` (``make test``) they are set already.
+which reads them once. Each of pytest-xdist's workers has a database of its own.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ import pytest
 from PIL import Image
 
 _open = ExitStack()
-# FiftyOne registers its own clean-up later, so it comes first and finds its database.
-atexit.register(_open.close)
 
 
 def _isolate() -> None:
     folder = Path(_open.enter_context(tempfile.TemporaryDirectory(prefix="dfaulo-")))
+    # FiftyOne registers its own clean-up later, so it comes first and finds its database
+    atexit.register(_open.close)
     (folder / "plugins").mkdir()
     variables = isolated.settings(folder, "")
-    if os.environ.get("FIFTYONE_DATABASE_NAME") == variables["FIFTYONE_DATABASE_NAME"]:
+    isolated_already = (
+        os.environ.get("FIFTYONE_DATABASE_NAME") == variables["FIFTYONE_DATABASE_NAME"]
+    )
+    if isolated_already and "PYTEST_XDIST_WORKER" not in os.environ:
         return
     variables["FIFTYONE_DATABASE_URI"] = _open.enter_context(isolated.database(folder))
     os.environ.pop("FIFTYONE_PRIVATE_DATABASE_PORT", None)
@@ -40,6 +43,14 @@ os.environ["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
 
 
 DatasetFactory = Callable[..., Any]
+
+
+@pytest.fixture
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New fields are not watched: no other tool can take them away here."""
+    from fiftyone_dfaulo.adapter.storage import declaration
+
+    monkeypatch.setattr(declaration, "_WATCHED", 0)
 
 
 def draw(path: Path, number: int, rng: np.random.Generator, size: int = 8) -> None:

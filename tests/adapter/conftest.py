@@ -23,6 +23,11 @@ def vectors(numbers: np.ndarray, width: int = 6) -> np.ndarray:
     return (centres[numbers] + rng.normal(size=(len(numbers), width))).astype("float32")
 
 
+@pytest.fixture(autouse=True)
+def _alone(nobody_else: None) -> None:
+    """Most tests are alone on their dataset."""
+
+
 @pytest.fixture
 def clusters(make_dataset: Any) -> Any:
     """60 samples of classes a, b, c with embeddings; samples 0, 21 and 42 are faults.

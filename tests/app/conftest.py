@@ -82,6 +82,11 @@ def running(command: list[str], log: Path, **kwargs: Any) -> Iterator[Any]:
             process.wait()
 
 
+@pytest.fixture(autouse=True)
+def _alone(nobody_else: None) -> None:
+    """Most tests are alone on their dataset."""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, with one new profile for all tests: its cache saves time.

@@ -14,6 +14,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
+def _alone(nobody_else: None) -> None:
+    """Most tests are alone on their dataset."""
+
+
+@pytest.fixture(autouse=True)
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets FiftyOne find the plugin, and only it."""
     folder = tmp_path / "plugins"
