@@ -24,7 +24,7 @@ _open = ExitStack()
 
 def _isolate() -> None:
     folder = Path(_open.enter_context(tempfile.TemporaryDirectory(prefix="dfaulo-")))
-    # FiftyOne registers its own clean-up later, so it comes first and finds its database
+    # FiftyOne registers its clean-up later, so that comes first and finds its database
     atexit.register(_open.close)
     (folder / "plugins").mkdir()
     variables = isolated.settings(folder, "")
