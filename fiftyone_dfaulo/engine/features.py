@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,20 +38,3 @@ class Features:
     appearance: np.ndarray | None = None
     points: np.ndarray | None = None
     notes: tuple[str, ...] = ()
-
-    def take(self, rows: np.ndarray, columns: np.ndarray) -> Features:
-        """These features of some of the items.
-
-        Args:
-            rows: int64, ascending positions in ``index``.
-            columns: int64, which logits belong to classes that still occur.
-        """
-        logits, appearance, points = self.logits, self.appearance, self.points
-        return replace(
-            self,
-            embeddings=self.embeddings[rows],
-            index=self.index[rows],
-            logits=None if logits is None else logits[rows][:, columns],
-            appearance=None if appearance is None else appearance[rows],
-            points=None if points is None else points[rows],
-        )

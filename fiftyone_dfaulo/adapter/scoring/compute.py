@@ -79,7 +79,7 @@ def compute_suspiciousness(
     **Sources together.** Embeddings, several of them too, and a model or predictions
     may be given at once, and ``train=True`` adds a network trained here. Each has heads
     and mutants of its own; they vote together, each by how much it tells of labels that
-    it never saw. Samples that one of them lacks are left out. Not of several tags a
+    it never saw. What one of them lacks is judged by the others. Not of several tags a
     sample, and not with a detector's predictions.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -136,10 +136,12 @@ class FeatureSource(ABC):
     """Something that labels can be scored from. Each is read once, in one run.
 
     Attributes:
+        name: what it is called in messages.
         stages: the stages of a run with this source alone, by name, in their order, to
             their expected shares of the time; any positive numbers.
     """
 
+    name: str
     stages: Mapping[str, float]
 
     @abstractmethod
@@ -167,25 +169,45 @@ class FeatureSource(ABC):
 
 
 def align(
-    context: ScoringContext, features: Sequence[Features]
+    context: ScoringContext, names: Sequence[str], features: Sequence[Features]
 ) -> tuple[list[Features], ScoredItems]:
-    """Narrows features down to the items that all sources could read.
+    """The items that one source at least could read, and features with these numbers.
+
+    Args:
+        context: what is scored.
+        names: of the sources, for messages.
+        features: what each says.
+
+    Returns:
+        the features, with positions among the items for an index, and a note where one
+        source lacks some of them; and the items.
 
     Raises:
-        InputError: as :meth:`ScoringContext.keep`.
+        InputError: as :meth:`ScoringContext.keep`; if a source could read none, or one
+            class alone, of what others could.
     """
-    labels = context.labelled.labels
-    index = reduce(np.intersect1d, [each.index for each in features])
-    unreadable: dict[int, str] = {}
+    index = reduce(np.union1d, [each.index for each in features])
+    read = {*index.tolist()}
+    reasons: dict[int, str] = {}
     for each in features:
-        unreadable = {**each.unreadable, **unreadable}
+        reasons = {**each.unreadable, **reasons}
+    unreadable = {n: reason for n, reason in reasons.items() if n not in read}
     items = context.keep(index, unreadable)
-    left = labels.occurring(index)
     aligned = []
-    for each in features:
-        if len(each.index) > len(index):
-            rows = np.flatnonzero(np.isin(each.index, index))
-            known = labels.occurring(each.index)
-            each = each.take(rows, np.flatnonzero(np.isin(known, left)))
-        aligned.append(each)
+    for name, each in zip(names, features, strict=True):
+        rows = np.searchsorted(index, each.index)
+        if not items.labels.take(rows).comparable:
+            raise InputError(
+                f"{name} has {len(rows)} of the {len(index)} {context.target.noun}s "
+                "that other sources have, too few to compare; leave it out"
+            )
+        notes = each.notes
+        if lacking := len(index) - len(rows):
+            first = reasons[int(np.setdiff1d(index, each.index)[0])]
+            notes = (
+                *notes,
+                f"{name} lacks some {context.target.noun}s, which the other sources "
+                f"judge: {lacking} (the first: {first}).",
+            )
+        aligned.append(replace(each, index=rows, notes=notes))
     return aligned, items

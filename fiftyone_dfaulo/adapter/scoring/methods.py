@@ -66,7 +66,8 @@ class FeatureMethod(Method):
         self, context: ScoringContext
     ) -> tuple[ScoredItems, Scores | MultiLabelScores]:
         features = [source.read(context) for source in self._sources]
-        features, items = align(context, features)
+        names = [source.name for source in self._sources]
+        features, items = align(context, names, features)
         retrain = None
         if context.settings.depth == "full":
             (source,) = self._sources

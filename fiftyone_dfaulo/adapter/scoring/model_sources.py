@@ -54,6 +54,7 @@ class FrozenModel(FeatureSource):
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self.name = f"model {models.describe(model)!r}"
 
     def read(self, context: ScoringContext) -> Features:
         from fiftyone_dfaulo.engine.models.embedder import embed_images
@@ -87,6 +88,7 @@ class RetrainedModel(FeatureSource):
 
     def __init__(self, model: Model) -> None:
         self._model = model
+        self.name = f"model {models.describe(model)!r}"
         self._frozen: tuple[TorchEmbedder, Images, np.ndarray] | None = None
 
     def read(self, context: ScoringContext) -> Features:
@@ -139,7 +141,7 @@ class RetrainedModel(FeatureSource):
             found = {"embeddings": vectors, "logits": logits}
             check_finite(f"the full mutant of {embedder.name}", found, items.ids)
         return Features(
-            vectors, images.index, images.unreadable, logits=logits, learned=True
+            vectors, np.arange(len(items.ids)), {}, logits=logits, learned=True
         )
 
 
@@ -149,6 +151,8 @@ class TrainedNetwork(FeatureSource):
     Args:
         full: whether it is trained again afterwards.
     """
+
+    name = "the network trained here"
 
     def __init__(self, *, full: bool) -> None:
         own = {DECODING: 10, TRAINING: 60, EMBEDDING: 15, SCORING: 10}
@@ -197,7 +201,7 @@ class TrainedNetwork(FeatureSource):
                 report=report,
             )
         return Features(
-            vectors, images.index, images.unreadable, logits=logits, learned=True
+            vectors, np.arange(len(items.ids)), {}, logits=logits, learned=True
         )
 
 

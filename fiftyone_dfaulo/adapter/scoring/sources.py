@@ -54,6 +54,8 @@ class ExistingEmbeddings(FeatureSource):
 
     def __init__(self, embeddings: ArrayLike) -> None:
         self._embeddings = embeddings
+        named = isinstance(embeddings, str)
+        self.name = f"embeddings {embeddings!r}" if named else "the array of embeddings"
 
     def read(self, context: ScoringContext) -> Features:
         with context.stages.stage(VECTORS):
@@ -73,6 +75,7 @@ class Predictions(FeatureSource):
 
     def __init__(self, field: str) -> None:
         self._field = field
+        self.name = f"predictions {field!r}"
 
     def read(self, context: ScoringContext) -> Features:
         settings, labels = context.settings, context.labelled.labels

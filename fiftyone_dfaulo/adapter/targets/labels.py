@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -138,7 +138,8 @@ class Labels(ABC):
         """Scores the items.
 
         Args:
-            features: what one or more sources say of these N items.
+            features: what one or more sources say of some of these N items; each item
+                is among those of one source at least.
             settings: only the seed is used.
             stages: the stages of the run; scoring reports to its own.
             retrain: gives features of full mutants; None scores without any.
@@ -221,7 +222,7 @@ class ClassLabels(Labels):
 
         ensembles: list[Ensemble] = []
         with stages.stage(SCORING) as report:
-            for number, each in enumerate(_content_first(features)):
+            for number, each in enumerate(sorted(features, key=_shows_content)):
                 part = _part(report, number, len(features))
                 ensembles.append(self._fit(each, ensembles, settings, part))
             scores = single_label.score_labels(self.numbers, *ensembles)
@@ -242,17 +243,24 @@ class ClassLabels(Labels):
         """Fits the models around one network; content is looked at for the first."""
         from fiftyone_dfaulo.engine.method import ensemble
 
-        return ensemble.fit_ensemble(
+        seen, foreign = self.take(features.index), None
+        if before:
+            foreign = before[0].foreign[features.index]
+        fitted = ensemble.fit_ensemble(
             features.embeddings,
-            self.numbers,
+            seen.numbers,
             logits=features.logits,
             logits_vote=features.logits_vote,
             learned=features.learned,
             appearance=None if before else features.appearance,
-            foreign=before[0].foreign if before else None,
+            foreign=foreign,
             points=None if before else features.points,
             settings=settings,
             report=report,
+        )
+        classes = self.occurring(features.index)
+        return ensemble.spread(
+            fitted, features.index, classes, (len(self.numbers), len(self.classes))
         )
 
 
@@ -260,13 +268,6 @@ def _part(report: StageReport, position: int, count: int) -> StageReport:
     return lambda fraction: report((position + fraction) / count)
 
 
-def _content_first(features: Sequence[Features]) -> list[Features]:
-    """The same; the first looks at content, by whichever source shows it."""
-    first, *others = features
-    if not others:
-        return [first]
-    appearance, points = (
-        next((v for one in features if (v := getattr(one, name)) is not None), None)
-        for name in ("appearance", "points")
-    )
-    return [replace(first, appearance=appearance, points=points), *others]
+def _shows_content(features: Features) -> tuple[bool, bool]:
+    """Sorts sources: those first that show what the images look like."""
+    return features.appearance is None, features.points is None

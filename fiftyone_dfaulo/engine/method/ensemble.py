@@ -21,6 +21,7 @@ from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import near_duplicates, outliers
 from fiftyone_dfaulo.engine.method.heads import (
     INVERSE_REGULARIZATION,
+    LEAST_PROBABILITY,
     assign_folds,
     inverse_regularization,
     leave_out,
@@ -49,6 +50,8 @@ class Ensemble(NamedTuple):
         foreign: float64 (N,), probabilities of foreign content.
         near_duplicate_of: int64 (N,), positions of near duplicates that have
             another label; -1 where there is none.
+        known: bool (N,), the samples that it has seen. Of the others it says nothing:
+            all classes are equally likely.
     """
 
     heads: dict[str, np.ndarray]
@@ -57,6 +60,7 @@ class Ensemble(NamedTuple):
     learned: bool
     foreign: np.ndarray
     near_duplicate_of: np.ndarray
+    known: np.ndarray
 
     @property
     def mutants(self) -> list[np.ndarray]:
@@ -126,6 +130,46 @@ def fit_ensemble(
         learned=learned,
         foreign=foreign,
         near_duplicate_of=near_duplicate_of,
+        known=np.ones(len(labels), bool),
+    )
+
+
+def spread(
+    ensemble: Ensemble, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
+) -> Ensemble:
+    """An ensemble of some samples and classes as one of all.
+
+    Args:
+        ensemble: of M samples and the J classes that they have.
+        rows: int64 (M,), ascending positions of the samples among N.
+        columns: int64 (J,), ascending numbers of the classes among K.
+        shape: N and K.
+
+    Returns:
+        it, where classes that it never saw have a probability of 1e-12.
+    """
+    count, classes = shape
+    if len(rows) == count:
+        return ensemble
+
+    def widen(log_probabilities: np.ndarray) -> np.ndarray:
+        wide = np.full(shape, -np.log(classes), log_probabilities.dtype)
+        wide[rows] = np.log(LEAST_PROBABILITY)
+        wide[np.ix_(rows, columns)] = log_probabilities
+        return wide
+
+    known = np.zeros(count, bool)
+    known[rows] = True
+    foreign, near_duplicate_of = np.zeros(count), np.full(count, -1)
+    foreign[rows] = ensemble.foreign
+    paired = ensemble.near_duplicate_of >= 0
+    near_duplicate_of[rows[paired]] = rows[ensemble.near_duplicate_of[paired]]
+    return ensemble._replace(
+        heads={name: widen(head) for name, head in ensemble.heads.items()},
+        original=None if ensemble.original is None else widen(ensemble.original),
+        foreign=foreign,
+        near_duplicate_of=near_duplicate_of,
+        known=known,
     )
 
 
@@ -134,23 +178,32 @@ def shares(ensembles: Sequence[Ensemble], labels: np.ndarray) -> np.ndarray:
 
     It is how much likelier its heads find labels that they never saw than the
     frequencies of the classes do, in nats: nothing for embeddings that tell nothing.
+    The samples that an ensemble has not seen are judged by the others.
 
     Args:
-        ensembles: S of them.
+        ensembles: S of them; each sample is known to one at least.
         labels: int64 (N,).
 
     Returns:
-        float64 (S,), from 0 on, with the sum 1; equal if none tells anything.
+        float64 (N, S), from 0 on, with rows of the sum 1; equal if none tells anything.
     """
+    known = np.column_stack([each.known for each in ensembles])
     if len(ensembles) == 1:
-        return np.ones(1)
-    frequencies = np.bincount(labels) / len(labels)
-    chance = -float(np.log(frequencies[labels]).mean())
-    heads = [each.heads[HEADS[0]] for each in ensembles]
-    told = np.array([max(chance - fit_power(h, labels)[1], 0.0) for h in heads])
-    if not told.any():
-        told[:] = 1.0
-    return np.asarray(told / told.sum())
+        return known.astype(np.float64)
+    told = np.array([_told(each, labels) for each in ensembles])
+    counts = np.where(known, told, 0.0)
+    silent = ~counts.any(1)
+    counts[silent] = known[silent]
+    return np.asarray(counts / counts.sum(1, keepdims=True))
+
+
+def _told(ensemble: Ensemble, labels: np.ndarray) -> float:
+    """How many nats a label its heads tell of labels that they never saw."""
+    given = labels[ensemble.known]
+    frequencies = np.bincount(given) / len(given)
+    chance = -float(np.log(frequencies[given]).mean())
+    seen = ensemble.heads[HEADS[0]][ensemble.known]
+    return max(chance - fit_power(seen, given)[1], 0.0)
 
 
 def fit_mutants(

@@ -134,6 +134,7 @@ def score(
     scored = np.flatnonzero((counts > 0) & (counts < len(given)))
     features = standardise(embeddings)
     foreign, no_duplicates = np.zeros(len(given)), np.full(len(given), -1)
+    known = np.ones(len(given), bool)
     for position, k in enumerate(scored):
         original = None
         if logits is not None:
@@ -143,7 +144,9 @@ def score(
         part = _part(report, position, len(scored))
         heads = _fit_heads(features, labels, settings.seed, part)
         # too few labels of a rare class are wrong to tell how sure its heads should be
-        models = ensemble.Ensemble(heads, original, True, True, foreign, no_duplicates)
+        models = ensemble.Ensemble(
+            heads, original, True, True, foreign, no_duplicates, known
+        )
         scores = single_label.score_labels(labels, models, equal_counts_prior=True)
         suspiciousness[:, k] = scores.suspiciousness
         hard[:, k] = scores.reasons[:, _HARD]

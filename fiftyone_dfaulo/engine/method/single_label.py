@@ -103,8 +103,7 @@ def score_labels(
     # a network that has learned the labels counts faults only where it is alone
     counting = share * [not each.learned for each in ensembles]
     learned = not counting.any()
-    if learned:
-        counting = share
+    counting = np.where(counting.any(1, keepdims=True), counting, share)
     mutant_vote = _mean([each.mutants for each in ensembles], counting)
     vote, mutant_vote = (
         _shared(vote, first.near_duplicate_of),
@@ -145,19 +144,22 @@ def score_labels(
 
 
 def _mean(
-    groups: Sequence[Sequence[np.ndarray]], share: Sequence[float] | np.ndarray = (1.0,)
+    groups: Sequence[Sequence[np.ndarray]], share: np.ndarray | None = None
 ) -> np.ndarray:
     """Log-probabilities of the geometric mean of groups; np.mean would copy them all.
 
     Args:
-        groups: log-probabilities (N, K), some of each group.
-        share: how much each group counts, from 0 on.
+        groups: log-probabilities (N, K), some of each of S groups.
+        share: float (N, S), how much each group counts, from 0 on; None is alike.
     """
     exact = np.result_type(*(each for group in groups for each in group))
     total = np.zeros(groups[0][0].shape, exact)
-    for group, counts in zip(groups, np.asarray(share) / np.sum(share), strict=True):
-        for each in group if counts else ():
-            total += np.float32(counts / len(group)) * each
+    if share is None:
+        share = np.ones((len(total), len(groups)))
+    share = share / share.sum(1, keepdims=True)
+    for group, counts in zip(groups, share.T.astype(np.float32), strict=True):
+        for each in group if counts.any() else ():
+            total += (counts / len(group))[:, None] * each
     return signals.log_softmax(total)
 
 

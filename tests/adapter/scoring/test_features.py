@@ -78,31 +78,42 @@ def of(*index: int, unreadable: dict[int, str], classes: int) -> Features:
     )
 
 
-def test_one_source_s_features_stay_as_they_are() -> None:
+def test_of_one_source_the_items_that_it_could_read_are_left() -> None:
     only = of(0, 1, 3, unreadable={2: "empty"}, classes=2)
 
-    features, items = align(context(), [only])
+    (features,), items = align(context(), ["it"], [only])
 
-    assert features[0] is only
     assert items.ids == ["i0", "i1", "i3"]
+    assert features.index.tolist() == [0, 1, 2]
+    assert features.embeddings is only.embeddings
+    assert features.notes == ()
 
 
-def test_of_several_sources_the_items_that_all_could_read_are_left() -> None:
-    first = of(0, 1, 2, unreadable={3: "no embedding"}, classes=3)
-    second = of(0, 1, 3, unreadable={2: "empty"}, classes=2)
+def test_of_several_sources_each_judges_what_it_could_read() -> None:
+    first = of(0, 1, unreadable={2: "no embedding", 3: "no embedding"}, classes=2)
+    second = of(0, 3, unreadable={1: "empty", 2: "empty"}, classes=2)
 
-    features, items = align(context(), [first, second])
+    features, items = align(context(), ["the first", "the second"], [first, second])
 
-    assert items.ids == ["i0", "i1"]
+    assert items.ids == ["i0", "i1", "i3"]
     assert items.labels.classes == ["a", "c"]
-    assert items.unreadable == {"i2": "empty", "i3": "no embedding"}
-    for each in features:
-        assert each.index.tolist() == [0, 1]
-        assert each.embeddings.tolist() == [[0.0], [1.0]]
-        assert each.points is not None
-        assert each.points.tolist() == [[0.0], [2.0]]
-    # the first knew a, b and c, of which b is gone; the second a and c
-    assert [each.logits.tolist() for each in features if each.logits is not None] == [
-        [[0.0, 2.0], [10.0, 12.0]],
-        [[0.0, 1.0], [10.0, 11.0]],
+    assert items.unreadable == {"i2": "no embedding"}
+    assert [each.index.tolist() for each in features] == [[0, 1], [0, 2]]
+    assert [each.notes for each in features] == [
+        (
+            "the first lacks some samples, which the other sources judge: 1 (the "
+            "first: no embedding).",
+        ),
+        (
+            "the second lacks some samples, which the other sources judge: 1 (the "
+            "first: empty).",
+        ),
     ]
+
+
+def test_a_source_that_knows_one_class_of_the_others_is_refused() -> None:
+    first = of(0, 1, 2, 3, unreadable={}, classes=3)
+    second = of(1, 3, unreadable={0: "empty", 2: "empty"}, classes=1)
+
+    with pytest.raises(InputError, match="the second has 2 of the 4 samples"):
+        align(context(), ["the first", "the second"], [first, second])

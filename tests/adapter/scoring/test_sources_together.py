@@ -81,18 +81,19 @@ def test_embeddings_and_predictions_and_a_network_are_judged_together(
     assert results.config.settings["train"] is True
 
 
-def test_samples_that_one_source_lacks_are_left_out_and_named(halves: Any) -> None:
+def test_samples_that_one_source_lacks_are_judged_by_the_others(halves: Any) -> None:
     ids = halves.values("id")
-    halves.set_values("right", {ids[5]: None}, key_field="id")
-    halves.set_values("left", {ids[7]: np.zeros(3)}, key_field="id")
+    halves.set_values("right", {ids[0]: None, ids[9]: None}, key_field="id")
+    halves.set_values("left", {ids[7]: np.zeros(3), ids[9]: None}, key_field="id")
 
     results = compute_suspiciousness(halves, embeddings=["left", "right"])
 
-    assert results.unreadable == {
-        ids[5]: "no embedding",
-        ids[7]: "its embedding is the same number throughout",
-    }
-    assert len(results.ids) == 58
+    assert results.unreadable == {ids[9]: "no embedding"}
+    assert len(results.ids) == 59
+    first = suspicious_view(halves, limit=3)
+    assert set(first.values("id")) == {ids[n] for n in FAULTS}
+    for name in ("left", "right"):
+        assert f"embeddings {name!r} lacks some samples" in " ".join(results.notes)
 
 
 def test_content_is_looked_at_by_whichever_source_shows_it(

@@ -360,16 +360,65 @@ class TestSourcesTogether:
         alone = self.precision(labels, faults, one)
         for made in ((one, useless), (useless, one)):
             assert self.precision(labels, faults, *made) > alone - 0.005
-        assert ensemble.shares([one, useless], labels)[1] < 0.02
+        assert (ensemble.shares([one, useless], labels)[:, 1] < 0.02).all()
 
     def test_shares_go_by_the_likelihood_of_labels_that_heads_never_saw(self) -> None:
         (one, other), labels, _ = self.fits((6, 2))
         share = ensemble.shares([one, other, one], labels)
-        assert share.sum() == pytest.approx(1)
-        assert share[0] == share[2] > share[1] > 0
-        assert ensemble.shares([one], labels).tolist() == [1]
+        assert share.shape == (len(labels), 3)
+        assert share.sum(1) == pytest.approx(1)
+        assert (share == share[0]).all()
+        assert share[0, 0] == share[0, 2] > share[0, 1] > 0
+        assert (ensemble.shares([one], labels) == 1).all()
         nothing = one._replace(heads={**one.heads, "all": 0 * one.heads["all"]})
-        assert ensemble.shares([nothing, nothing], labels).tolist() == [0.5, 0.5]
+        assert (ensemble.shares([nothing, nothing], labels) == 0.5).all()
+
+    def test_a_sample_that_one_lacks_is_judged_by_the_others(self) -> None:
+        (one, other), labels, faults = self.fits((6, 6))
+        rows = np.arange(len(labels)) % 3 > 0  # two thirds
+        known = np.flatnonzero(rows)
+        classes = np.unique(labels)
+        part = one._replace(
+            heads={name: head[rows] for name, head in one.heads.items()},
+            foreign=one.foreign[rows],
+            near_duplicate_of=np.full(len(known), -1),
+            known=np.ones(len(known), bool),
+        )
+        wide = ensemble.spread(part, known, classes, other.heads["all"].shape)
+        share = ensemble.shares([wide, other], labels)
+        assert (share[~rows] == [0, 1]).all()
+        assert (share[rows] > 0).all()
+        assert (wide.heads["all"][rows] == one.heads["all"][rows]).all()
+        found = self.precision(labels, faults, wide, other)
+        assert found > self.precision(labels, faults, other) + 0.01
+
+    def test_classes_that_one_never_saw_are_no_label_of_its_samples(self) -> None:
+        (one,), labels, _ = self.fits((4,))
+        known, classes = np.array([0, 2, 5]), np.array([0, 2])
+        heads = {
+            name: np.log(np.array([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]]))
+            for name in one.heads
+        }
+        part = ensemble.Ensemble(
+            heads, None, True, False, np.ones(3), np.array([1, 0, -1]), np.ones(3, bool)
+        )
+        wide = ensemble.spread(part, known, classes, (6, 3))
+        assert np.exp(wide.heads["all"]) == pytest.approx(
+            np.array(
+                [
+                    [0.5, 0, 0.5],
+                    [1 / 3, 1 / 3, 1 / 3],
+                    [0.9, 0, 0.1],
+                    [1 / 3, 1 / 3, 1 / 3],
+                    [1 / 3, 1 / 3, 1 / 3],
+                    [0.2, 0, 0.8],
+                ]
+            ),
+            abs=1e-9,
+        )
+        assert wide.known.tolist() == [True, False, True, False, False, True]
+        assert wide.foreign.tolist() == [1, 0, 1, 0, 0, 1]
+        assert wide.near_duplicate_of.tolist() == [2, -1, 0, -1, -1, -1]
 
     def test_a_network_that_learned_the_labels_orders_and_does_not_count(self) -> None:
         (one, other), labels, _ = self.fits((4, 4))
