@@ -16,11 +16,13 @@ from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.runs.writer import STAGE as WRITING
 from fiftyone_dfaulo.adapter.runs.writer import write_run
+from fiftyone_dfaulo.adapter.scoring.auto import resolve
 from fiftyone_dfaulo.adapter.scoring.checks import check
 from fiftyone_dfaulo.adapter.scoring.features import ScoringContext
 from fiftyone_dfaulo.adapter.scoring.methods import pick_method
 from fiftyone_dfaulo.adapter.scoring.models import Model, describe
 from fiftyone_dfaulo.adapter.scoring.request import (
+    AUTO,
     Request,
     ScoringOptions,
     make_settings,
@@ -39,7 +41,7 @@ def compute_suspiciousness(
     label_field: str = "ground_truth",
     *,
     brain_key: str = "dfaulo",
-    embeddings: ArrayLike | None = None,
+    embeddings: ArrayLike | None = AUTO,
     model: Model | None = None,
     predictions: str | None = None,
     method: str = "dfaulo",
@@ -96,7 +98,10 @@ def compute_suspiciousness(
             the images: the name of a field of vectors, the key of a brain run that
             has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
             an attribute, a brain run on the patches, or an array in their order. Or a
-            list of several names: see Sources together.
+            list of several names: see Sources together. ``"auto"``, where nothing else
+            is given, takes all that the dataset has, and trains a network as well
+            where that takes minutes; the results' notes say what was used. None is
+            none.
         model: the original model, rather than a network trained here: a
             ``torch.nn.Module``; a FiftyOne model; the path of safetensors or a state
             dict with ``factory``, or of a network with ``trust_model_file``; the name
@@ -227,6 +232,7 @@ def _usual_torch() -> AbstractContextManager[None]:
 def _run(request: Request, report: Report) -> DFauLoResults:
     samples, label_field = request.samples, request.label_field
     target = target_to_judge(samples, label_field, request.settings)
+    request = resolve(request, target)
     method = pick_method(request, target)
     stages = Stages({READING: 1, **method.stages, WRITING: 10}, report)
     with stages.stage(READING):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from fiftyone_dfaulo.adapter.scoring.auto import find_embeddings, is_quick
 from fiftyone_dfaulo.adapter.scoring.features import (
     DECODING,
     FeatureSource,
@@ -15,14 +16,20 @@ from fiftyone_dfaulo.adapter.scoring.features import (
     ScoringContext,
     align,
 )
-from fiftyone_dfaulo.adapter.scoring.model_sources import TRAINING, train
-from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources
-from fiftyone_dfaulo.adapter.scoring.sources import pick_sources
+from fiftyone_dfaulo.adapter.scoring.model_sources import (
+    TRAINING,
+    TrainedNetwork,
+    train,
+)
+from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request, as_sources
+from fiftyone_dfaulo.adapter.scoring.sources import ExistingEmbeddings, pick_sources
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.labels import SCORING
+from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.features import Features
     from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores
     from fiftyone_dfaulo.engine.scores import Scores
 
@@ -36,10 +43,12 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
         from fiftyone_dfaulo.adapter.scoring.box_method import BoxMethod
 
         return BoxMethod(target, str(settings.predictions))
-    vectors = as_sources(request.embeddings)
-    sources = pick_sources(vectors, request.original, settings)
     share = target.labels_type.scoring_share
-    return FeatureMethod(sources, {} if share is None else {SCORING: share})
+    shares = {} if share is None else {SCORING: share}
+    if isinstance(request.embeddings, str) and request.embeddings == AUTO:
+        return AutoMethod(find_embeddings(request.samples, target), shares)
+    vectors = as_sources(request.embeddings)
+    return FeatureMethod(pick_sources(vectors, request.original, settings), shares)
 
 
 class FeatureMethod(Method):
@@ -65,9 +74,8 @@ class FeatureMethod(Method):
     def score(
         self, context: ScoringContext
     ) -> tuple[ScoredItems, Scores | MultiLabelScores]:
-        features = [source.read(context) for source in self._sources]
-        names = [source.name for source in self._sources]
-        features, items = align(context, names, features)
+        read, notes = self.read(context)
+        features, items = align(context, [*read], [*read.values()])
         retrain = None
         if context.settings.depth == "full":
             (source,) = self._sources
@@ -75,8 +83,44 @@ class FeatureMethod(Method):
         scores = items.labels.score(
             features, settings=context.settings, stages=context.stages, retrain=retrain
         )
-        notes = (note for each in features for note in each.notes)
-        return items, replace(scores, notes=(*notes, *scores.notes))
+        told = (note for each in features for note in each.notes)
+        return items, replace(scores, notes=(*notes, *told, *scores.notes))
+
+    def read(self, context: ScoringContext) -> tuple[dict[str, Features], list[str]]:
+        """Names of sources to what they say, and notes on which were used."""
+        return {source.name: source.read(context) for source in self._sources}, []
+
+
+class AutoMethod(FeatureMethod):
+    """Embeddings that are there, and a network trained here where that is quick.
+
+    Args:
+        embeddings: names of the fields and brain runs.
+        shares: as of :class:`FeatureMethod`.
+    """
+
+    def __init__(self, embeddings: Sequence[str], shares: Mapping[str, float]) -> None:
+        self._existing = [ExistingEmbeddings(name) for name in embeddings]
+        self._network = TrainedNetwork(full=False)
+        super().__init__([*self._existing, self._network], shares)
+
+    def read(self, context: ScoringContext) -> tuple[dict[str, Features], list[str]]:
+        read: dict[str, Features] = {}
+        notes: list[str] = []
+        for source in self._existing:
+            try:
+                read[source.name] = source.read(context)
+            except InputError as error:
+                notes.append(f"{source.name} was left out: {error}.")
+        together = context.target.labels_type.several_sources
+        if not read or (together and is_quick(context)):
+            read[self._network.name] = self._network.read(context)
+        elif together:
+            notes.append(
+                "No network was trained here as well, which would take long; pass the "
+                "embeddings and train=True for one."
+            )
+        return read, [f"Scored from {' and '.join(read)}.", *notes]
 
 
 class PaperMethod(Method):

@@ -15,6 +15,9 @@ from fiftyone_dfaulo.adapter.scoring.models import Model, read_preprocessing
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
+AUTO = "auto"
+"""As ``embeddings``: whatever the dataset has; see :mod:`.auto`."""
+
 
 @dataclass(frozen=True)
 class Request:

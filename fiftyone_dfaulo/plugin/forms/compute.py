@@ -76,7 +76,7 @@ def add_samples(inputs: Inputs, ctx: Context, action: str) -> bool:
 
 def add_scoring(inputs: Inputs, ctx: Context, *, with_key: bool) -> None:
     """Asks how to score, and, with a key, what to call the run."""
-    add_source(inputs, ctx, presets.samples(ctx))
+    add_source(inputs, ctx, presets.samples(ctx), auto=with_key)
     if with_key:
         _add_brain_key(inputs, ctx)
     _add_advanced(inputs, ctx)

@@ -13,7 +13,7 @@ from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_emb
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
 from fiftyone_dfaulo.adapter.scoring import models
-from fiftyone_dfaulo.adapter.scoring.request import Request
+from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
@@ -26,7 +26,8 @@ from fiftyone_dfaulo.plugin.host import Context, JsonDict
 NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
 PREDICTIONS, ZOO, FILE = "predictions", "zoo", "file"
 """Ways to score: a network trained here, embeddings that exist, pretrained weights;
-predictions that exist, a model of FiftyOne's zoo, a model's file."""
+predictions that exist, a model of FiftyOne's zoo, a model's file. And ``AUTO``: all
+embeddings that exist, and a network trained here where that is quick."""
 
 BACKBONES = {
     "resnet18": 45,
@@ -83,12 +84,13 @@ def read_request(ctx: Context) -> Request:
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
     sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
+    vectors = {AUTO: AUTO, EMBEDDINGS: embeddings(ctx)}
     return Request(
         samples(ctx),
         label_field(ctx),
         Settings(**settings),
         brain_key(ctx),
-        embeddings(ctx) if chosen == EMBEDDINGS else None,
+        vectors.get(chosen),
         overwrite=bool(ctx.params.get(sure)),
     )
 
@@ -112,10 +114,17 @@ def label_field(ctx: Context) -> str:
 
 
 def source(ctx: Context) -> str:
-    """The way to score; if it is not given, it follows from what is given."""
+    """The way to score; if it is not given, it follows from what is there."""
+    return given_source(ctx) or (AUTO if embedding_sources(ctx) else NETWORK)
+
+
+def given_source(ctx: Context) -> str | None:
+    """The way to score that is given, or that follows from what is given."""
     params = ctx.params
     if params.get("source"):
         return str(params["source"])
+    if params.get("embeddings") == AUTO:
+        return AUTO
     for name, way in (
         ("embeddings", EMBEDDINGS),
         ("predictions", PREDICTIONS),
@@ -124,9 +133,7 @@ def source(ctx: Context) -> str:
     ):
         if params.get(name):
             return way
-    if not params.get("model"):
-        return NETWORK
-    return way_of(str(params["model"]))
+    return way_of(str(params["model"])) if params.get("model") else None
 
 
 def way_of(name: str) -> str:
@@ -258,4 +265,4 @@ def numbers(ctx: Context) -> JsonDict:
 
 def trains(ctx: Context) -> bool:
     """Whether a network is trained here, alone or beside something else."""
-    return source(ctx) == NETWORK or bool(model_settings(ctx).get("train"))
+    return source(ctx) in (AUTO, NETWORK) or bool(model_settings(ctx).get("train"))

@@ -17,6 +17,7 @@ from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.forms import params, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
+    AUTO,
     BACKBONE,
     EMBEDDINGS,
     FILE,
@@ -28,6 +29,10 @@ from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
 from fiftyone_dfaulo.plugin.host import Context, Inputs
 
 _SOURCES = {
+    AUTO: (
+        "Use what is there",
+        "All embeddings, and a network trained on these images if that takes minutes",
+    ),
     NETWORK: (
         "Train a network on these images",
         "Needs nothing else; best for small images",
@@ -72,12 +77,20 @@ _DEPTHS = {
 }
 
 
-def add_source(inputs: Inputs, ctx: Context, samples: Samples) -> None:
-    """Asks for the way to score, and for what that needs."""
+def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) -> None:
+    """Asks for the way to score, and for what that needs.
+
+    Args:
+        inputs: the form.
+        ctx: the operator's context.
+        samples: what is scored.
+        auto: whether the plugin may choose.
+    """
     chosen = params.source(ctx)
     hidden = {
         name
         for name, found in (
+            (AUTO, auto and params.embedding_sources(ctx)),
             (EMBEDDINGS, params.embedding_sources(ctx)),
             (PREDICTIONS, params.prediction_fields(ctx)),
         )
@@ -85,8 +98,9 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     }
     offered = {name: text for name, text in _SOURCES.items() if name not in hidden}
     label = "How to score"
-    prop = radio_group(inputs, "source", offered, default=NETWORK, label=label)
-    if params.method(ctx) == "paper" and chosen != NETWORK:
+    usual = AUTO if AUTO in offered else NETWORK
+    prop = radio_group(inputs, "source", offered, default=usual, label=label)
+    if params.method(ctx) == "paper" and chosen not in (AUTO, NETWORK):
         problem = problem_message(lambda: checks.check(params.read_request(ctx)))
         mark_invalid(prop, problem)
     mark_invalid(prop, _unsupported(ctx))

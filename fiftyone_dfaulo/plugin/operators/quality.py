@@ -13,7 +13,13 @@ from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
 from fiftyone_dfaulo.plugin.forms.compute import add_samples, add_scoring
 from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
-from fiftyone_dfaulo.plugin.forms.params import NUMBERS, Request, read_request
+from fiftyone_dfaulo.plugin.forms.params import (
+    NETWORK,
+    NUMBERS,
+    Request,
+    given_source,
+    read_request,
+)
 from fiftyone_dfaulo.plugin.forms.problems import add_problem, problem_message
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator
@@ -44,6 +50,7 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
 
     def ask(self, inputs: Inputs, ctx: Context) -> None:
         """Asks for the samples, the faults to plant, and how to find them."""
+        _pick_one_source(ctx)
         if not add_samples(inputs, ctx, "Copy"):
             return
         add_kind(inputs, ctx)
@@ -61,6 +68,7 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
 
     def read(self, ctx: Context) -> Trial:
         """How to score, and which faults to plant."""
+        _pick_one_source(ctx)
         return Trial(read_request(ctx), read_injection(ctx))
 
     def work(self, request: Trial, report: Report) -> Evaluation:
@@ -80,6 +88,12 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
     def show_summary(self, summary: JsonDict) -> Property:
         """The evaluation as the App shows it."""
         return show_evaluation(summary)
+
+
+def _pick_one_source(ctx: Context) -> None:
+    """A network trained here, where nothing is given: copies are not tried with all."""
+    if given_source(ctx) is None:
+        ctx.params["source"] = NETWORK
 
 
 def _check(ctx: Context) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms.params import (
+    AUTO,
     EMBEDDINGS,
     FILE,
     MODEL_SETTINGS,
@@ -47,6 +48,8 @@ def _source_of(config: DFauLoConfig) -> JsonDict:
     stored = config.settings
     found = config.embeddings
     names = [found] if found is None or isinstance(found, str) else found
+    if names[0] == AUTO:
+        return {"source": AUTO}
     if names[0] not in (None, "array"):
         return {"source": EMBEDDINGS, "embeddings": names[0]}
     if stored.get("predictions"):

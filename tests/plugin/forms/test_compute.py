@@ -145,6 +145,7 @@ def test_embeddings_are_offered_only_where_there_are_some(
     }
     shown = form(scored, source="embeddings")
     assert set(labels_of(shown["source"])) == {
+        "auto",
         "network",
         "embeddings",
         "backbone",

@@ -1,0 +1,67 @@
+"""``embeddings="auto"``: what labels are scored from where nobody says.
+
+All embeddings that the dataset has, of fields and brain runs, vote together with a
+network that is trained here where that is quick. What turns out to be of no use is left
+out. The results say what was used. Where there are no embeddings, a network is trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.embeddings import list_embeddings
+from fiftyone_dfaulo.adapter.scoring.features import ScoringContext
+from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+
+QUICK = 5e8
+"""Training is quick up to so many pixels, of all images and epochs: about five minutes
+on two cores. It is not timed, so that the same data give the same scores. On a GPU it
+is always quick."""
+
+
+def resolve(request: Request, target: LabelTarget) -> Request:
+    """The request, with ``"auto"`` only where it means anything, else with None.
+
+    It does not where something else is given, or where there are no embeddings.
+    """
+    if not isinstance(request.embeddings, str) or request.embeddings != AUTO:
+        return request
+    settings = request.settings
+    other = request.original or settings.predictions or settings.train
+    own = settings.method != "dfaulo" or settings.depth != "head"
+    if other or own or not find_embeddings(request.samples, target):
+        return replace(request, embeddings=None)
+    return request
+
+
+def find_embeddings(samples: Samples, target: LabelTarget) -> list[str]:
+    """The fields and brain runs that are used: one, where only one may be.
+
+    Brain runs that were made from one of the fields, or from another run, are not.
+    """
+    found = list_embeddings(samples, target)
+    fields = {one.name for one in found if one.kind == "field"}
+    dataset = samples._root_dataset
+
+    def is_new(run: str) -> bool:
+        config = dataset.get_brain_info(run).config
+        made_of = str(getattr(config, "embeddings_field", None))
+        copied = made_of.removeprefix(target.path("")) in fields
+        return not copied and getattr(config, "similarity_index", None) is None
+
+    new = [one.name for one in found if one.kind == "field" or is_new(one.name)]
+    return new if target.labels_type.several_sources else new[:1]
+
+
+def is_quick(context: ScoringContext) -> bool:
+    """Whether a network is trained soon enough to do it beside something else."""
+    from fiftyone_dfaulo.engine.device import pick_device
+    from fiftyone_dfaulo.engine.images.batches import choose_size
+
+    settings, paths = context.settings, context.labelled.paths
+    if pick_device(settings.device).type != "cpu":
+        return True
+    side = settings.image_size or choose_size(paths)
+    return len(paths) * side**2 * settings.epochs <= QUICK
