@@ -24,7 +24,8 @@ is always quick."""
 def resolve(request: Request, target: LabelTarget) -> Request:
     """The request, with ``"auto"`` only where it means anything, else with None.
 
-    It does not where something else is given, or where there are no embeddings.
+    It does not where something else is given, there are no embeddings, or labels of
+    this kind are judged by one source.
     """
     if not isinstance(request.embeddings, str) or request.embeddings != AUTO:
         return request
@@ -37,10 +38,13 @@ def resolve(request: Request, target: LabelTarget) -> Request:
 
 
 def find_embeddings(samples: Samples, target: LabelTarget) -> list[str]:
-    """The fields and brain runs that are used: one, where only one may be.
+    """The fields and brain runs that are used.
 
-    Brain runs that were made from one of the fields, or from another run, are not.
+    Brain runs that were made from one of the fields, or from another run, are not; nor
+    is anything where labels of this kind are judged by one source.
     """
+    if not target.labels_type.several_sources:
+        return []
     found = list_embeddings(samples, target)
     fields = {one.name for one in found if one.kind == "field"}
     dataset = samples._root_dataset
@@ -51,8 +55,7 @@ def find_embeddings(samples: Samples, target: LabelTarget) -> list[str]:
         copied = made_of.removeprefix(target.path("")) in fields
         return not copied and getattr(config, "similarity_index", None) is None
 
-    new = [one.name for one in found if one.kind == "field" or is_new(one.name)]
-    return new if target.labels_type.several_sources else new[:1]
+    return [one.name for one in found if one.kind == "field" or is_new(one.name)]
 
 
 def is_quick(context: ScoringContext) -> bool:

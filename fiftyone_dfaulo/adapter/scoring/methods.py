@@ -112,10 +112,9 @@ class AutoMethod(FeatureMethod):
                 read[source.name] = source.read(context)
             except InputError as error:
                 notes.append(f"{source.name} was left out: {error}.")
-        together = context.target.labels_type.several_sources
-        if not read or (together and is_quick(context)):
+        if not read or is_quick(context):
             read[self._network.name] = self._network.read(context)
-        elif together:
+        else:
             notes.append(
                 "No network was trained here as well, which would take long; pass the "
                 "embeddings and train=True for one."

@@ -115,7 +115,12 @@ def label_field(ctx: Context) -> str:
 
 def source(ctx: Context) -> str:
     """The way to score; if it is not given, it follows from what is there."""
-    return given_source(ctx) or (AUTO if embedding_sources(ctx) else NETWORK)
+    return given_source(ctx) or (AUTO if offers_auto(ctx) else NETWORK)
+
+
+def offers_auto(ctx: Context) -> bool:
+    """Whether there is anything that the plugin could use together with a network."""
+    return several_sources(ctx) and bool(embedding_sources(ctx))
 
 
 def given_source(ctx: Context) -> str | None:

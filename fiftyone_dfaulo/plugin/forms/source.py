@@ -90,7 +90,7 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
     hidden = {
         name
         for name, found in (
-            (AUTO, auto and params.embedding_sources(ctx)),
+            (AUTO, auto and params.offers_auto(ctx)),
             (EMBEDDINGS, params.embedding_sources(ctx)),
             (PREDICTIONS, params.prediction_fields(ctx)),
         )

@@ -90,12 +90,12 @@ def test_a_brain_run_that_was_made_from_a_field_is_not_used_twice(
     assert auto.find_embeddings(clusters, target) == ["emb", "of_array"]
 
 
-def test_of_tags_one_source_is_used(clusters: Any) -> None:
-    clusters.set_values("more", clusters.values("emb"))
+def test_tags_are_judged_by_one_source_which_is_not_chosen(clusters: Any) -> None:
     tags = [fo.Classification(label="x")]
     clusters.set_values(
         "topics",
         [fo.Classifications(classifications=tags * (n % 2)) for n in range(60)],
     )
-    results = compute_suspiciousness(clusters, "topics")
-    assert results.notes[0] == "Scored from embeddings 'emb'."
+    results = compute_suspiciousness(clusters, "topics", epochs=1)
+    assert results.config.embeddings is None
+    assert TRAINING in results.seconds
