@@ -11,13 +11,14 @@ DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 	tools/mongod.py fiftyone_dfaulo/_version.py
 
-.PHONY: help demo app test lint bench clean
+.PHONY: help demo app test test-matrix lint bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   find injected label faults in real digits, without a GPU"
 	@echo "make app    open the App on what the demo made"
 	@echo "make test   make lint and all tests; ARGS='-k word' picks some"
+	@echo "make test-matrix  a fast part of them on the oldest and newest FiftyOne"
 	@echo "make lint   ruff, import-linter and mypy alone"
 	@echo "make bench  accuracy, time and memory (see examples/benchmark.py)"
 	@echo "make clean  remove all that these made, except .venv"
@@ -33,6 +34,9 @@ app: .venv/.ready
 test: lint
 	@$(ISOLATED) $(BIN)/python -m pytest $(ARGS)
 
+test-matrix: .venv/.ready-test
+	@$(BIN)/python tools/matrix.py $(ARGS)
+
 lint: .venv/.ready-test
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
@@ -43,7 +47,7 @@ bench: .venv/.ready-bench
 	@$(ISOLATED) --directory .bench $(BIN)/python examples/benchmark.py $(ARGS)
 
 clean:
-	rm -rf .bench .demo .mypy_cache .pytest_cache .ruff_cache build dist \
+	rm -rf .bench .demo .matrix .mypy_cache .pytest_cache .ruff_cache build dist \
 		test-artifacts *.egg-info
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -32,8 +32,8 @@ class BuildWithManifest(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            target = Path(self.build_lib, PACKAGE.name, "fiftyone.yml")
-            self.copy_file(str(ROOT / "fiftyone.yml"), str(target))
+            target = Path(self.build_lib, PACKAGE.name)
+            self.copy_file(str(ROOT / "fiftyone.yml"), str(target / "fiftyone.yml"))
 
 
 def read_readme() -> str:
@@ -51,6 +51,11 @@ setup(
     author="The fiftyone-dfaulo authors",
     license="MIT",
     python_requires=">=3.10",
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        *(f"Programming Language :: Python :: 3.{n}" for n in range(10, 14)),
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
     packages=find_packages(include=["fiftyone_dfaulo", "fiftyone_dfaulo.*"]),
     package_data={"fiftyone_dfaulo": ["py.typed"]},
     cmdclass={"build_py": BuildWithManifest},
