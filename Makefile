@@ -11,7 +11,7 @@ DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 	tools/mongod.py fiftyone_dfaulo/_version.py
 
-.PHONY: help demo app test test-matrix lint bench clean
+.PHONY: help demo app test test-matrix lint bench release-check clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test-matrix  a fast part of them on the oldest and newest FiftyOne"
 	@echo "make lint   ruff, import-linter and mypy alone"
 	@echo "make bench  accuracy, time and memory (see examples/benchmark.py)"
+	@echo "make release-check  build what is released, into dist, and use it"
 	@echo "make clean  remove all that these made, except .venv"
 
 demo: .venv/.ready
@@ -46,6 +47,14 @@ lint: .venv/.ready-test
 bench: .venv/.ready-bench
 	@$(ISOLATED) --directory .bench $(BIN)/python examples/benchmark.py $(ARGS)
 
+# The wheel and the archive that tests/test_install.py then installs and uses are these.
+release-check: .venv/.ready-release
+	@rm -rf build dist
+	@$(BIN)/python -m build --outdir dist .
+	@$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
+	@git archive --prefix=fiftyone-dfaulo/ --output dist/fiftyone-dfaulo-plugin.zip HEAD
+	@DFAULO_DIST=dist $(ISOLATED) $(BIN)/python -m pytest tests/test_install.py
+
 clean:
 	rm -rf .bench .demo .matrix .mypy_cache .pytest_cache .ruff_cache build dist \
 		test-artifacts *.egg-info
@@ -67,6 +76,11 @@ clean:
 .venv/.ready-test: .venv/.ready
 	@echo "Installing the tools that the tests need"
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/.ready-release: .venv/.ready-test
+	@echo "Installing what builds a release"
+	@$(PIP) --editable '.[release]'
 	@touch $@
 
 .venv/.ready-bench: .venv/.ready
