@@ -12,15 +12,17 @@ DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 	tools/mongod.py fiftyone_dfaulo/_version.py
 
-.PHONY: help demo app test lint bench clean
+.PHONY: help demo app test test-matrix lint bench release-check clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   find injected label faults in real digits, without a GPU"
 	@echo "make app    open the App on what the demo made"
 	@echo "make test   make lint and all tests; ARGS='-k word' picks some"
+	@echo "make test-matrix  a fast part of them on the oldest and newest FiftyOne"
 	@echo "make lint   ruff, import-linter and mypy alone"
 	@echo "make bench  accuracy, time and memory (see examples/benchmark.py)"
+	@echo "make release-check  build what is released, into dist, and use it"
 	@echo "make clean  remove all that these made, except .venv"
 
 demo: .venv/.ready
@@ -34,6 +36,9 @@ app: .venv/.ready
 test: lint
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
+test-matrix: .venv/.ready-test
+	@$(BIN)/python tools/matrix.py $(ARGS)
+
 lint: .venv/.ready-test
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
@@ -43,8 +48,16 @@ lint: .venv/.ready-test
 bench: .venv/.ready-bench
 	@$(ISOLATED) --directory .bench $(BIN)/python examples/benchmark.py $(ARGS)
 
+# The wheel and the archive that tests/test_install.py then installs and uses are these.
+release-check: .venv/.ready-release
+	@rm -rf build dist
+	@$(BIN)/python -m build --outdir dist .
+	@$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
+	@git archive --prefix=fiftyone-dfaulo/ --output dist/fiftyone-dfaulo-plugin.zip HEAD
+	@DFAULO_DIST=dist $(ISOLATED) $(BIN)/python -m pytest tests/test_install.py
+
 clean:
-	rm -rf .bench .demo .mypy_cache .pytest_cache .ruff_cache build dist \
+	rm -rf .bench .demo .matrix .mypy_cache .pytest_cache .ruff_cache build dist \
 		test-artifacts *.egg-info
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -64,6 +77,11 @@ clean:
 .venv/.ready-test: .venv/.ready
 	@echo "Installing the tools that the tests need"
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/.ready-release: .venv/.ready-test
+	@echo "Installing what builds a release"
+	@$(PIP) --editable '.[release]'
 	@touch $@
 
 .venv/.ready-bench: .venv/.ready

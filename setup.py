@@ -27,13 +27,14 @@ def read_requirements() -> list[str]:
 
 
 class BuildWithManifest(build_py):
-    """Puts the plugin's manifest into the wheel, where `register` looks for it."""
+    """Puts the plugin's manifest and skills into the wheel, where `register` looks."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            target = Path(self.build_lib, PACKAGE.name, "fiftyone.yml")
-            self.copy_file(str(ROOT / "fiftyone.yml"), str(target))
+            target = Path(self.build_lib, PACKAGE.name)
+            self.copy_file(str(ROOT / "fiftyone.yml"), str(target / "fiftyone.yml"))
+            self.copy_tree(str(ROOT / "skills"), str(target / "skills"))
 
 
 def read_readme() -> str:
@@ -51,6 +52,11 @@ setup(
     author="The fiftyone-dfaulo authors",
     license="MIT",
     python_requires=">=3.10",
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        *(f"Programming Language :: Python :: 3.{n}" for n in range(10, 14)),
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
     packages=find_packages(include=["fiftyone_dfaulo", "fiftyone_dfaulo.*"]),
     package_data={"fiftyone_dfaulo": ["py.typed"]},
     cmdclass={"build_py": BuildWithManifest},
@@ -70,6 +76,7 @@ setup(
         ],
         "heif": ["pillow-heif>=0.16"],
         "bench": ["cleanlab>=2.6", "matplotlib>=3.8"],
+        "release": ["build>=1.2", "twine>=5"],
     },
     entry_points={
         "console_scripts": ["fiftyone-dfaulo = fiftyone_dfaulo.__main__:main"]

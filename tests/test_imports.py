@@ -26,7 +26,9 @@ DISTRIBUTIONS = {
     "bson": "fiftyone",  # the driver of FiftyOne's database, which FiftyOne picks
     "mongoengine": "fiftyone",
     "pymongo": "fiftyone",
+    "packaging": "fiftyone",
     "sklearn": "scikit-learn",
+    "yaml": "fiftyone",
 }
 """What pip calls the packages that Python calls otherwise, or where they come from."""
 

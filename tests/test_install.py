@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,12 +21,14 @@ from typing import Any
 import isolated
 import pytest
 
-from fiftyone_dfaulo import __main__ as cli
 from fiftyone_dfaulo import __version__
+from fiftyone_dfaulo.__main__ import main
+from fiftyone_dfaulo.cli import registration as cli
 
 ROOT = Path(__file__).parents[1]
 PROBE = Path(__file__).with_name("install_probe.py")
 PLUGIN = "@dfaulo/dfaulo"
+SKILL = "skills/find-label-errors/SKILL.md"
 
 
 class Machine:
@@ -78,7 +81,15 @@ class Machine:
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clean copy of the repository, as an archive of it unpacks."""
     target = tmp_path_factory.mktemp("sources") / "fiftyone-dfaulo-main"
-    unwanted = [".venv", ".git", ".demo", ".bench", "test-artifacts", "__pycache__"]
+    unwanted = [
+        ".venv",
+        ".git",
+        ".matrix",
+        ".demo",
+        ".bench",
+        "test-artifacts",
+        "__pycache__",
+    ]
     unwanted += [".*_cache", "*.egg-info", "build", "dist"]
     shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*unwanted))
     return target
@@ -86,7 +97,10 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built wheel."""
+    """The built wheel; with DFAULO_DIST, the one in that folder."""
+    if "DFAULO_DIST" in os.environ:
+        (released,) = Path(os.environ["DFAULO_DIST"]).resolve().glob("*.whl")
+        return released
     target = tmp_path_factory.mktemp("wheel")
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     command = [sys.executable, "-m", "pip", "wheel", *options, "-w", target, sources]
@@ -126,7 +140,11 @@ def downloaded(
     machine = Machine(tmp_path_factory.mktemp("downloaded"), own_fiftyone)
     machine.share_libraries()
     site = tmp_path_factory.mktemp("site")
-    shutil.make_archive(str(site / "main"), "zip", sources.parent, sources.name)
+    if "DFAULO_DIST" in os.environ:
+        (released,) = Path(os.environ["DFAULO_DIST"]).glob("*.zip")
+        shutil.copy(released, site / "main.zip")
+    else:
+        shutil.make_archive(str(site / "main"), "zip", sources.parent, sources.name)
     with serving(site) as url:
         code = "from fiftyone.core.cli import main; main()"
         machine.run("python", "-c", code, "plugins", "download", f"{url}/main.zip")
@@ -166,6 +184,7 @@ def test_wheel_holds_the_package_its_manifest_and_its_licence(wheel: Path) -> No
     assert modules | {"fiftyone_dfaulo/py.typed"} <= names
     assert any(name.endswith("LICENSE") for name in names)
     assert manifest == (ROOT / "fiftyone.yml").read_bytes()
+    assert f"fiftyone_dfaulo/{SKILL}" in names
 
 
 def test_pip_and_one_command_make_the_operator_work(installed: Machine) -> None:
@@ -231,8 +250,41 @@ def test_register_writes_the_manifest_and_an_entry(plugins: Path) -> None:
     cli.register()
     assert files(plugins / PLUGIN) == {
         "fiftyone.yml": (ROOT / "fiftyone.yml").read_text(encoding="utf-8"),
+        "__init__.py": cli.ENTRY_TEXT,
         "fiftyone_dfaulo/__init__.py": cli.ENTRY_TEXT,
+        SKILL: (ROOT / SKILL).read_text(encoding="utf-8"),
     }
+
+
+def test_fiftyone_lists_the_skill_of_the_registered_plugin(plugins: Path) -> None:
+    import fiftyone.plugins as fop
+
+    cli.register()
+    (skill,) = fop.list_skills(plugin=PLUGIN)
+    assert (skill.name, skill.category) == ("find-label-errors", "curation")
+    assert skill.path == str((plugins / PLUGIN / SKILL).resolve())
+    assert "find my label errors" in skill.description
+
+
+def test_the_skill_names_operators_and_parameters_that_there_are() -> None:
+    from fiftyone_dfaulo.plugin import OPERATORS
+
+    text = (ROOT / SKILL).read_text(encoding="utf-8")
+    names = {cls.name_: cls for cls in OPERATORS}
+    asked = {
+        "compute_suspiciousness": ["brain_key", "embeddings", "predictions", "model"],
+        "record_verdicts": ["faulty", "correct"],
+        "tag_suspicious": ["verdict", "tag"],
+        "apply_suggestions": ["verdict", "label", "ids", "add_classes"],
+        "export_review": ["path"],
+    }
+    for operator, parameters in asked.items():
+        assert f"`{operator}`" in text
+        assert set(parameters) <= set(names[operator].takes)
+        assert all(re.search(rf"`{one}\b", text) for one in parameters)
+    spoken = re.findall(r"`([a-z]+_[a-z]+)`", text)
+    known = {*names, "brain_key", "label_field", "add_classes"}
+    assert set(spoken) <= known
 
 
 def test_register_again_changes_nothing(plugins: Path) -> None:
@@ -310,8 +362,8 @@ def test_switched_off_plugin_is_said(
 def test_command_line_prints_and_returns_a_status(
     plugins: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["register"]) == 0
+    assert main(["register"]) == 0
     assert capsys.readouterr().out.startswith(f"Registered {PLUGIN} {__version__}")
     (plugins / PLUGIN / cli.ENTRY).write_text("not ours", encoding="utf-8")
-    assert cli.main(["register"]) == 1
+    assert main(["register"]) == 1
     assert capsys.readouterr().err.startswith("fiftyone-dfaulo: ")

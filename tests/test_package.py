@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import logging
 import re
 import subprocess
@@ -134,7 +135,9 @@ def test_fiftyone_meets_the_classes_that_python_imports() -> None:
     assert ComputeSuspiciousness in [type(one) for one in context.instances]
     entry = "fiftyone.plugins.orgs.dfaulo.dfaulo"
     copies = {name for name in sys.modules if name.startswith(entry)}
-    assert copies == {entry, f"{entry}._version"}
+    old = "py_entry" not in Path(inspect.getfile(PluginContext)).read_text("utf-8")
+    # an old one executes the __init__.py beside the manifest, by the folder's name
+    assert copies == (set() if old else {entry, f"{entry}._version"})
 
 
 def test_manifest_of_another_version_is_reported_once(

@@ -36,7 +36,8 @@ def fiftyone_mongod() -> Path:
     spec = importlib.util.find_spec("fiftyone")
     if spec is None or spec.origin is None:
         raise MongodError("fiftyone is not installed in this Python environment")
-    return Path(spec.origin).parent / "db" / "bin" / "mongod"
+    name = "mongod.exe" if os.name == "nt" else "mongod"
+    return Path(spec.origin).parent / "db" / "bin" / name
 
 
 def candidates() -> list[Path]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from fiftyone.operators.executor import ExecutionContext, Executor
+
+from fiftyone_dfaulo.plugin.host import ALT_SELECTION, TARGET_IS_ANSWER
 
 URI = "@dfaulo/dfaulo/compute_suspiciousness"
 
@@ -24,13 +27,21 @@ def context(
         request: more of the request, such as ``selected`` or ``view_target``.
         **params: the answers to the form.
     """
+    sent = dict(request or {})
+    if not ALT_SELECTION:  # an old App sends nothing but the ids
+        both = sent.pop("selected_samples", [])
+        sent.setdefault("selected", [one["id"] for one in both])
+        if any(one.get("type") == "alt" for one in both):
+            pytest.skip("this FiftyOne knows no Alt+click")
+    if TARGET_IS_ANSWER and "view_target" in sent:
+        params["view_target"] = sent["view_target"]
     return ExecutionContext(
         request_params={
             "dataset_name": samples._root_dataset.name,
             "view": samples.view()._serialize(),
             "params": params,
             "prompt_id": prompt,
-            **(request or {}),
+            **sent,
         },
         executor=Executor(),
         operator_uri=URI,

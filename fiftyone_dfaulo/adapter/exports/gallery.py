@@ -1,4 +1,4 @@
-"""A picture of the most suspicious samples, to look at without the App."""
+"""A picture of the most suspicious samples, or objects, to look at without the App."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from pathlib import Path
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.exports.files import check_target, replace_file
+from fiftyone_dfaulo.adapter.exports.ranking import top_rows
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import open_review
-from fiftyone_dfaulo.adapter.review.views import most_suspicious
-from fiftyone_dfaulo.adapter.runs.lookup import check_run_field
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import RunError
 
 MOST = 1_000
-"""The most samples on one picture."""
+"""The most images on one picture."""
 
 
 @public
@@ -27,10 +26,10 @@ def save_gallery(
     top: int = 50,
     overwrite: bool = False,
 ) -> Path:
-    """Saves a contact sheet of the most suspicious samples.
+    """Saves a contact sheet of the most suspicious samples, or objects.
 
     Under each image stand its label, the class that it looks like and its
-    suspiciousness.
+    suspiciousness. Objects are cut out of their images.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are shown.
@@ -45,31 +44,25 @@ def save_gallery(
     Raises:
         InputError: if ``top`` is out of range; if the name ends otherwise, its folder
             does not exist or can't be written to; if it is the name of a link, pipe or
-            folder, or of a file while ``overwrite`` is False; if the view leaves out a
-            field that is needed; or if the run has scored objects.
+            folder, or of a file while ``overwrite`` is False; or if the view leaves out
+            a field that is needed.
         RunError: if there is no such run, a field of it or its label field was deleted,
-            or none of the samples has a score.
+            or none of the samples or objects has a score.
     """
     file = check_target(path, ".png", overwrite=overwrite)
     limit = check_whole_number("top", top, 1, MOST)
     review = open_review(samples, brain_key, "suspiciousness", "suggestion")
-    review.check_of_samples()
     review.check_label_field("run compute_suspiciousness again")
-    config, names, target = review.config, review.fields, review.target
-    check_run_field(samples, brain_key, target, config.label_field)
-    paths = ("filepath", target.class_path, f"{names.suggestion}.label", names[0])
-    view = most_suspicious(samples, brain_key, config, limit=limit)
-    rows = list(zip(*view.values(list(paths))))
+    rows = top_rows(review, limit)
     if not rows:
         raise RunError(
-            f"none of these samples has a score of brain run {brain_key!r}; pass the "
-            "samples that were scored"
+            f"none of these {review.target.noun}s has a score of brain run "
+            f"{brain_key!r}; pass the samples that were scored"
         )
     from fiftyone_dfaulo.engine.images.contact_sheet import Tile, draw_sheet
 
     tiles = [
-        Tile(path, (str(target.class_text(given)), str(seen), f"{score:.3f}"))
-        for path, given, seen, score in rows
+        Tile(row.source, (row.given, row.seen, f"{row.score:.3f}")) for row in rows
     ]
     title = (
         f"{review.dataset.name}, run {brain_key}: the {len(rows)} most suspicious. "

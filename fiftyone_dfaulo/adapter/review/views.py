@@ -74,7 +74,7 @@ def most_suspicious(
         view, score = _patches(samples, config, floor, unreviewed)
     else:
         view, score = _samples(samples, brain_key, config, floor, unreviewed)
-    view = view.sort_by(score, reverse=True)
+    view = view.sort_by(score, reverse=True, create_index=False)
     return view if limit is None else view.limit(limit)
 
 

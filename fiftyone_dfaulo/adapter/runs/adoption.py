@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import fiftyone as fo
-import fiftyone.core.odm as foo
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
@@ -88,7 +87,7 @@ def adopt(storage: Storage, origin: Origin) -> None:
 def _load(origin: Origin) -> tuple[DFauLoResults, DFauLoConfig]:
     """The results of the run in the other dataset, and its config, to be changed."""
     if fo.dataset_exists(origin.dataset):
-        source: Dataset = foo.load_dataset(name=origin.dataset)
+        source: Dataset = fo.load_dataset(origin.dataset)
         if source.has_brain_run(origin.key):
             config = source.get_brain_info(origin.key).config
             results = source.load_brain_results(

@@ -131,7 +131,9 @@ def _score_of(fields: Sequence[str]) -> str | None:
 
 
 def _stages(dataset: Dataset, score: str) -> list[str]:
-    view = dataset.match(ViewField(score) >= 0).sort_by(score, reverse=True)
+    view = dataset.match(ViewField(score) >= 0).sort_by(
+        score, reverse=True, create_index=False
+    )
     return [json_util.dumps(one) for one in view._serialize(include_uuids=False)]
 
 

@@ -46,6 +46,17 @@ def dataset_id(dataset: Dataset) -> ObjectId:
     return identity
 
 
+def current_name(identity: str) -> str | None:
+    """What a dataset is called now; None if it was deleted.
+
+    Args:
+        identity: its id, in hex.
+    """
+    query = {"_id": ObjectId(identity)}
+    found = foo.get_db_conn().datasets.find_one(query, {"name": True})
+    return None if found is None else str(found["name"])
+
+
 def exists(dataset: Dataset) -> bool:
     """Whether the dataset is still in the database, under whatever name."""
     try:

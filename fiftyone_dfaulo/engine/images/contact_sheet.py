@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fiftyone_dfaulo.engine.images.decoding import decode_whole, reason
+from fiftyone_dfaulo.engine.images.decoding import Source, decode_whole, reason
 
 SIDE = 128
 """Side in pixels of the square that an image is fitted into."""
@@ -23,14 +23,14 @@ _INK, _RED, _PALE, _PAPER = "#1c1c1c", "#b3261e", "#ececec", "white"
 
 
 class Tile(NamedTuple):
-    """An image and the lines under it.
+    """An image, or a part of one, and the lines under it.
 
     Attributes:
-        path: the image file.
+        source: the image file, or what is cut out of it.
         lines: text, each line cut to the width of the image; the second is red.
     """
 
-    path: str
+    source: Source
     lines: tuple[str, ...]
 
 
@@ -59,7 +59,7 @@ def draw_sheet(title: str, tiles: Sequence[Tile]) -> Image.Image:
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         left, upper = _GAP + column * width, top + row * height
-        _paste(sheet, draw, tile.path, left, upper)
+        _paste(sheet, draw, tile.source, left, upper)
         for n, text in enumerate(tile.lines):
             corner = (left, upper + SIDE + 2 + n * _LINE)
             _write(draw, corner, text, SIDE, _RED if n == 1 else _INK, _FONT)
@@ -67,12 +67,12 @@ def draw_sheet(title: str, tiles: Sequence[Tile]) -> Image.Image:
 
 
 def _paste(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, path: str, left: int, upper: int
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, source: Source, left: int, upper: int
 ) -> None:
     square = (left, upper, left + SIDE - 1, upper + SIDE - 1)
     draw.rectangle(square, fill=_PALE)
     try:
-        image = _fit(decode_whole(path))
+        image = _fit(decode_whole(source))
     except Exception as error:  # noqa: BLE001 - damaged files raise anything
         corner = (left + 4, upper + SIDE // 2 - _LINE)
         _write(draw, corner, "cannot be read:", SIDE - 8, _INK, _FONT)

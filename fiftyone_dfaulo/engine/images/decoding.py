@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from contextlib import ExitStack
@@ -160,14 +161,19 @@ def decode(path: str, size: int) -> np.ndarray:
     return np.asarray(_on_white(square if turn is None else square.transpose(turn)))
 
 
-def decode_whole(path: str) -> Image.Image:
-    """An image file at its own size: RGB, upright.
+def decode_whole(source: Source) -> Image.Image:
+    """A source at its own size: RGB, upright; a crop has :data:`MARGIN` around it.
 
     Raises:
         Exception: of any kind, if it cannot be read; see :func:`reason`.
     """
+    path, box = source if isinstance(source, Crop) else (source, None)
     with ExitStack() as held:
-        return _on_white(_whole(path, held))
+        image = _on_white(_whole(path, held))
+    if box is None:
+        return image
+    left, top, right, bottom = _pixels(box, image.size)
+    return image.crop((int(left), int(top), math.ceil(right), math.ceil(bottom)))
 
 
 @quiet()

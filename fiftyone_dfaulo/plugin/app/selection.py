@@ -16,7 +16,7 @@ from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts, write_verdict
 from fiftyone_dfaulo.adapter.review.views import view_ids
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.review_target import showable
-from fiftyone_dfaulo.plugin.host import Context
+from fiftyone_dfaulo.plugin.host import Context, selected_samples
 
 VerdictChange = tuple[str, "str | None", str]
 """Id of an item, its verdict before, and the one after."""
@@ -58,13 +58,13 @@ def _selection(ctx: Context, review: ReviewSession) -> list[tuple[str, str | Non
     ours = [one for one in labels if field and one.get("field") == field]
     if ours and not patches:
         return [(one["label_id"], one.get("type")) for one in ours]
-    known = {s["id"]: s.get("type") for s in ctx.selected_samples}
+    known = {s["id"]: s.get("type") for s in selected_samples(ctx)}
     return [(sample, known.get(sample)) for sample in ctx.selected]
 
 
 def _check_selection(ctx: Context, labels: Any) -> None:
     """Makes sure that what is selected has ids, whoever has sent the request."""
-    given = [*labels, *ctx.selected_samples]
+    given = [*labels, *selected_samples(ctx)]
     if not all(isinstance(one, Mapping) for one in given) or not all(
         isinstance(one, str)
         for one in (*ctx.selected, *(one.get("id", "") for one in given))

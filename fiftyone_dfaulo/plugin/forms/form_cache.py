@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from fiftyone_dfaulo.plugin.host import Context
+from fiftyone_dfaulo.plugin.host import Context, chosen_target
 
 _FORMS = 16
 """How many forms are kept; the oldest goes first."""
@@ -31,7 +31,7 @@ def cached(ctx: Context, what: Hashable, read: Callable[[], T]) -> T:
     """
     if ctx.prompt_id is None:
         return read()
-    form = (ctx.prompt_id, ctx.request_params.get("view_target"))
+    form = (ctx.prompt_id, chosen_target(ctx))
     values = _cache.setdefault(form, {})
     _cache.move_to_end(form)
     if what not in values:

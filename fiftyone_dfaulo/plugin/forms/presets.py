@@ -14,7 +14,7 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.runs.keys import is_free
 from fiftyone_dfaulo.adapter.runs.lookup import fields_of_runs
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
-from fiftyone_dfaulo.plugin.host import Context
+from fiftyone_dfaulo.plugin.host import Context, chosen_target
 
 DEFAULT_KEY = "dfaulo"
 
@@ -24,7 +24,7 @@ def samples(ctx: Context) -> Samples:
 
     From Python, what is passed is what is meant.
     """
-    if ctx.prompt_id is None or ctx.request_params.get("view_target"):
+    if ctx.prompt_id is None or chosen_target(ctx):
         return ctx.target_view()
     preset = preset_target(ctx)
     if preset == "DATASET":

@@ -14,7 +14,6 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
-from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.doors import check_given, database_errors
 from fiftyone_dfaulo.adapter.host import Samples
@@ -22,7 +21,14 @@ from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.forms.problems import add_problem
 from fiftyone_dfaulo.plugin.forms.texts import check_texts
-from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
+from fiftyone_dfaulo.plugin.host import (
+    TARGET_IS_ANSWER,
+    Context,
+    Inputs,
+    JsonDict,
+    Property,
+    RiskLevel,
+)
 from fiftyone_dfaulo.plugin.operators.running import (
     Messages,
     report_to_database,
@@ -268,5 +274,7 @@ def call(
     """
     check_given(samples)
     target = "dataset" if isinstance(samples, fo.Dataset) else "view"
+    if TARGET_IS_ANSWER and target == "view":
+        params = {"view_target": "CURRENT_VIEW", **params}
     request = {target: samples, "params": params}
     return foo.execute_operator(uri, request, request_delegation=request_delegation)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fiftyone.operators.executor import ExecutionResult
-from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
@@ -29,7 +28,7 @@ from fiftyone_dfaulo.plugin.forms.params import (
 )
 from fiftyone_dfaulo.plugin.forms.presets import DEFAULT_KEY
 from fiftyone_dfaulo.plugin.forms.trust import overwrite_name
-from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, call, check_params
 from fiftyone_dfaulo.plugin.operators.running import Messages
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
-from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.corrections.apply import apply
 from fiftyone_dfaulo.adapter.corrections.plan import check_writable
@@ -21,7 +20,7 @@ from fiftyone_dfaulo.plugin.forms.corrections import (
     read_wish,
 )
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
-from fiftyone_dfaulo.plugin.host import Context, Inputs
+from fiftyone_dfaulo.plugin.host import Context, Inputs, RiskLevel
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
 _EXAMPLES = 3

@@ -21,7 +21,7 @@ from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
 from fiftyone_dfaulo.plugin.forms.problems import mark_invalid, problem_message
 from fiftyone_dfaulo.plugin.forms.trust import check_export, confirmation, export_folder
-from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict
+from fiftyone_dfaulo.plugin.host import DOWNLOADS, Context, Inputs, JsonDict
 from fiftyone_dfaulo.plugin.operators.base import check_params
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
@@ -118,7 +118,8 @@ class ExportReview(ReviewOperator):
             "server": "The machine of the App's server",
         }
         where = _to(ctx.params)
-        radio_group(inputs, "to", choices, label="To", default=where)
+        if DOWNLOADS:
+            radio_group(inputs, "to", choices, label="To", default=where)
         if where == "download":
             if not any(count_with_verdict(review, verdict) for verdict in VERDICTS):
                 raise InputError("Nothing has a verdict yet; mark some samples first")
@@ -146,6 +147,8 @@ class ExportReview(ReviewOperator):
 
 def _to(params: JsonDict) -> str:
     """Where the file goes: as the form says, or to the path given from Python."""
+    if not DOWNLOADS:
+        return "server"
     return str(params.get("to") or ("server" if params.get("path") else "download"))
 
 

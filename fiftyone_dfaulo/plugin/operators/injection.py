@@ -8,7 +8,6 @@ from typing import NamedTuple
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
-from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
@@ -38,7 +37,7 @@ from fiftyone_dfaulo.plugin.forms.problems import (
     problem_message,
 )
 from fiftyone_dfaulo.plugin.forms.trust import confirmation
-from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
+from fiftyone_dfaulo.plugin.host import Context, Inputs, Property, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import LongOperator, Operator
 from fiftyone_dfaulo.plugin.operators.review_base import (
     ReviewOperator,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fiftyone.operators.types import RiskLevel
-
 from fiftyone_dfaulo.adapter.injection import quality
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
@@ -21,7 +19,7 @@ from fiftyone_dfaulo.plugin.forms.params import (
     read_request,
 )
 from fiftyone_dfaulo.plugin.forms.problems import add_problem, problem_message
-from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property
+from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator
 
 

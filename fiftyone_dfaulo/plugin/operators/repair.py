@@ -5,14 +5,13 @@ from __future__ import annotations
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
 from fiftyone.operators.executor import ExecutionResult
-from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.runs.repair import Repair, look, repair
 from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms.trust import confirmation
-from fiftyone_dfaulo.plugin.host import Context, Inputs, Property
+from fiftyone_dfaulo.plugin.host import Context, Inputs, Property, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import Operator
 from fiftyone_dfaulo.plugin.operators.running import Messages, run_or_notify
 

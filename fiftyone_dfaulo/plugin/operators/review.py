@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fiftyone.operators.types as types
-from fiftyone.operators.types import RiskLevel
 
 from fiftyone_dfaulo.adapter.review.learning import learn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
@@ -17,7 +16,7 @@ from fiftyone_dfaulo.plugin.app.selection import (
     selected_ids,
 )
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
-from fiftyone_dfaulo.plugin.host import Context, Inputs
+from fiftyone_dfaulo.plugin.host import Context, Inputs, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import Operator
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol, TypeVar
 
-import fiftyone.core.odm as foo
 from fiftyone.core.dataset import DatasetNotFoundError
 from pymongo.errors import ConnectionFailure
 
 from fiftyone_dfaulo.adapter.doors import AWAY
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.storage.refresh import current_name
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import patches_anew, tile_fields
 from fiftyone_dfaulo.plugin.app.review_target import open_in_app
@@ -183,10 +183,7 @@ def _say_where_it_is(event: Event) -> None:
     in an error of its own.
     """
     old, uid = event.ctx.dataset_name, event.facts.get("dataset_id")
-    try:
-        name = foo.load_dataset(id=uid).name if uid else None
-    except ValueError:
-        name = None
+    name = current_name(uid) if uid else None
     if name is None:
         message = f"The dataset {old!r} was deleted; open another one"
         event.ops.notify(message, variant="error")

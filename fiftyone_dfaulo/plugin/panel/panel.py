@@ -29,7 +29,12 @@ from fiftyone_dfaulo.plugin.app.selection import (
     read_selection,
     unmark_verdicts,
 )
-from fiftyone_dfaulo.plugin.host import Context, Property
+from fiftyone_dfaulo.plugin.host import (
+    Context,
+    Property,
+    style_selection,
+    unstyle_selection,
+)
 from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
@@ -106,7 +111,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_load(self, event: Event) -> None:
         """The panel opens."""
-        event.ops.set_sample_selection_style(default="x", alt="green-checkmark")
+        style_selection(event.ctx)
         event.keep("damage", read_damage(event.dataset))
         self.refresh(event, fresh=True)
         if "status" in event.facts:
@@ -114,7 +119,7 @@ class ReviewPanel(foo.Panel):
 
     def on_unload(self, ctx: Context) -> None:
         """The panel closes."""
-        ctx.ops.clear_sample_selection_style()
+        unstyle_selection(ctx)
 
     @guarded
     def on_change_dataset(self, event: Event) -> None:

@@ -9,6 +9,7 @@ import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.review.audit import SIZE as AUDIT
 from fiftyone_dfaulo.plugin.app.plain_text import plain
+from fiftyone_dfaulo.plugin.host import ALT_SELECTION
 from fiftyone_dfaulo.plugin.panel.counts import BATCH, status_lines
 from fiftyone_dfaulo.plugin.panel.facts import BINS, describe
 
@@ -154,9 +155,15 @@ def _add_filter(out: types.Object, panel: Any, chosen: Any) -> None:
 
 def _add_marking(out: types.Object, panel: Any, noun: str, batch: Any) -> None:
     one = "an" if noun[0] in "aeiou" else "a"
+    correct = (
+        "**Alt+click** it if it is **correct**."
+        if ALT_SELECTION
+        else "and press Mark selected. Of those that are **correct**, execute **Mark "
+        "correct** from the operator browser."
+    )
     out.md(
         f"In the grid, **click** the box of {one} {noun} if its label is **faulty**, "
-        "**Alt+click** it if it is **correct**.",
+        f"{correct}",
         name="how",
     )
     row = _row(out, "marks")

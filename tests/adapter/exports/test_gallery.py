@@ -18,6 +18,7 @@ from fiftyone_dfaulo import (
     suspicious_view,
 )
 from fiftyone_dfaulo.engine.images import contact_sheet
+from tests.objects import paste_digits
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_the_most_suspicious_are_shown_with_label_suggestion_and_score(
     assert "run dfaulo: the 12 most suspicious" in title
     view = suspicious_view(scored, limit=12)
     for tile, sample in zip(tiles, view, strict=True):
-        assert tile.path == sample.filepath
+        assert tile.source == sample.filepath
         assert tile.lines == (
             sample.ground_truth.label,
             sample.dfaulo_suggestion.label,
@@ -83,6 +84,32 @@ def test_labels_that_have_gone_are_named(scored: Any, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="label field 'ground_truth' .* was deleted or"):
         save_gallery(scored, path=path)
     assert not path.exists()
+
+
+def test_objects_are_cut_out_of_their_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = paste_digits(tmp_path / "canvases", 60)
+    labels = objects.values("boxes.detections.label", unwind=True)
+    classes = sorted(set(labels))
+    noise = np.random.default_rng(51).normal(size=(len(labels), len(classes)))
+    rows = noise + 4 * np.eye(len(classes))[[classes.index(one) for one in labels]]
+    compute_suspiciousness(objects, "boxes", embeddings=rows, progress=False)
+    drawn: list[Any] = []
+    draw = contact_sheet.draw_sheet
+
+    def watch(title: str, tiles: Any) -> Any:
+        drawn.extend(tiles)
+        return draw(title, tiles)
+
+    monkeypatch.setattr(contact_sheet, "draw_sheet", watch)
+    assert save_gallery(objects, path=tmp_path / "top.png", top=5).is_file()
+    view = suspicious_view(objects.to_patches("boxes"), limit=5)
+    assert [(tile.source.path, list(tile.source.box)) for tile in drawn] == [
+        (patch.filepath, patch.boxes.bounding_box) for patch in view
+    ]
+    assert [tile.lines[0] for tile in drawn] == view.values("boxes.label")
+    objects.delete()
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

@@ -212,7 +212,10 @@ def wait_for_end(operation: Any) -> tuple[Any, list[tuple[str, float]]]:
         status = document.status
         if status and (status.label, status.progress) not in told:
             told.append((status.label, status.progress))
-        if document.run_state in ExecutionRunState.TERMINAL_STATES:
+        if document.run_state in (
+            ExecutionRunState.COMPLETED,
+            ExecutionRunState.FAILED,
+        ):
             return document, told
         time.sleep(0.01)
     raise AssertionError(f"not ended after {2 * SOON} s: {document.run_state}, {told}")
