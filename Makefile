@@ -12,7 +12,7 @@ DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 	tools/mongod.py fiftyone_dfaulo/_version.py
 
-.PHONY: help demo app test lint bench clean
+.PHONY: help demo app test lint docs pictures notebooks bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,9 @@ help:
 	@echo "make app    open the App on what the demo made"
 	@echo "make test   make lint and all tests; ARGS='-k word' picks some"
 	@echo "make lint   ruff, import-linter and mypy alone"
+	@echo "make docs   the documentation as a site, in site/"
+	@echo "make pictures   photographs the App anew for the documentation"
+	@echo "make notebooks  runs the notebooks anew and keeps what they show"
 	@echo "make bench  accuracy, time and memory (see examples/benchmark.py)"
 	@echo "make clean  remove all that these made, except .venv"
 
@@ -40,11 +43,21 @@ lint: .venv/.ready-test
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/mypy
 
+docs: .venv/.ready-docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "Open site/index.html"
+
+pictures: .venv/.ready-test
+	@PYTHONPATH=$(CURDIR) $(ISOLATED) $(BIN)/python tools/pictures.py
+
+notebooks: .venv/.ready-docs
+	@$(ISOLATED) $(BIN)/python tools/notebooks.py
+
 bench: .venv/.ready-bench
 	@$(ISOLATED) --directory .bench $(BIN)/python examples/benchmark.py $(ARGS)
 
 clean:
-	rm -rf .bench .demo .mypy_cache .pytest_cache .ruff_cache build dist \
+	rm -rf .bench .demo .mypy_cache .pytest_cache .ruff_cache build dist site \
 		test-artifacts *.egg-info
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -64,6 +77,11 @@ clean:
 .venv/.ready-test: .venv/.ready
 	@echo "Installing the tools that the tests need"
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+.venv/.ready-docs: .venv/.ready
+	@echo "Installing what builds the documentation"
+	@$(PIP) --editable '.[docs]'
 	@touch $@
 
 .venv/.ready-bench: .venv/.ready

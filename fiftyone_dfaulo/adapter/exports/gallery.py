@@ -49,6 +49,10 @@ def save_gallery(
             field that is needed; or if the run has scored objects.
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples has a score.
+
+    Examples:
+        >>> dfaulo.save_gallery(dataset, path="worst.png", top=6).name
+        'worst.png'
     """
     file = check_target(path, ".png", overwrite=overwrite)
     limit = check_whole_number("top", top, 1, MOST)
