@@ -127,16 +127,26 @@ def find(app: App, camera: Camera) -> None:
     camera.take("app.png")
 
 
+class OpenedReview(Review):
+    """The panel that a run has opened."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.panel = app.tab.locator("[data-cy='panel-content-dfaulo_review']")
+
+
 def check(app: App, camera: Camera, dataset: Any) -> Review:
     """Marks a batch, as one does who knows what the digits are."""
     dataset.reload()
-    review = Review(app)
+    review = OpenedReview(app)
     review.next_batch()
     batch = suspicious_view(dataset, limit=BATCH)
     given, truth = batch.values(["ground_truth.label", "true_label"])
     app.settle()
-    for tile in [n for n in range(BATCH) if given[n] != truth[n]]:
+    wrong = [n for n in range(BATCH) if given[n] != truth[n]]
+    for tile in wrong:
         review.select(tile)
+    review.select(next(n for n in range(BATCH) if n not in wrong), alt=True)
     app.tiles.first.scroll_into_view_if_needed()
     camera.take("review.png")
     review.press(REST)
