@@ -42,6 +42,9 @@ def tidy(notebook: Any) -> str:
         cell.metadata = {}
         if cell.cell_type == "code":
             cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
+            for shown in cell.outputs:
+                if "image/png" in shown.get("data", {}):  # once is enough
+                    shown.data = {"image/png": shown.data["image/png"]}
     language = {"name": "python"}
     notebook.metadata = {"language_info": language, "kernelspec": _KERNEL}
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
