@@ -12,7 +12,8 @@ DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 	tools/mongod.py fiftyone_dfaulo/_version.py
 
-.PHONY: help demo app test test-matrix lint bench release-check clean
+.PHONY: help demo app test test-matrix lint docs pictures notebooks bench \
+	release-check clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +22,9 @@ help:
 	@echo "make test   make lint and all tests; ARGS='-k word' picks some"
 	@echo "make test-matrix  a fast part of them on the oldest and newest FiftyOne"
 	@echo "make lint   ruff, import-linter and mypy alone"
+	@echo "make docs   the documentation as a site, in site/"
+	@echo "make pictures   photographs the App anew for the documentation"
+	@echo "make notebooks  runs the notebooks anew and keeps what they show"
 	@echo "make bench  accuracy, time and memory (see examples/benchmark.py)"
 	@echo "make release-check  build what is released, into dist, and use it"
 	@echo "make clean  remove all that these made, except .venv"
@@ -45,6 +49,16 @@ lint: .venv/.ready-test
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/mypy
 
+docs: .venv/.ready-docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "Open site/index.html"
+
+pictures: .venv/.ready-test
+	@PYTHONPATH=$(CURDIR) $(ISOLATED) $(BIN)/python tools/pictures.py
+
+notebooks: .venv/.ready-docs
+	@$(ISOLATED) $(BIN)/python tools/notebooks.py
+
 bench: .venv/.ready-bench
 	@$(ISOLATED) --directory .bench $(BIN)/python examples/benchmark.py $(ARGS)
 
@@ -57,7 +71,7 @@ release-check: .venv/.ready-release
 	@DFAULO_DIST=dist $(ISOLATED) $(BIN)/python -m pytest tests/test_install.py
 
 clean:
-	rm -rf .bench .demo .matrix .mypy_cache .pytest_cache .ruff_cache build dist \
+	rm -rf .bench .demo .matrix .mypy_cache .pytest_cache .ruff_cache build dist site \
 		test-artifacts *.egg-info
 	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -82,6 +96,11 @@ clean:
 .venv/.ready-release: .venv/.ready-test
 	@echo "Installing what builds a release"
 	@$(PIP) --editable '.[release]'
+	@touch $@
+
+.venv/.ready-docs: .venv/.ready
+	@echo "Installing what builds the documentation"
+	@$(PIP) --editable '.[docs]'
 	@touch $@
 
 .venv/.ready-bench: .venv/.ready

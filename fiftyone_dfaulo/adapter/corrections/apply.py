@@ -95,6 +95,13 @@ def apply_suggestions(
             be used; nothing is changed.
         RunError: if there is no such run, or its results, a field of it or its label
             field were deleted.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=6)
+        >>> print(dfaulo.apply_suggestions(dataset, ids=worst))
+        6 labels corrected, 0 skipped
+        >>> dataset.select(worst).count_values("ground_truth.label")
+        {'cat': 6}
     """
     check_name(by)
     wish = Wish(ids, verdict, label, classes).check()

@@ -101,6 +101,12 @@ def preview_corrections(
         InputError: as there, but for a class that does not exist yet: the preview
             names it.
         RunError: as there.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=6)
+        >>> print(dfaulo.preview_corrections(dataset, ids=worst))
+        6 labels would change, 0 would not
+              6  dog -> cat
     """
     wish = Wish(ids, verdict, label, classes).check()
     needed = ("suspiciousness", "suggestion", "verdict")

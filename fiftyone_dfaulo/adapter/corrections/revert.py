@@ -59,6 +59,12 @@ def revert_suggestions(
         InputError: if an id is unknown or not among the scored samples, or the label
             field is read-only; nothing is changed.
         RunError: if there is no such run, or its label field was deleted.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=6)
+        >>> done = dfaulo.apply_suggestions(dataset, ids=worst)
+        >>> print(dfaulo.revert_suggestions(dataset))
+        6 corrections taken back, 0 left alone because their label was edited since
     """
     return revert(open_review(samples, brain_key, "suspiciousness"), ids=ids)
 

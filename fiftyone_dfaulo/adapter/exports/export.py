@@ -73,6 +73,12 @@ def export_review(
             file of that name and ``overwrite`` is False, or a link, pipe or folder, or
             the file cannot be written; what was there stays.
         RunError: if there is no such run, or a field of it was deleted.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=6)
+        >>> changed = dfaulo.record_verdicts(dataset, faulty=worst)
+        >>> dfaulo.export_review(dataset, "review.csv")
+        6
     """
     check_target(path, *ENDINGS, overwrite=overwrite)
     review = open_review(samples, brain_key, "suspiciousness", "verdict")

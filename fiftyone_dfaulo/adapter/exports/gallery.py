@@ -48,6 +48,10 @@ def save_gallery(
             a field that is needed.
         RunError: if there is no such run, a field of it or its label field was deleted,
             or none of the samples or objects has a score.
+
+    Examples:
+        >>> dfaulo.save_gallery(dataset, path="worst.png", top=6).name
+        'worst.png'
     """
     file = check_target(path, ".png", overwrite=overwrite)
     limit = check_whole_number("top", top, 1, MOST)

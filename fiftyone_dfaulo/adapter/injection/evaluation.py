@@ -112,6 +112,11 @@ def evaluate_ranking(
             samples are faults, or none is; if the run has scored objects; or if it has
             scored several labels a sample and the field is not boolean.
         RunError: if there is no such run, or a field of it was deleted.
+
+    Examples:
+        >>> figures = dfaulo.evaluate_ranking(dataset, fault_field="truth")
+        >>> figures["faults"], figures["AP"]
+        (6, 1.0)
     """
     return evaluate(open_review(samples, brain_key, "suspiciousness"), fault_field)
 

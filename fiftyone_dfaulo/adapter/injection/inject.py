@@ -116,6 +116,12 @@ def inject_faults(
             rate is too low for a single fault, or an image to be replaced cannot be
             read; nothing is written.
         RunError: if the dataset holds planted faults already.
+
+    Examples:
+        >>> copy = dfaulo.inject_faults(dataset, kind="random_label", rate=0.1)
+        >>> copy.count_values("injected_fault")[True]
+        6
+        >>> copy.delete()
     """
     request = Injection(
         label_field,
@@ -246,6 +252,14 @@ def revert_faults(samples: Samples) -> int:
         InputError: if ``samples`` is neither a dataset nor a view.
         RunError: if the dataset holds no planted faults, or a field that is needed was
             deleted or renamed; nothing is changed.
+
+    Examples:
+        >>> copy = dfaulo.inject_faults(dataset, rate=0.1)
+        >>> dfaulo.revert_faults(copy)
+        6
+        >>> copy.has_sample_field("injected_fault")
+        False
+        >>> copy.delete()
     """
     if not isinstance(samples, (fo.Dataset, fo.DatasetView)):
         raise InputError(

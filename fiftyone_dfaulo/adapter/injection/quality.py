@@ -70,7 +70,9 @@ def estimate_quality(
     Args:
         samples: a dataset or view of images.
         label_field: the Classification field with the labels.
-        kind, rate, pairs: what to plant, as :func:`fiftyone_dfaulo.inject_faults`.
+        kind: what to plant, as :func:`fiftyone_dfaulo.inject_faults`.
+        rate: how many, as there.
+        pairs: which class is taken for which, as there.
         seed: of the faults and of the scoring.
         embeddings: where to take embeddings from, as
             :func:`fiftyone_dfaulo.compute_suspiciousness`. For kinds that replace
@@ -86,6 +88,13 @@ def estimate_quality(
     Raises:
         InputError: as both functions.
         WeightsError: if pretrained weights are neither cached nor downloadable.
+
+    Examples:
+        >>> quality = dfaulo.estimate_quality(
+        ...     dataset, embeddings="my_embeddings", rate=0.1
+        ... )
+        >>> quality["samples"], quality["faults"]
+        (60, 6)
     """
     request = Injection(label_field, kind, rate, seed, pairs)
     made = make_settings(estimate_quality, {"seed": seed, **settings})

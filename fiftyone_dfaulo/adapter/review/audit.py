@@ -46,11 +46,11 @@ def audit_view(
             verdict.
         RunError: if there is no such run, or a field of it was deleted.
 
-    Example::
-
-        view = audit_view(dataset, size=60)
-        record_verdicts(dataset, faulty=wrong_ids, correct=right_ids)
-        print(review_status(dataset))
+    Examples:
+        >>> drawn = dfaulo.audit_view(dataset, size=20)
+        >>> changed = dfaulo.record_verdicts(dataset, correct=drawn)  # what you see
+        >>> dfaulo.review_status(dataset).by_audit
+        True
     """
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
     ids = draw_audit(review, size)

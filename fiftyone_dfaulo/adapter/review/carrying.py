@@ -40,6 +40,15 @@ def carry_verdicts(samples: Samples, brain_key: str = "dfaulo", *, source: str) 
     Raises:
         InputError: if the two runs are about different labels.
         RunError: if there is no such run, or a field of it was deleted.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=6)
+        >>> changed = dfaulo.record_verdicts(dataset, faulty=worst)
+        >>> results = dfaulo.compute_suspiciousness(
+        ...     dataset, embeddings="my_embeddings", brain_key="second"
+        ... )
+        >>> dfaulo.carry_verdicts(dataset, "second", source="dfaulo")
+        6
     """
     review = open_review(samples, brain_key, *_NEEDED)
     return carry(review, open_review(samples, source, *_NEEDED, reload=False))

@@ -39,6 +39,13 @@ def update_suspiciousness(samples: Samples, brain_key: str = "dfaulo") -> DFauLo
 
     Raises:
         RunError: if there is no such run, or a field of it was deleted.
+
+    Examples:
+        >>> best = dfaulo.suspicious_view(dataset).last().id
+        >>> changed = dfaulo.record_verdicts(dataset, faulty=[best])
+        >>> results = dfaulo.update_suspiciousness(dataset)
+        >>> dataset[best].dfaulo_suspiciousness  # it goes to the top
+        1.0
     """
     return learn(open_review(samples, brain_key, "suspiciousness", "verdict"))
 
@@ -163,6 +170,17 @@ def review_status(
     Raises:
         InputError: if ``batch_size`` is no whole number of 1 or more.
         RunError: if there is no such run, or a field of it was deleted.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=10)
+        >>> changed = dfaulo.record_verdicts(
+        ...     dataset, faulty=worst[:6], correct=worst[6:]
+        ... )
+        >>> status = dfaulo.review_status(dataset)
+        >>> status.found, status.unchecked
+        (6, 50)
+        >>> print(status)
+        6 found of about ... faults (6 to ...), 10 of 60 checked, 0 corrected
     """
     check_whole_number("batch_size", batch_size, 1)
     review = open_review(samples, brain_key, "suspiciousness", "verdict")

@@ -54,6 +54,12 @@ def tag_suspicious(
             the tags are read-only, or ``save_view`` cannot be the name of a view, or is
             that of another view. Nothing is changed.
         RunError: if there is no such run, or a field of it was deleted.
+
+    Examples:
+        >>> dfaulo.tag_suspicious(dataset, top=6, tag="relabel", save_view="to relabel")
+        6
+        >>> dataset.load_saved_view("to relabel").count()
+        6
     """
     pick = Pick(top, fraction, min_suspiciousness, verdict)
     _check(pick, tag, save_view)

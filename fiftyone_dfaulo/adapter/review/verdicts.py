@@ -54,6 +54,13 @@ def record_verdicts(
         InputError: if an id is unknown, not among the scored samples, or given twice
             with different verdicts; nothing is written.
         RunError: if there is no such run, or a field of it was deleted.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=10)
+        >>> dfaulo.record_verdicts(
+        ...     dataset, faulty=worst[:6], correct=worst[6:], by="Ada"
+        ... )
+        {'faulty': 6, 'correct': 4, 'cleared': 0, 'unchanged': 0}
     """
     check_name(by)
     review = open_review(samples, brain_key, "suspiciousness", "verdict")

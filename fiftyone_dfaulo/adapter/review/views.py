@@ -47,6 +47,13 @@ def suspicious_view(
             leaves out a field that is needed, shows other patches or maps the labels;
             or if only one of the run and the view is of frames.
         RunError: if there is no such run, or a field that is needed was deleted.
+
+    Examples:
+        >>> worst = dfaulo.suspicious_view(dataset, limit=6)
+        >>> worst.count_values("ground_truth.label")
+        {'dog': 6}
+        >>> worst.count_values("dfaulo_suggestion.label")
+        {'cat': 6}
     """
     floor = _check_range(min_suspiciousness)
     if limit is not None:

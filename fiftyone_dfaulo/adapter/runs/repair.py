@@ -102,6 +102,14 @@ def repair(dataset: Samples, *, adopt: bool = False, drop: bool = False) -> Repa
     Raises:
         InputError: if it is neither a dataset nor a view.
         RunError: if the dataset was deleted.
+
+    Examples:
+        >>> clone = dataset.limit(30).clone()  # it has the fields, and not their run
+        >>> print(dfaulo.repair(clone, drop=True))
+        Mended: no run is here that made the fields dfaulo_suspiciousness, ...; deleted
+        >>> clone.has_sample_field("dfaulo_suspiciousness")
+        False
+        >>> clone.delete()
     """
     root, found = dataset._root_dataset, Repair()
     with changing(root):

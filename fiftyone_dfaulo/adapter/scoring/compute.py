@@ -167,6 +167,15 @@ def compute_suspiciousness(
         RunError: if the key or a field of the run is taken, or if the run to be
             replaced holds verdicts and ``overwrite`` is False.
         WeightsError: if pretrained weights are neither cached nor downloadable.
+
+    Examples:
+        >>> results = dfaulo.compute_suspiciousness(
+        ...     dataset, "ground_truth", embeddings="my_embeddings"
+        ... )
+        >>> len(results.ids)
+        60
+        >>> dataset.list_brain_runs()
+        ['dfaulo']
     """
     made = make_settings(
         compute_suspiciousness,
