@@ -27,6 +27,7 @@ COLUMNS = (
     "verdict",
     "by",
     "at",
+    "audit",
 )
 
 
@@ -50,8 +51,10 @@ def export_review(
     A row holds ``id``, ``filepath``, ``original_label`` (from before a correction),
     ``label`` (as it is now), ``correction`` (the same, if it was corrected),
     ``suggestion``, ``score``, ``reasons``, ``verdict``, and who gave it and when:
-    ``by`` and ``at``, in UTC. Several labels are joined by ``", "``. The reasons are
-    joined by ``"; "`` in CSV, and a list in JSON, which is a list of objects.
+    ``by`` and ``at``, in UTC; ``audit`` says whether it was drawn at random, by
+    :func:`.audit_view`: those rows are a fair sample, the others are not. Several
+    labels are joined by ``", "``. The reasons are joined by ``"; "`` in CSV, and a list
+    in JSON, which is a list of objects.
 
     A spreadsheet would take text in a CSV file that begins with ``=``, ``+``, ``-``,
     ``@``, a tab or the end of a line for a formula. Such text has ``'`` before it.
@@ -119,7 +122,7 @@ def _rows(review: ReviewSession) -> list[dict[str, Any]]:
     fields, own = review.fields, review.own
     within = review.ids_in(review.samples)
     query = {fields.verdict: {"$ne": None}}
-    names = ("filepath", LABEL, *fields, own.original_label, own.history)
+    names = ("filepath", LABEL, *fields, own.original_label, own.history, own.audit)
     rows = [_row(review, item) for item in review.find(within, query, *names)]
     return sorted(rows, key=lambda row: (-(row["score"] or 0), row["id"]))
 
@@ -140,6 +143,7 @@ def _row(review: ReviewSession, item: Item) -> dict[str, Any]:
         "verdict": item[fields.verdict],
         "by": last.get("by"),
         "at": last["at"].isoformat(timespec="seconds") + "Z" if "at" in last else None,
+        "audit": bool(item.get(own.audit)),
     }
 
 

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from fiftyone_dfaulo import apply_suggestions, revert_suggestions
+from fiftyone_dfaulo import apply_suggestions, audit_view, revert_suggestions
 from fiftyone_dfaulo.adapter.exports.export import export_review
 from fiftyone_dfaulo.adapter.exports.files import check_target, replace_file
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
@@ -50,11 +51,25 @@ def test_json_holds_the_reviewed_most_suspicious_first(
         "verdict": "faulty",
         "by": "Ada",
         "at": rows[0]["at"],
+        "audit": False,
     }
     given = datetime.fromisoformat(rows[0]["at"].replace("Z", "+00:00"))
     assert abs(datetime.now(timezone.utc) - given) < timedelta(minutes=5)
     assert rows[1]["id"] == ids[0]
     assert rows[1]["reasons"] == ["looks like another class"]
+
+
+def test_what_was_drawn_at_random_is_told(
+    make_dataset: Any, make_results: Any, tmp_path: Path
+) -> None:
+    dataset = make_dataset(["a", "b"] * 10)
+    write_run(make_results(dataset, suspiciousness=np.linspace(0, 1, 20)))
+    drawn = set(audit_view(dataset, size=6).values("id"))
+    record_verdicts(dataset, correct=dataset)
+    export_review(dataset, tmp_path / "x.json")
+    rows = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
+    assert {row["id"] for row in rows if row["audit"]} == drawn
+    assert len(rows) == 20
 
 
 def test_a_correction_is_told_with_the_label_from_before(
