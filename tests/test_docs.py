@@ -41,6 +41,21 @@ COMMANDS = {
     "fiftyone-dfaulo unregister": (
         "tests/test_install.py::test_unregister_leaves_no_empty_folders"
     ),
+    "fiftyone-dfaulo folder photos": (
+        "tests/test_cli.py::test_a_folder_becomes_a_dataset_and_a_picture"
+    ),
+    "fiftyone-dfaulo find my-dataset --label-field ground_truth": (
+        "tests/test_cli.py::test_a_dataset_is_scored_reviewed_and_exported"
+    ),
+    "fiftyone-dfaulo review-status my-dataset --json": (
+        "tests/test_cli.py::test_a_dataset_is_scored_reviewed_and_exported"
+    ),
+    "fiftyone-dfaulo export my-dataset review.csv": (
+        "tests/test_cli.py::test_a_dataset_is_scored_reviewed_and_exported"
+    ),
+    "fiftyone-dfaulo doctor": (
+        "tests/test_cli.py::test_the_doctor_finds_all_that_is_there"
+    ),
     "fiftyone plugins download ADDRESS": "tests/test_install.py::downloaded",
     "fiftyone plugins requirements @dfaulo/dfaulo --install": (
         "tests/test_install.py::downloaded"
