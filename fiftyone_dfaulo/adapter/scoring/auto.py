@@ -12,7 +12,7 @@ from dataclasses import replace
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.embeddings import list_embeddings
 from fiftyone_dfaulo.adapter.scoring.features import ScoringContext
-from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request
+from fiftyone_dfaulo.adapter.scoring.request import Request, is_auto
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 
 QUICK = 5e8
@@ -27,7 +27,7 @@ def resolve(request: Request, target: LabelTarget) -> Request:
     It does not where something else is given, there are no embeddings, or labels of
     this kind are judged by one source.
     """
-    if not isinstance(request.embeddings, str) or request.embeddings != AUTO:
+    if not is_auto(request.embeddings):
         return request
     settings = request.settings
     other = request.original or settings.predictions or settings.train

@@ -10,7 +10,7 @@ from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.auto import resolve
 from fiftyone_dfaulo.adapter.scoring.models import check_model
-from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request, as_sources
+from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources, is_auto
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
@@ -36,9 +36,8 @@ def check(request: Request) -> None:
     target.check_writable(dataset)
     check_key(dataset, request.brain_key, target=target, overwrite=request.overwrite)
     target.check_settings(settings)
-    vectors = as_sources(resolve(request, target).embeddings)
-    if vectors == [AUTO]:  # all of them are there
-        vectors = []
+    embeddings = resolve(request, target).embeddings
+    vectors = [] if is_auto(embeddings) else as_sources(embeddings)
     if vectors:
         _check_vectors_allowed(settings)
     for one in vectors:

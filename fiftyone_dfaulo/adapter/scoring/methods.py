@@ -21,7 +21,7 @@ from fiftyone_dfaulo.adapter.scoring.model_sources import (
     TrainedNetwork,
     train,
 )
-from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request, as_sources
+from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources, is_auto
 from fiftyone_dfaulo.adapter.scoring.sources import ExistingEmbeddings, pick_sources
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
@@ -45,7 +45,7 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
         return BoxMethod(target, str(settings.predictions))
     share = target.labels_type.scoring_share
     shares = {} if share is None else {SCORING: share}
-    if isinstance(request.embeddings, str) and request.embeddings == AUTO:
+    if is_auto(request.embeddings):
         return AutoMethod(find_embeddings(request.samples, target), shares)
     vectors = as_sources(request.embeddings)
     return FeatureMethod(pick_sources(vectors, request.original, settings), shares)

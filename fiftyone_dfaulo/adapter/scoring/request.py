@@ -43,6 +43,11 @@ class Request:
         return self.settings.model if self.model is None else self.model
 
 
+def is_auto(embeddings: Any) -> bool:
+    """Whether an argument ``embeddings`` is :data:`AUTO`."""
+    return isinstance(embeddings, str) and embeddings == AUTO
+
+
 def as_sources(embeddings: Any) -> list[Any]:
     """The sources that an argument ``embeddings`` holds: names, or one array."""
     listed = isinstance(embeddings, (list, tuple)) and len(embeddings) > 0
