@@ -60,7 +60,7 @@ setup(
         "Topic :: Scientific/Engineering :: Image Recognition",
     ],
     packages=find_packages(include=["fiftyone_dfaulo", "fiftyone_dfaulo.*"]),
-    package_data={"fiftyone_dfaulo": ["py.typed"]},
+    package_data={"fiftyone_dfaulo": ["py.typed", "keys.js"]},
     cmdclass={"build_py": BuildWithManifest},
     install_requires=read_requirements(),
     extras_require={

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.injection.inject import inject_faults as inject_faults
     from .adapter.injection.inject import revert_faults as revert_faults
     from .adapter.injection.quality import estimate_quality as estimate_quality
+    from .adapter.injection.reports import quality_reports as quality_reports
     from .adapter.results.base import DFauLoResults as DFauLoResults
     from .adapter.review.audit import audit_view as audit_view
     from .adapter.review.carrying import carry_verdicts as carry_verdicts
@@ -82,6 +83,7 @@ _HOMES = {
     "export_review": "adapter.exports.export",
     "inject_faults": "adapter.injection.inject",
     "preview_corrections": "adapter.corrections.preview",
+    "quality_reports": "adapter.injection.reports",
     "record_verdicts": "adapter.review.verdicts",
     "repair": "adapter.runs.repair",
     "revert_faults": "adapter.injection.inject",

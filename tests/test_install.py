@@ -181,7 +181,7 @@ def test_wheel_holds_the_package_its_manifest_and_its_licence(wheel: Path) -> No
     info = f"fiftyone_dfaulo-{__version__}.dist-info"
     assert {name.split("/")[0] for name in names} == {"fiftyone_dfaulo", info}
     modules = {str(p.relative_to(ROOT)) for p in ROOT.glob("fiftyone_dfaulo/**/*.py")}
-    assert modules | {"fiftyone_dfaulo/py.typed"} <= names
+    assert modules | {f"fiftyone_dfaulo/{n}" for n in ("py.typed", "keys.js")} <= names
     assert any(name.endswith("LICENSE") for name in names)
     assert manifest == (ROOT / "fiftyone.yml").read_bytes()
     assert f"fiftyone_dfaulo/{SKILL}" in names

@@ -1,9 +1,10 @@
 """Tells FiftyOne about the plugin of the installed package.
 
 FiftyOne finds plugins by their manifest in its plugins folder. ``register`` writes the
-manifest there, and entries that hand over to the installed package. No code is copied,
-so upgrading the package upgrades the plugin; a manifest that has become old is reported
-when the plugin loads, and replaced by ``register``.
+manifest there, entries that hand over to the installed package, and the script that the
+browser loads. No Python is copied, so upgrading the package upgrades the plugin; a
+manifest that has become old is reported when the plugin loads, and replaced by
+``register``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ MANIFEST = "fiftyone.yml"
 
 ENTRY = "fiftyone_dfaulo/__init__.py"
 """The manifest's ``py_entry``; ours and a downloaded copy's differ in what it says."""
+
+SCRIPT = "fiftyone_dfaulo/keys.js"
+"""The manifest's ``js_bundle``."""
 
 SKILLS = "skills"
 """The folder of the skills, which assistants read."""
@@ -67,7 +71,9 @@ def look() -> State:
     return State(
         folder=folder,
         ours=ours,
-        current=entry == ENTRY_TEXT and _copied(folder) == _copied(_source()),
+        current=entry == ENTRY_TEXT
+        and _read(folder / SCRIPT) == _read(_script())
+        and _copied(folder) == _copied(_source()),
         others=sorted(folders - ({folder} if ours else set())),
         disabled=PLUGIN in fop.list_disabled_plugins(),
     )
@@ -95,6 +101,7 @@ def register() -> str:
     (state.folder / ENTRY).parent.mkdir(parents=True, exist_ok=True)
     for entry in (ENTRY, OLD_ENTRY):
         (state.folder / entry).write_text(ENTRY_TEXT, encoding="utf-8")
+    shutil.copyfile(_script(), state.folder / SCRIPT)
     shutil.copyfile(_source() / MANIFEST, state.folder / MANIFEST)
     shutil.rmtree(state.folder / SKILLS, ignore_errors=True)
     shutil.copytree(_source() / SKILLS, state.folder / SKILLS)
@@ -158,6 +165,11 @@ def _copied(folder: Path) -> dict[Path, str]:
     """What ``register`` copies from a folder, and where to."""
     files = [folder / MANIFEST, *sorted((folder / SKILLS).rglob("*.md"))]
     return {file.relative_to(folder): _read(file) for file in files}
+
+
+def _script() -> Path:
+    """The script that the browser loads."""
+    return Path(__file__).resolve().parents[1] / Path(SCRIPT).name
 
 
 def _source() -> Path:

@@ -8,6 +8,7 @@ from functools import cache
 from fiftyone.plugins.context import PluginContext
 
 from fiftyone_dfaulo._version import __version__
+from fiftyone_dfaulo.plugin.operators.cancelling import CancelRun
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from fiftyone_dfaulo.plugin.operators.corrections import (
     ApplySuggestions,
@@ -20,6 +21,7 @@ from fiftyone_dfaulo.plugin.operators.injection import (
     InjectFaults,
     RevertFaults,
 )
+from fiftyone_dfaulo.plugin.operators.keys import MarkByKey
 from fiftyone_dfaulo.plugin.operators.quality import EstimateQuality
 from fiftyone_dfaulo.plugin.operators.repair import RepairRuns
 from fiftyone_dfaulo.plugin.operators.review import (
@@ -39,6 +41,7 @@ OPERATORS = [
     RecordVerdicts,
     MarkFaulty,
     MarkCorrect,
+    MarkByKey,
     UpdateSuspiciousness,
     TagSuspicious,
     ApplySuggestions,
@@ -50,6 +53,7 @@ OPERATORS = [
     EvaluateRanking,
     EstimateQuality,
     RepairRuns,
+    CancelRun,
 ]
 PANELS = [ReviewPanel]
 """The classes; ``fiftyone.yml`` lists the names of the same ones, in this order."""

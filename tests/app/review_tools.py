@@ -21,14 +21,16 @@ suspicious they are: strong evidence, from which the ranking learns."""
 class Review:
     """The panel, opened beside the grid."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, opened: bool = False) -> None:
         self.app = app
+        self.panel = app.tab.locator("[data-cy='panel-content-dfaulo_review']")
+        if opened:
+            return
         expect(app.tab.locator("[data-cy=action-browse-operations]")).to_be_visible()
         app.tab.keyboard.press("`")
         expect(app.tab.locator("[data-cy=operators-browser]")).to_be_visible()
         app.tab.keyboard.type("Review suspicious")
         app.tab.get_by_text("Review suspicious labels").last.click()
-        self.panel = app.tab.locator("[data-cy='panel-content-dfaulo_review']")
 
     def button(self, name: str | re.Pattern[str]) -> Locator:
         return self.panel.get_by_role("button", name=name, exact=True)

@@ -114,14 +114,29 @@ def test_failure_is_explained_and_leaves_the_dataset_as_it_was(
     assert digits.list_brain_runs() == []
 
 
-def test_closing_the_tab_cancels_the_run(app: App, digits: Any, server: Any) -> None:
+def test_cancel_and_closing_the_tab_cancel_the_run(
+    app: App, digits: Any, server: Any
+) -> None:
     before = digits.get_field_schema().keys()
+    app.open_form()
+    app.button("Execute").click()
+    expect(app.message.get_by_text("Training the network")).to_be_visible()
+    app.photograph("progress with a button to cancel")
+    app.message.get_by_role("button", name="Cancel", exact=True).click()
+    expect(app.message.get_by_text("The run was cancelled")).to_be_visible()
+    app.photograph("cancelled")
+    digits.reload()
+    assert digits.get_field_schema().keys() == before
+    app.tab.get_by_role("button", name="Done", exact=True).click()
+    stopped = server.log.read_text().count("Stopped a run")
+    assert stopped >= 1
+
     app.open_form()
     app.button("Execute").click()
     expect(app.message.get_by_text("Training the network")).to_be_visible()
     app.tab.close()
     deadline = time.monotonic() + PATIENCE
-    while "Stopped a run" not in server.log.read_text():
+    while server.log.read_text().count("Stopped a run") == stopped:
         assert time.monotonic() < deadline, server.log.read_text()[-3000:]
         time.sleep(0.2)
     digits.reload()

@@ -59,11 +59,13 @@ def test_frames_are_scored_and_marked_and_the_grid_shows_it(
     expect(app.tab.get_by_text("5 frames")).to_be_visible()
     for tile in range(3):
         review.select(tile)
-    review.press(REST)
-    review.says(f"5 of {COUNT} checked")
+    review.press("Mark selected")
     shown = app.tiles.first.locator("[data-cy=tag-dfaulo_verdict]")
     expect(shown).to_have_text("faulty")
     app.photograph("batch of frames")
+    app.settle()
+    review.press(REST)
+    review.says(f"5 of {COUNT} checked")
     digits.reload()
     verdicts = digits.count_values("frames.dfaulo_verdict")
     assert verdicts == {"faulty": 3, "correct": 2, None: COUNT - 5}

@@ -9,7 +9,7 @@ import fiftyone as fo
 from playwright.sync_api import expect
 from sklearn.datasets import load_digits
 
-from fiftyone_dfaulo import compute_suspiciousness
+from fiftyone_dfaulo import compute_suspiciousness, quality_reports
 from tests.app.app_tools import App
 
 PATIENCE = 90.0
@@ -59,6 +59,13 @@ def test_how_well_it_would_work_is_shown_as_a_plot_and_a_table(
     app.photograph("how well, the plot")
     app.message.get_by_text("average precision").scroll_into_view_if_needed()
     app.photograph("how well, the table")
+    expect(app.message.get_by_text("60 faults were planted")).to_be_visible()
+    expect(app.message.get_by_text("were probably wrong before")).to_be_visible()
+    compared = app.message.get_by_text("Compared with earlier ones")
+    compared.scroll_into_view_if_needed()
+    app.photograph("how well, compared")
+    (report,) = quality_reports(digits)
+    assert (report["source"], report["rate"]) == ("a network trained here", 0.1)
     assert stored(digits) == before
 
 

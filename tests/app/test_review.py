@@ -80,24 +80,21 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
     review.says("50 of 598 checked")
     assert verdicts(digits) == {"faulty": count, "correct": BATCH - count, None: 550}
     assert review.estimate() not in (at_first, after_marking)
+    learned = next_batch_is_shown(app, digits)
+    assert learned != [one for one in ranked if one in set(learned)]
     app.photograph("review after the batch")
 
-    review.press("Undo marking")
+    review.press("Undo marking")  # shows what it takes back
     review.says(f"{count + 1} of 598 checked")
     assert verdicts(digits) == {"faulty": count, "correct": 1, None: 599 - count}
+    expect(
+        review.button(f"Mark selected, and the rest of {BATCH - count - 1} correct")
+    ).to_be_visible()
+    app.settle()
     review.press(REST)
     review.says("50 of 598 checked")
-
-    review.press("Learn")
-    expect(app.tab.get_by_text("the ranking is up to date")).to_be_visible()
-    learned = unchecked(digits)
     assert sorted(learned) == sorted(set(ranked) & set(learned))
-    assert learned != [one for one in ranked if one in set(learned)]
-    review.shows(BATCH)
-    score = digits[str(learned[0])].dfaulo_suspiciousness
-    shown = app.tiles.first.locator("[data-cy=tag-dfaulo_suspiciousness]")
-    expect(shown).to_have_text(f"{score:.3f}".rstrip("0"))
-    app.photograph("review after learning")
+    next_batch_is_shown(app, digits)
 
     review.correct(f"{other} labels change, {count - other} stay")
     app.photograph("form to correct")
@@ -111,6 +108,17 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
     app.button("Execute").click()
     expect(app.tab.get_by_text(f"Brought back: the label of {other}")).to_be_visible()
     assert labels(digits) == before
+
+
+def next_batch_is_shown(app: App, dataset: Any) -> list[Any]:
+    """Waits for it; gives all that is unchecked, most suspicious first."""
+    ranked = unchecked(dataset)
+    dataset.reload()
+    score = dataset[str(ranked[0])].dfaulo_suspiciousness
+    shown = app.tiles.first.locator("[data-cy=tag-dfaulo_suspiciousness]")
+    expect(shown).to_have_text(f"{score:.3f}".rstrip("0"))
+    expect(app.tab.get_by_text(f"{BATCH} samples")).to_be_visible()
+    return ranked
 
 
 def test_the_panel_opens_on_the_ranking(app: App, digits: Any) -> None:
@@ -236,9 +244,9 @@ def test_verdicts_survive_a_killed_server(
         review = Review(app)
         review.says("50 of 598 checked")
         before = unchecked(digits)
-        review.press("Learn")
-        expect(app.tab.get_by_text("the ranking is up to date")).to_be_visible()
-        assert unchecked(digits) != before
+        review.press("Next batch")
+        expect(app.tab.get_by_text("The ranking stays")).to_be_visible()
+        assert unchecked(digits) == before  # it had learned when they were given
         assert verdicts(digits) == given
         app.tab.close()
 

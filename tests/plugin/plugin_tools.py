@@ -48,6 +48,22 @@ def context(
     )
 
 
+def progress_of(sent: Any) -> list[dict[str, Any]]:
+    """Label and progress of each message that shows how far a run is.
+
+    Args:
+        sent: name and parameters of what the App is told to execute.
+    """
+    told = [p for n, p in sent if n == "show_output" and "progress" in p["results"]]
+    return [
+        {
+            "label": p["outputs"]["type"]["properties"]["progress"]["view"]["label"],
+            "progress": p["results"]["progress"],
+        }
+        for p in told
+    ]
+
+
 def snapshot(dataset: Any) -> dict[str, Any]:
     """All that a run could change: schema, runs, indexes, and every value."""
     dataset.reload()

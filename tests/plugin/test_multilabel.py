@@ -129,7 +129,6 @@ def test_a_batch_is_marked_and_learned_from(tagged: Any) -> None:
     tagged.reload()
     verdicts = tagged.count_values("dfaulo_verdict")
     assert verdicts == {"faulty": 1, "correct": 49, None: COUNT - 50}
-    panel.did("learn")
     assert not set(panel.view.values("id")) & set(worst[:50])
 
 

@@ -34,6 +34,11 @@ class Evaluation(dict[str, float]):
             ``precision`` is the share of them that are faults, ``recall`` the share of
             all faults that are among them.
         notes: plain sentences to read with the figures.
+        found: bool (N,), whether the sample at each rank is a fault.
+        real: of planted faults, how many others there were before: a tuple with
+            ``known``, ``others``, ``low`` and ``high``; else None.
+        with_real: the metrics that change if those are counted as faults, as they are
+            no false alarms: ``AP`` and the precisions; empty if ``real`` is None.
     """
 
     def __init__(
@@ -41,8 +46,12 @@ class Evaluation(dict[str, float]):
         figures: Mapping[str, float],
         curve: Mapping[str, list[float]],
         notes: Sequence[str] = (),
+        found: np.ndarray | None = None,
     ) -> None:
         super().__init__(figures)
+        self.found = np.zeros(0, bool) if found is None else found
+        self.real: Any = None
+        self.with_real: dict[str, float] = {}
         self.curve = dict(curve)
         self.notes = list(notes)
 
@@ -84,7 +93,9 @@ class Evaluation(dict[str, float]):
         ]
         for name, value in self.items():
             figure = f"{value:.3f}" if isinstance(value, float) else f"{value}"
-            lines.append(f"{name:<22}{figure:>8}")
+            other = self.with_real.get(name)
+            also = "" if other is None else f"  {other:.3f} with the real faults"
+            lines.append(f"{name:<22}{figure:>8}{also}")
         return "\n".join([*lines, *self.notes])
 
     __repr__ = __str__
@@ -142,7 +153,8 @@ def evaluate(review: ReviewSession, fault_field: str) -> Evaluation:
         "unranked": len(truth) - len(ranked),
         **metrics.evaluate(scores, faults),
     }
-    return Evaluation(figures, metrics.curves(faults[metrics.order(scores)]))
+    found = faults[metrics.order(scores)]
+    return Evaluation(figures, metrics.curves(found), found=found)
 
 
 def list_fault_fields(dataset: Dataset, target: LabelTarget) -> list[str]:

@@ -23,6 +23,8 @@ from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection import inject
 from fiftyone_dfaulo.adapter.injection.copies import unfinished_name
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
+from fiftyone_dfaulo.adapter.injection.real_faults import count_in, known_faults
+from fiftyone_dfaulo.adapter.injection.reports import keep_report, name_source
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_injection
 from fiftyone_dfaulo.adapter.injection.undo import discard
 from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
@@ -42,10 +44,7 @@ from fiftyone_dfaulo.errors import InputError
 EVALUATING = "Evaluating"
 _KEY = "dfaulo_estimate"
 
-PESSIMISTIC = (
-    "Labels that were wrong before count as false alarms here, so that the true "
-    "figures are probably better."
-)
+FAULT = "injected_fault"
 
 
 @public
@@ -58,6 +57,7 @@ def estimate_quality(
     seed: int = 51,
     pairs: Any = None,
     embeddings: ArrayLike | None = None,
+    keep: bool = False,
     progress: bool | Callable[[fou.ProgressBar], object] | None = None,
     **settings: Unpack[SourceOptions],
 ) -> Evaluation:
@@ -65,7 +65,11 @@ def estimate_quality(
 
     Plants faults in a temporary copy, scores it, compares the ranking with the truth,
     and deletes the copy and all that belongs to it, also if it fails or is stopped.
-    The dataset itself is only read.
+    The dataset itself is only read, unless ``keep`` is set.
+
+    Labels that were wrong before rank high, too, and are no false alarms. What a review
+    has found faulty is left out; how many others there are is estimated, and
+    ``with_real`` counts them in, taken to be found as the planted ones are.
 
     Args:
         samples: a dataset or view of images.
@@ -78,12 +82,15 @@ def estimate_quality(
             :func:`fiftyone_dfaulo.compute_suspiciousness`. For kinds that replace
             images, neither embeddings nor ``predictions`` can be used: they are of the
             images from before.
+        keep: whether to keep the report with the dataset, for
+            :func:`fiftyone_dfaulo.quality_reports`.
         progress: whether to show a progress bar, as there.
         **settings: the other arguments that say how to score, as there; ``model`` by
             name or path only.
 
     Returns:
-        the metrics; the faults that were planted are what should be found.
+        the metrics; the faults that were planted are what should be found. See
+        :class:`.Evaluation` for ``real`` and ``with_real``.
 
     Raises:
         InputError: as both functions.
@@ -100,7 +107,11 @@ def estimate_quality(
     made = make_settings(estimate_quality, {"seed": seed, **settings})
     check(samples, request, embeddings, made)  # before a bar is drawn
     with fou.ProgressBar(total=100, progress=progress, **compute.BAR) as bar:
-        return run(samples, request, embeddings, made, compute.report_to(bar))
+        found = run(samples, request, embeddings, made, compute.report_to(bar))
+    if keep:
+        source = name_source(embeddings, made)
+        keep_report(samples._root_dataset, request, source, made, found)
+    return found
 
 
 def check(
@@ -170,19 +181,47 @@ def run(
         try:
             copy = inject.run(samples, there, _part(report, 0.0, 0.1))
             chosen, vectors = _match_embeddings(samples, request, embeddings, copy)
-            compute.run(
+            results = compute.run(
                 Request(chosen, request.label_field, settings, _KEY, vectors),
                 report=_part(report, 0.1, 0.98),
             )
             report(EVALUATING, 0.98)
-            found = evaluate_ranking(copy, _KEY, fault_field="injected_fault")
+            known = _leave_out_known(samples, request, copy)
+            found = evaluate_ranking(copy, _KEY, fault_field=FAULT)
+            count_in(found, results, known)
         finally:
             if fo.dataset_exists(name):
                 discard(fo.load_dataset(name))
     with suppress(Exception):
         report(EVALUATING, 1.0)
-    found.notes.append(PESSIMISTIC)
+    found.notes += _notes(found)
     return found
+
+
+def _leave_out_known(samples: Samples, request: Injection, copy: Dataset) -> int:
+    """Takes known faults out of the comparison; says how many.
+
+    Not those in which a fault was planted as well.
+    """
+    known = known_faults(samples._root_dataset, request.label_field)
+    some = copy.select(list(known)).match({FAULT: False})
+    count = len(some)
+    if count:
+        some.set_values(FAULT, [None] * count)
+    return count
+
+
+def _notes(found: Evaluation) -> list[str]:
+    real, notes = found.real, []
+    if real.known:
+        labels = "1 label" if real.known == 1 else f"{real.known:,} labels"
+        notes.append(f"{labels} that a review has found faulty are not counted.")
+    notes.append(
+        f"About {real.others:,.0f} other labels ({real.low:,.0f} to {real.high:,.0f}) "
+        "were probably wrong before. They are no false alarms: 'with the real faults' "
+        "counts them in."
+    )
+    return notes
 
 
 def _part(report: Report, start: float, end: float) -> Report:

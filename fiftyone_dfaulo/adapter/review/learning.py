@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from fiftyone_dfaulo.adapter.review.state import (
 )
 from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.checks import check_whole_number
+
+if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.feedback.estimate import FaultEstimate
 
 
 @public
@@ -54,10 +57,19 @@ def learn(review: ReviewSession) -> DFauLoResults:
     """As :func:`update_suspiciousness`, in a review that is open."""
     results = review.load_results()
     state = read_state(review, results)
-    learned = _learn(results, state.verdicts)
+    write_learned(review, results, state, learned_scores(results, state.verdicts))
+    return results
+
+
+def write_learned(
+    review: ReviewSession,
+    results: DFauLoResults,
+    state: ReviewState,
+    learned: np.ndarray,
+) -> None:
+    """Writes the scores that differ from those that were read."""
     changed = np.flatnonzero(state.present & (learned != state.scores))
     _write_scores(review, [results.ids[n] for n in changed], learned[changed])
-    return results
 
 
 def relearn(review: ReviewSession) -> bool:
@@ -75,7 +87,7 @@ def relearn(review: ReviewSession) -> bool:
     return learned
 
 
-def _learn(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
+def learned_scores(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
     """Float64 (N,): by our update, or by the paper's if the run is the paper's."""
     from fiftyone_dfaulo.engine.feedback import learning
     from fiftyone_dfaulo.engine.paper.suspiciousness import update
@@ -193,18 +205,38 @@ def status_of(review: ReviewSession, batch_size: int) -> ReviewStatus:
     return describe_state(review, results, read_state(review, results), batch_size)
 
 
-def describe_state(
-    review: ReviewSession, results: DFauLoResults, state: ReviewState, batch_size: int
-) -> ReviewStatus:
-    """As :func:`review_status`, of a state that was read already."""
-    from fiftyone_dfaulo.engine.feedback.audit import estimate_by_audit
+def estimate_state(results: DFauLoResults, state: ReviewState) -> FaultEstimate:
+    """How many faults there are, by scores and verdicts, of the items that exist."""
     from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
+
+    there = state.present
+    groups = (group[there] for group in results.groups())
+    return estimate_faults(
+        results.suspiciousness[there], state.verdicts[there], *groups
+    )
+
+
+def describe_state(
+    review: ReviewSession,
+    results: DFauLoResults,
+    state: ReviewState,
+    batch_size: int,
+    estimate: FaultEstimate | None = None,
+) -> ReviewStatus:
+    """As :func:`review_status`, of a state that was read already.
+
+    Args:
+        review, results, state: the review, of which run, and how it stands.
+        batch_size: items in the next batch.
+        estimate: what :func:`estimate_state` says, if it is known.
+    """
+    from fiftyone_dfaulo.engine.feedback.audit import estimate_by_audit
 
     verdicts, initial = (
         values[state.present] for values in (state.verdicts, results.suspiciousness)
     )
-    suggestions, labels = (group[state.present] for group in results.groups())
-    estimate = estimate_faults(initial, verdicts, suggestions, labels)
+    if estimate is None:
+        estimate = estimate_state(results, state)
     drawn = read_drawn(review, results)
     audited, to_audit = count_drawn(drawn, state)
     audit = None

@@ -47,6 +47,8 @@ class FaultEstimate:
         left: the count without those found.
         upcoming: float64 (U + 1,), expected number of faults among the first 0 .. U of
             the U unchecked, in the order in which they are shown.
+        chances: float64 (N,), in [0, 1], how likely each sample is a fault by its
+            score, its own verdict not counted.
     """
 
     count: float
@@ -55,6 +57,7 @@ class FaultEstimate:
     found: int
     left: float
     upcoming: np.ndarray
+    chances: np.ndarray
 
     def next_batch(self, size: int) -> float:
         """Expected number of faults in the next ``size`` unchecked samples."""
@@ -94,11 +97,19 @@ def estimate_faults(
         _quantile(means, spreads, weights, share, most)
         for share in (0.5 - INTERVAL / 2, 0.5, 0.5 + INTERVAL / 2)
     )
-    probability = weights @ chances
+    probability = (weights @ chances)[bins]
     open_ = np.flatnonzero(verdicts < 0)
     shown = np.argsort(-score[open_], kind="stable")
-    upcoming = np.concatenate([[0.0], np.cumsum(probability[bins[open_][shown]])])
-    return FaultEstimate(found + left, found + low, found + high, found, left, upcoming)
+    upcoming = np.concatenate([[0.0], np.cumsum(probability[open_][shown])])
+    return FaultEstimate(
+        count=found + left,
+        low=found + low,
+        high=found + high,
+        found=found,
+        left=left,
+        upcoming=upcoming,
+        chances=probability,
+    )
 
 
 def chances_of_fault(score: np.ndarray) -> np.ndarray:

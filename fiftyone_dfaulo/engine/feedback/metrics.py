@@ -48,6 +48,31 @@ def evaluate(scores: np.ndarray, faults: np.ndarray) -> dict[str, float]:
     }
 
 
+def with_unknown(found: np.ndarray, unknown: float) -> dict[str, float]:
+    """The metrics that change if there are faults that nobody knows.
+
+    They are taken to be found like the known ones: then precision is greater by the
+    ratio of all faults to the known ones (Elkan and Noto, *Learning classifiers from
+    only positive and unlabeled data*, 2008), and at most 1.
+
+    Args:
+        found: bool (N,), whether the sample at each rank is a known fault; some are.
+        unknown: how many other faults there are, at least 0.
+
+    Returns:
+        ``AP`` and the precisions of :func:`evaluate`; ``AP`` is the mean precision at
+        the known faults.
+    """
+    ratio = 1 + unknown / found.sum()
+    at_rank = np.minimum(1, ratio * np.cumsum(found) / np.arange(1, len(found) + 1))
+    cuts = {f"precision at {k}": k for k in CUTS if k <= len(found)}
+    cuts[AT_FAULTS] = int(found.sum())
+    return {
+        "AP": float(at_rank[found].mean()),
+        **{name: float(at_rank[k - 1]) for name, k in cuts.items()},
+    }
+
+
 def order(scores: np.ndarray) -> np.ndarray:
     """Positions, the most suspicious first."""
     return np.argsort(-scores, kind="stable")

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled
@@ -75,7 +75,7 @@ class _Mailbox(Generic[T]):
         except BaseException as error:  # noqa: BLE001  the generator raises it
             self.error = error
             if self.cancelled:
-                logger.warning("Stopped a run: nobody waits for it any more")
+                logger.warning("Stopped a run: cancelled, or nobody waits for it")
         with self.changed:
             self.done = True
             self.changed.notify_all()
@@ -90,8 +90,20 @@ class _Mailbox(Generic[T]):
             return unread
 
 
+_cancellable: dict[str, _Mailbox[Any]] = {}
+"""What works in this process now, by the name that it was given."""
+
+
+def cancel(name: str) -> bool:
+    """Stops the work of this name at its next report; False if there is none."""
+    mailbox = _cancellable.get(name)
+    if mailbox is not None:
+        mailbox.cancelled = True
+    return mailbox is not None
+
+
 def in_background(
-    task: Callable[[Report], T], message: Callable[[str, float], M]
+    task: Callable[[Report], T], message: Callable[[str, float], M], name: str = ""
 ) -> Generator[M, None, T]:
     """Runs a task in a thread and yields messages on its progress.
 
@@ -107,6 +119,7 @@ def in_background(
     Args:
         task: takes a :data:`.progress.Report`.
         message: makes a message from a stage's name and the done fraction of the run.
+        name: unique, for :func:`cancel`.
 
     Yields:
         the messages, in the order of the reports.
@@ -118,6 +131,7 @@ def in_background(
         BaseException: what the task raises.
     """
     mailbox: _Mailbox[T] = _Mailbox()
+    _cancellable[name] = mailbox
     thread = threading.Thread(
         target=mailbox.work, args=(task,), name="dfaulo-run", daemon=True
     )
@@ -132,6 +146,8 @@ def in_background(
         mailbox.cancelled = True
         thread.join()
         raise
+    finally:
+        _cancellable.pop(name, None)
     if mailbox.error is not None:
         raise mailbox.error
     return mailbox.result  # type: ignore[return-value]

@@ -79,10 +79,15 @@ def batch_of(view: Samples) -> list[str] | None:
     a review go on after the page was loaded again. Longer lists, of which most samples
     are never looked at, are :func:`no_batch`.
     """
+    return None if whole_batch_of(view) is None else view_ids(view)
+
+
+def whole_batch_of(view: Samples) -> list[str] | None:
+    """As :func:`batch_of`, also what the filters of the sidebar leave out."""
     stages = view._stages
-    ordered = any(isinstance(one, fo.Select) and one.ordered for one in stages)
+    ordered = [one for one in stages if isinstance(one, fo.Select) and one.ordered]
     limited = any(isinstance(one, fo.Limit) for one in stages)
-    return view_ids(view) if ordered and not limited else None
+    return list(ordered[-1].sample_ids) if ordered and not limited else None
 
 
 def no_batch(view: Samples, count: int) -> Samples:

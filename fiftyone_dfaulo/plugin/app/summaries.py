@@ -11,6 +11,7 @@ from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.items import file_names
 from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS, CUTS
+from fiftyone_dfaulo.errors import Cancelled
 from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.host import JsonDict, Property
 
@@ -127,6 +128,8 @@ def summarize_evaluation(evaluation: Evaluation, title: str) -> JsonDict:
         "figures": dict(evaluation),
         "plot": evaluation.plot(),
         "notes": evaluation.notes,
+        "with_real": evaluation.with_real,
+        "planted": evaluation.real is not None,
     }
 
 
@@ -142,10 +145,48 @@ def show_evaluation(facts: JsonDict) -> Property:
         layout=plot["layout"],
         config={"displayModeBar": False},
     )
-    table = ["| metric | value | what it is |", "|---|---|---|"]
-    table += [f"| {n} | {figures[n]:.3f} | {text} |" for n, text in _METRICS.items()]
-    outputs.md("\n".join(table), name="metrics")
+    outputs.md("\n".join(_metrics_lines(figures, facts)), name="metrics")
+    if facts.get("reports"):
+        outputs.md("\n".join(_reports_lines(facts["reports"])), name="reports")
     return types.Property(outputs)
+
+
+def _metrics_lines(figures: JsonDict, facts: JsonDict) -> list[str]:
+    other = facts.get("with_real") or {}
+    if not other:
+        lines = ["| metric | value | what it is |", "|---|---|---|"]
+        rows = (f"| {n} | {figures[n]:.3f} | {text} |" for n, text in _METRICS.items())
+        return [*lines, *rows]
+    lines = ["| metric | of the planted | with the real faults | what it is |"]
+    lines.append("|---|---|---|---|")
+    for name, text in _METRICS.items():
+        counted = f"{other[name]:.3f}" if name in other else ""
+        lines.append(f"| {name} | {figures[name]:.3f} | {counted} | {text} |")
+    return lines
+
+
+def _reports_lines(reports: list[JsonDict]) -> list[str]:
+    """What was found out before, beside this one."""
+    lines = [
+        "**Compared with earlier ones of this dataset, newest first**",
+        "",
+        "| when | label field | faults | scored with | found among as many | AP | AP "
+        "with the real faults |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in reports:
+        figures, when = one["figures"], one["at"][:16].replace("T", " ")
+        cells = [
+            when,
+            one["label_field"],
+            f"{one['kind']}, {one['rate']:.0%}",
+            f"{one['source']}" + " (paper)" * (one["method"] == "paper"),
+            f"{figures[AT_FAULTS]:.0%}",
+            f"{figures['AP']:.3f}",
+            f"{one['with_real'].get('AP', figures['AP']):.3f}",
+        ]
+        lines.append(f"| {' | '.join(plain(cell) for cell in cells)} |")
+    return lines
 
 
 def _evaluation_lines(facts: JsonDict) -> list[str]:
@@ -154,8 +195,9 @@ def _evaluation_lines(facts: JsonDict) -> list[str]:
     lines = [
         f"**{plain(facts['title'])}**",
         "",
-        f"Of {samples:,} ranked samples, {faults:,} are faults. Reviewing the "
-        f"{faults:,} most suspicious finds **{figures[AT_FAULTS]:.0%}** of them. "
+        _what_was_ranked(samples, faults, facts.get("planted", False))
+        + f" Reviewing the {faults:,} most suspicious finds "
+        f"**{figures[AT_FAULTS]:.0%}** of them. "
         + " ".join(map(plain, facts["notes"])),
         "",
         "| to find | review | of all samples |",
@@ -164,6 +206,7 @@ def _evaluation_lines(facts: JsonDict) -> list[str]:
     for share in ("50%", "90%"):
         count = figures[f"reviewed for {share}"]
         lines.append(f"| {share} of the faults | {count:,} | {count / samples:.1%} |")
+    figures = {**figures, **(facts.get("with_real") or {})}
     cuts = [k for k in CUTS if f"precision at {k}" in figures]
     right = ", ".join(f"{figures[f'precision at {k}']:.0%} of {k}" for k in cuts)
     if right:
@@ -173,13 +216,39 @@ def _evaluation_lines(facts: JsonDict) -> list[str]:
     return lines
 
 
+def _what_was_ranked(samples: int, faults: int, planted: bool) -> str:
+    if planted:
+        return f"{faults:,} faults were planted among the {samples:,} ranked samples."
+    return f"Of {samples:,} ranked samples, {faults:,} are faults."
+
+
 # ---- a run that failed, and what all need ----
 
 
+CANCEL = "@dfaulo/dfaulo/cancel_run"
+
+
+def show_progress(stage: str, name: str) -> Property:
+    """Shows how far a run is, and offers to cancel it.
+
+    Args:
+        stage: what it does now.
+        name: the run's, as of :func:`.background.cancel`.
+    """
+    outputs = types.Object()
+    outputs.float("progress", view=types.ProgressView(label=stage))
+    button = types.Button(label="Cancel", operator=CANCEL, params={"run": name})
+    outputs.view("cancel", button)
+    return types.Property(outputs)
+
+
 def show_failure(error: Exception) -> Property:
-    """Shows why a run failed."""
+    """Shows why a run failed, or that it was cancelled."""
     outputs = types.Object()
     text = str(error) or type(error).__name__
+    if isinstance(error, Cancelled):
+        outputs.view("failure", types.Notice(label=plain(text)))
+        return types.Property(outputs)
     away = isinstance(error.__cause__, ConnectionFailure)
     label = "The run failed" + ("" if away else "; the dataset is as it was")
     view = types.Error(label=label, description=plain(text))

@@ -6,6 +6,11 @@ from typing import NamedTuple
 
 from fiftyone_dfaulo.adapter.injection import quality
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
+from fiftyone_dfaulo.adapter.injection.reports import (
+    keep_report,
+    name_source,
+    quality_reports,
+)
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_evaluation
@@ -21,6 +26,8 @@ from fiftyone_dfaulo.plugin.forms.params import (
 from fiftyone_dfaulo.plugin.forms.problems import add_problem, problem_message
 from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator
+
+_SHOWN = 10  # reports to compare
 
 
 class Trial(NamedTuple):
@@ -41,7 +48,7 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
 
     name_ = "estimate_quality"
     label = "How well would this work on my data?"
-    description = "Plant faults in a temporary copy, find them, and report"
+    description = "Plant faults in a temporary copy, find them, report and compare"
     icon = "help_center"
     risk = RiskLevel.HIGH  # imports factories that the environment names
     takes = ("kind", "rate", "pairs", "embeddings", "model", "method", *NUMBERS)
@@ -72,16 +79,19 @@ class EstimateQuality(DelegableOperator[Trial, Evaluation]):
     def work(self, request: Trial, report: Report) -> Evaluation:
         """Plants, scores and compares."""
         scoring, injection = request
-        return quality.run(
-            scoring.samples, injection, scoring.embeddings, scoring.settings, report
-        )
+        samples, settings = scoring.samples, scoring.settings
+        found = quality.run(samples, injection, scoring.embeddings, settings, report)
+        source = name_source(scoring.embeddings, settings)
+        keep_report(samples._root_dataset, injection, source, settings, found)
+        return found
 
     def summarize(self, request: Trial, result: Evaluation) -> JsonDict:
-        """The evaluation as JSON."""
+        """The evaluation, and those from before, as JSON."""
         injection = request.injection
         kind = KINDS[injection.kind][0].lower()
         title = f"How well {kind} would be found in {injection.label_field}"
-        return summarize_evaluation(result, title)
+        reports = quality_reports(request.scoring.samples)
+        return {**summarize_evaluation(result, title), "reports": reports[:_SHOWN]}
 
     def show_summary(self, summary: JsonDict) -> Property:
         """The evaluation as the App shows it."""

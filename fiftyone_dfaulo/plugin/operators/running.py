@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import TypeVar
+from uuid import uuid4
 
 from bson import ObjectId
 from fiftyone.operators.delegated import DelegatedOperationService
@@ -13,7 +14,7 @@ from fiftyone_dfaulo.adapter.doors import database_errors
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import Cancelled, DFauLoError
 from fiftyone_dfaulo.plugin.app.background import in_background, throttled
-from fiftyone_dfaulo.plugin.app.summaries import show_failure
+from fiftyone_dfaulo.plugin.app.summaries import show_failure, show_progress
 from fiftyone_dfaulo.plugin.host import Context, Message
 
 _DATABASE_PERIOD = 1.0
@@ -36,12 +37,15 @@ def run_at_once(ctx: Context, work: Callable[[Report], T]) -> Messages[T]:
         what the work returns.
     """
 
+    name = uuid4().hex
+
     def message(stage: str, fraction: float) -> Message:
-        return ctx.ops.set_progress(label=stage, progress=fraction)
+        shown = show_progress(stage, name)
+        return ctx.ops.show_output(shown.to_json(), {"progress": fraction})
 
     try:
         with database_errors():
-            return (yield from in_background(work, message))
+            return (yield from in_background(work, message, name))
     except Exception as error:
         # The App does not show what a generator raises; Python users get that only.
         yield ctx.ops.show_output(show_failure(error).to_json(), {})

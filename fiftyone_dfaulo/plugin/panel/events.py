@@ -17,7 +17,7 @@ from fiftyone_dfaulo.adapter.storage.refresh import current_name
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import patches_anew, tile_fields
 from fiftyone_dfaulo.plugin.app.review_target import open_in_app
-from fiftyone_dfaulo.plugin.host import Context
+from fiftyone_dfaulo.plugin.host import Context, style_selection
 from fiftyone_dfaulo.plugin.panel.counts import BATCH
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ _STATE = {
     "batch_run": str,
     "by": str,
     "batch": list,
+    "share": str,
     "damage": list,
 }
 """What the panel's state holds; the App sends it, and a foreign page may send any."""
@@ -134,6 +135,10 @@ class Event:
         """
         self.ops.set_active_fields(tile_fields(self.shown.config))
         self.ops.set_view(view)
+
+    def show_selection_style(self) -> None:
+        """Has a click in the grid show a cross, for faulty, and Alt+click a check."""
+        style_selection(self.ctx)
 
     def show_written(self) -> None:
         """Has the grid show what was written."""

@@ -12,14 +12,16 @@ from fiftyone.operators.executor import ExecutionRunState
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.learning import describe_state
+from fiftyone_dfaulo.adapter.review.classes import class_reports
+from fiftyone_dfaulo.adapter.review.learning import describe_state, estimate_state
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
 from fiftyone_dfaulo.adapter.runs.repair import look
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
+from fiftyone_dfaulo.plugin.app.keys import class_keys
 
 BINS = 20
-_PAIRS = 10
+_PAIRS, _CLASSES = 10, 20
 NEAR_DUPLICATES = {
     "reason": NEAR_DUPLICATE
 }  # the filter that shows near duplicates side by side
@@ -35,15 +37,21 @@ def read_facts(review: ReviewSession, batch_size: int) -> dict[str, Any]:
     results = review.load_results()
     state = read_state(review, results)
     label_field = review.config.label_field
+    gone = not review.storage.has_field(label_field)
+    estimate = estimate_state(results, state)
     return {
         "key": review.key,
         "noun": review.target.noun,
         "label_field": label_field,
-        "label_field_gone": not review.storage.has_field(label_field),
+        "label_field_gone": gone,
         "batch_size": batch_size,
-        "status": describe_state(review, results, state, batch_size).to_dict(),
+        "status": describe_state(
+            review, results, state, batch_size, estimate
+        ).to_dict(),
         "histogram": count_scores(state),
         "pairs": count_pairs(results, state),
+        "classes": count_classes(results, state, estimate.chances),
+        "keys": {} if gone else class_keys(review),
         "reasons": count_reasons(results, state),
     }
 
@@ -73,6 +81,29 @@ def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, An
     return [
         {**dict(zip(("looks_like", "given"), reversed(texts))), "count": count}
         for texts, count in first
+    ]
+
+
+def count_classes(
+    results: DFauLoResults, state: ReviewState, chances: np.ndarray
+) -> list[dict[str, Any]]:
+    """The classes with the most faults, as the panel's table shows them.
+
+    Args:
+        results, state: the run, and how its review stands.
+        chances: of the items that exist, how likely each is a fault.
+    """
+    every = np.zeros(len(results.ids))
+    every[state.present] = chances
+    return [
+        {
+            "given": one.name,
+            "scored": one.scored,
+            "found": f"{one.found:,} of about {max(one.expected, one.found):,.0f}",
+            "wrong": f"{one.share:.1%}",
+            "looks_like": one.looks_like or "",
+        }
+        for one in class_reports(results, state, every)[:_CLASSES]
     ]
 
 
@@ -132,19 +163,21 @@ def filtered(
     Args:
         samples: the dataset, or of a run on frames a view of these.
         review: the run.
-        chosen: None; or ``looks_like``, and ``given`` unless items have several
-            labels; or ``reason``; or ``low`` and ``high``, bounds of the
-            suspiciousness.
+        chosen: None; or ``looks_like``, ``given`` (the label), or both; or
+            ``reason``; or ``low`` and ``high``, bounds of the suspiciousness.
     """
     target, fields, expression = review.target, review.fields, None
     if chosen and "reason" in chosen:
         reasons = target.view_field("reasons", fields)
         expression = reasons.contains([chosen["reason"]])
-    elif chosen and "looks_like" in chosen:
-        suggestion = target.view_field("suggestion", fields)
-        expression = suggestion == chosen["looks_like"]
-        if "given" in chosen:
-            expression &= target.view_field("label", fields) == chosen["given"]
+    elif chosen and ("looks_like" in chosen or "given" in chosen):
+        parts = {"looks_like": "suggestion", "given": "label"}
+        equal = [
+            target.view_field(part, fields) == chosen[name]
+            for name, part in parts.items()
+            if name in chosen
+        ]
+        expression = equal[0] & equal[1] if len(equal) > 1 else equal[0]
     elif chosen:
         score = target.view_field("suspiciousness", fields)
         expression = (score >= chosen["low"]) & (score < chosen["high"])
@@ -162,6 +195,8 @@ def describe(chosen: dict[str, Any]) -> str:
     """A filter of the panel in words."""
     if "reason" in chosen:
         return str(chosen["reason"])
+    if "looks_like" not in chosen and "given" in chosen:
+        return f"labelled {chosen['given']}"
     if "given" in chosen:
         return f"labelled {chosen['given']}, looks like {chosen['looks_like']}"
     if "looks_like" in chosen:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.audit import SIZE, draw_audit
+from fiftyone_dfaulo.adapter.review.batches import Batch, take_batch
 from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
 from fiftyone_dfaulo.adapter.runs.saved_view import find_view
 from fiftyone_dfaulo.checks import check_whole_number
@@ -43,8 +43,29 @@ def show_ranked(event: Event, *, instead: bool = False) -> None:
         event.ops.set_view(ranked)
 
 
-def show_batch(event: Event) -> None:
+def go_on(event: Event) -> str:
+    """Shows the next batch after one was marked; says what was learned.
+
+    Or why there is no next one.
+    """
+    try:
+        return show_batch(event, reload=True)
+    except InputError as error:
+        event.show_written()
+        return str(error)
+
+
+def show_batch(event: Event, *, reload: bool = False) -> str:
     """Shows the most suspicious unchecked items, of the part that is chosen.
+
+    The ranking learns from the verdicts first, if that pays.
+
+    Args:
+        event: the event.
+        reload: whether something else was written.
+
+    Returns:
+        what it has learned, as a sentence; empty before any verdict.
 
     Raises:
         DFauLoError: if there is no run to review, the size of a batch makes no sense,
@@ -52,21 +73,30 @@ def show_batch(event: Event) -> None:
     """
     review, part = event.shown, event.state.filter
     size = check_whole_number("batch_size", event.batch_size, 1)
-    whole = showable(event.ctx, review)
-    view = most_suspicious(
-        filtered(whole, review, part),
-        review.key,
-        review.config,
-        limit=size,
-        unreviewed=True,
-    )
-    ids = view_ids(view)
+    whole, among = showable(event.ctx, review), None
+    if review.target.frames:  # the view may be of some videos only
+        among = set(view_ids(review.target.narrow(whole, None)))
+    batch = take_batch(review, size, part, among)
+    ids = batch.ids
     if not ids:
         noun = review.target.noun
-        raise InputError(f"No unchecked {noun} is left" + " here" * bool(part))
+        others = "; 'Show all' goes on with the others" if part else ""
+        raise InputError(f"No unchecked {noun} is left{' here' * bool(part)}{others}")
     if part == NEAR_DUPLICATES:
         ids = near_duplicates(review, ids)
-    _show_unchecked(event, whole, ids)
+    if batch.learned or reload:
+        event.ops.reload_dataset()
+    show_unchecked(event, ids, batch.faults / len(batch.ids))
+    return _learned(batch, event)
+
+
+def _learned(batch: Batch, event: Event) -> str:
+    if batch.learned:
+        more = f": about {batch.gain:,.0f} more faults here" * (batch.gain >= 1.5)
+        return f"The ranking has learned from the verdicts{more}"
+    if event.facts["status"]["faulty"] + event.facts["status"]["correct"]:
+        return "The ranking stays: learning would bring no more faults here"
+    return ""
 
 
 def show_audit(event: Event) -> None:
@@ -75,16 +105,29 @@ def show_audit(event: Event) -> None:
     Raises:
         DFauLoError: if there is no run to review, or all that was drawn is checked.
     """
-    whole = showable(event.ctx, event.shown)
+    showable(event.ctx, event.shown)  # before anything is drawn
     ids = draw_audit(event.shown, SIZE)
     event.ops.reload_dataset()  # it may have a new field
-    _show_unchecked(event, whole, ids)
+    show_unchecked(event, ids)
 
 
-def _show_unchecked(event: Event, whole: Samples, ids: list[str]) -> None:
+def show_unchecked(
+    event: Event, ids: Sequence[str], share: float | None = None
+) -> None:
+    """Shows a batch.
+
+    Args:
+        event: the event.
+        ids: of its items, none of which has a verdict.
+        share: how many of them are probably faults, from 0 to 1; None if that is not
+            known.
+    """
     review = event.shown
+    whole = showable(event.ctx, review)
     event.keep("batch_run", review.key)
+    event.keep("share", None if share is None else f"{share:.3f}")
     event.ops.set_selected_samples([])
+    event.show_selection_style()  # the App forgets it where it loads a saved view
     event.show_batch_of([len(ids), len(ids)])
     event.show(review.target.select(whole, ids))
 
@@ -106,11 +149,22 @@ def show_part(event: Event, chosen: JsonDict | None) -> None:
         samples = filtered(showable(event.ctx, review), review, chosen)
         # a row counts the unchecked samples; bars and reasons count all
         unreviewed = "looks_like" in (chosen or {})
+        if unreviewed and _is_small(event, chosen):
+            event.state.filter = chosen
+            show_batch(event)  # can be marked in one go
+            return
         view = most_suspicious(
             samples, review.key, review.config, unreviewed=unreviewed
         )
     event.state.filter = chosen
     event.show(view)
+
+
+def _is_small(event: Event, chosen: JsonDict | None) -> bool:
+    """Whether all that a row of confused classes stands for fits into one batch."""
+    pairs: list[JsonDict] = event.facts["pairs"]
+    counts = [pair["count"] for pair in pairs if pair.items() >= (chosen or {}).items()]
+    return 0 < sum(counts) <= event.usual_size
 
 
 def show_list(event: Event, ids: Sequence[str]) -> None:

@@ -1,19 +1,29 @@
-"""What a marking says of the batch in the grid."""
+"""What a marking says of the batch in the grid, and what is taken back."""
 
 from __future__ import annotations
 
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
 from fiftyone_dfaulo.errors import InputError
-from fiftyone_dfaulo.plugin.app.selection import Selected, batch_of, read_selection
+from fiftyone_dfaulo.plugin.app.selection import (
+    Selected,
+    VerdictChange,
+    batch_of,
+    mark_verdicts,
+    read_selection,
+    whole_batch_of,
+)
 from fiftyone_dfaulo.plugin.panel.events import Event
 
+UNDO_STEPS = 5
 
-def rest_of_batch(event: Event) -> Selected:
-    """The selection, and as correct all else in the batch that is unchecked.
+
+def rest_of_batch(event: Event, verdict: str) -> Selected:
+    """The selection, and with this verdict all else in the batch that is unchecked.
 
     Raises:
         InputError: if the grid shows no batch of the run, or another one than the
-            button said, or everything in it is checked.
+            button said, or everything in it is checked; or if what is selected has the
+            verdict that the rest would get.
     """
     ids, review = batch_of(event.view), event.shown
     if ids is None or event.state.batch_run not in (None, review.key):
@@ -21,6 +31,7 @@ def rest_of_batch(event: Event) -> Selected:
             f"The grid shows no batch of run {review.key!r}; press 'Next batch' first"
         )
     selected = read_selection(event.ctx, review)
+    _check_sense(selected, verdict)
     verdicts = read_verdicts(review, ids)
     taken = {*selected.faulty, *selected.correct}
     rest = [i for i in ids if verdicts.get(i) is None and i not in taken]
@@ -32,4 +43,46 @@ def rest_of_batch(event: Event) -> Selected:
         )
     if not rest and not taken:
         raise InputError("All of this batch is checked already")
-    return Selected(selected.faulty, [*selected.correct, *rest])
+    groups = selected._asdict()
+    groups[verdict] = [*groups[verdict], *rest]
+    return Selected(**groups)
+
+
+def _check_sense(selected: Selected, verdict: str) -> None:
+    """Refuses to give all of a batch one verdict if some of it was picked for it."""
+    groups = selected._asdict()
+    same = groups.pop(verdict)
+    (others,) = groups.values()
+    if same and not others:
+        way = "Alt+click" if verdict == "faulty" else "Click"
+        other = "correct" if verdict == "faulty" else "faulty"
+        raise InputError(
+            f"All that is selected is marked {verdict} already, and the rest would be "
+            f"too. {way} those that are {other}, or take the selection away"
+        )
+
+
+def mark(event: Event, selected: Selected) -> bool:
+    """Records verdicts, which can be undone step by step.
+
+    Returns:
+        whether the batch in the grid is checked by now, filtered or not.
+    """
+    review = event.shown
+    changes = mark_verdicts(review, selected, by=event.by)
+    batch = whole_batch_of(event.view) or []
+    if changes:
+        rank = {one: n for n, one in enumerate(batch)}
+        changes.sort(key=lambda change: rank.get(change[0], len(rank)))
+        steps = [*(event.state.undo or []), changes]
+        event.state.undo = steps[-UNDO_STEPS:]
+    open_ = [v is None for v in read_verdicts(review, batch).values()]
+    return bool(open_) and not any(open_)
+
+
+def is_shown(event: Event, changes: list[VerdictChange]) -> bool:
+    """Whether the grid shows all that a step of undoing is about."""
+    batch = whole_batch_of(event.view)
+    if batch is None:
+        return True  # no batch: the grid shows what the person has chosen
+    return {one for one, *_ in changes} <= {*batch}

@@ -16,8 +16,9 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators.categories import Categories
 
-from fiftyone_dfaulo.adapter.review.learning import learn, relearn, status_of
+from fiftyone_dfaulo.adapter.review.learning import relearn, status_of
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
+from fiftyone_dfaulo.adapter.runs.colors import own_scheme
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
@@ -25,25 +26,18 @@ from fiftyone_dfaulo.plugin.app.review_target import whole_target
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     batch_of,
-    mark_verdicts,
     read_selection,
     unmark_verdicts,
 )
-from fiftyone_dfaulo.plugin.host import (
-    Context,
-    Property,
-    style_selection,
-    unstyle_selection,
-)
+from fiftyone_dfaulo.plugin.host import Context, Property, unstyle_selection
 from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import BINS, read_damage, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
-from fiftyone_dfaulo.plugin.panel.marking import rest_of_batch
+from fiftyone_dfaulo.plugin.panel.marking import is_shown, mark, rest_of_batch
 from fiftyone_dfaulo.plugin.panel.view import build_lost, build_panel
 
-_UNDO_STEPS = 5
 _PREFIX = "@dfaulo/dfaulo/"
 
 logger = logging.getLogger(__name__)
@@ -111,7 +105,10 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_load(self, event: Event) -> None:
         """The panel opens."""
-        style_selection(event.ctx)
+        event.show_selection_style()
+        colors = own_scheme(event.dataset)
+        if colors is not None:  # a run from Python: the App has read them before it
+            event.ctx.trigger("set_color_scheme", colors)
         event.keep("damage", read_damage(event.dataset))
         self.refresh(event, fresh=True)
         if "status" in event.facts:
@@ -124,7 +121,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_change_dataset(self, event: Event) -> None:
         """Another dataset: nothing of the old one's state fits."""
-        for name in ("run", "filter", "undo", "batch_run"):
+        for name in ("run", "filter", "undo", "batch_run", "share"):
             event.ctx.panel.set_state(name, None)
         event.keep("damage", read_damage(event.dataset))
         self.refresh(event)
@@ -157,7 +154,9 @@ class ReviewPanel(foo.Panel):
     @guarded
     def next_batch(self, event: Event) -> None:
         """Shows the most suspicious unchecked samples."""
-        grid.show_batch(event)
+        said = grid.show_batch(event)
+        if said:
+            event.ops.notify(said, variant="info")
 
     @guarded
     def audit(self, event: Event) -> None:
@@ -183,6 +182,12 @@ class ReviewPanel(foo.Panel):
         """A row of the table."""
         pair = event.facts["pairs"][int(event.ctx.params["row"])]
         grid.show_part(event, {n: value for n, value in pair.items() if n != "count"})
+
+    @guarded
+    def on_class(self, event: Event) -> None:
+        """A row of the table of classes."""
+        one = event.facts["classes"][int(event.ctx.params["row"])]
+        grid.show_part(event, {"given": one["given"]})
 
     @guarded
     def on_reason(self, event: Event) -> None:
@@ -212,41 +217,43 @@ class ReviewPanel(foo.Panel):
     @guarded
     def rest_is_correct(self, event: Event) -> None:
         """Marks the selection, and the rest of the batch in the grid correct."""
-        self._mark(event, rest_of_batch(event))
+        self._mark(event, rest_of_batch(event, "correct"))
+
+    @guarded
+    def rest_is_faulty(self, event: Event) -> None:
+        """Marks the selection, and the rest of the batch in the grid faulty."""
+        self._mark(event, rest_of_batch(event, "faulty"))
 
     def _mark(self, event: Event, selected: Selected) -> None:
-        changes = mark_verdicts(event.shown, selected, by=event.by)
-        if changes:
-            steps = [*(event.state.undo or []), changes]
-            event.state.undo = steps[-_UNDO_STEPS:]
+        """Marks; if the batch is done then, the next one follows."""
+        done = mark(event, selected)
+        said = f"Marked: {len(selected.faulty)} faulty, {len(selected.correct)} correct"
         event.ops.set_selected_samples([])
-        event.show_written()
-        counts = f"{len(selected.faulty)} faulty, {len(selected.correct)} correct"
-        event.ops.notify(f"Marked: {counts}", variant="success")
         self.refresh(event, fresh=True)
+        if done:
+            said += f". {grid.go_on(event)}"
+        else:
+            event.show_written()
+        event.ops.notify(said, variant="success")
 
     @guarded
     def undo_marking(self, event: Event) -> None:
-        """Takes the last marking back."""
+        """Takes the last marking back, and shows what it was of."""
         steps = list(event.state.undo or [])
         if not steps:
             raise InputError("Nothing was marked here since the panel was opened")
-        back, left = unmark_verdicts(event.shown, steps.pop(), by=event.by)
+        changes = steps.pop()
+        back, left = unmark_verdicts(event.shown, changes, by=event.by)
         event.state.undo = steps
         also = f"; {left} marked otherwise since were left alone" if left else ""
         if relearn(event.shown):
             also += "; the ranking has unlearned them"
-        event.show_written()
+        if is_shown(event, changes):
+            event.show_written()
+        else:
+            event.ops.reload_dataset()
+            grid.show_unchecked(event, [one for one, *_ in changes])
         event.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
-        self.refresh(event, fresh=True)
-
-    @guarded
-    def learn(self, event: Event) -> None:
-        """Ranks the unchecked samples anew and shows the next batch."""
-        learn(event.shown)
-        event.ops.reload_dataset()
-        event.ops.notify("Learned: the ranking is up to date", variant="success")
-        grid.show_batch(event)
         self.refresh(event, fresh=True)
 
     # ---- forms ----

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.review.audit import SIZE as AUDIT
+from fiftyone_dfaulo.plugin.app.keys import describe_keys
 from fiftyone_dfaulo.plugin.app.plain_text import plain
-from fiftyone_dfaulo.plugin.host import ALT_SELECTION
-from fiftyone_dfaulo.plugin.panel.counts import BATCH, status_lines
-from fiftyone_dfaulo.plugin.panel.facts import BINS, describe
-
-_ALL, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
+from fiftyone_dfaulo.plugin.panel.charts import (
+    add_classes,
+    add_histogram,
+    add_pairs,
+    add_reasons,
+)
+from fiftyone_dfaulo.plugin.panel.counts import BATCH, fewer, marking_line, status_lines
+from fiftyone_dfaulo.plugin.panel.facts import describe
+from fiftyone_dfaulo.plugin.panel.parts import add_button, add_row
 
 
 def build_panel(panel: Any, ctx: Any) -> types.Property:
@@ -25,8 +29,8 @@ def build_panel(panel: Any, ctx: Any) -> types.Property:
     """
     out = types.Object()
     facts = ctx.panel.state.facts or {}
-    _add_operation(out, panel, facts.get("operation"))
-    _add_damage(out, panel, ctx.panel.state.damage)
+    if "status" not in facts:
+        _add_notices(out, panel, ctx, facts)
     if facts.get("problem"):
         view = types.Error(label="No review here", description=plain(facts["problem"]))
         out.view("problem", view)
@@ -37,8 +41,12 @@ def build_panel(panel: Any, ctx: Any) -> types.Property:
         _add_review(out, panel, ctx, facts)
     elif not facts.get("problem"):
         _add_empty(out, panel)
-    margins = {"container": {"sx": {"px": 2, "py": 1}}}
-    view = types.GridView(orientation="vertical", gap=2, componentsProps=margins)
+    # as narrow as the panel: what is wide would make all of it wide
+    styles = {
+        "container": {"sx": {"px": 2, "py": 1}},
+        "grid": {"sx": {"gridTemplateColumns": "minmax(0, 1fr)"}},
+    }
+    view = types.GridView(orientation="vertical", gap=1, componentsProps=styles)
     return types.Property(out, view=view)
 
 
@@ -56,7 +64,14 @@ def _add_empty(out: types.Object, panel: Any) -> None:
         "they are wrong. Then this panel takes you through the most suspicious ones.",
         name="empty",
     )
-    _button(out, "find", "Find suspicious labels", panel.find, main=True)
+    add_button(out, "find", "Find suspicious labels", panel.find, main=True)
+
+
+def _add_notices(
+    out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]
+) -> None:
+    _add_operation(out, panel, facts.get("operation"))
+    _add_damage(out, panel, ctx.panel.state.damage)
 
 
 def _add_operation(out: types.Object, panel: Any, operation: Any) -> None:
@@ -78,7 +93,7 @@ def _add_damage(out: types.Object, panel: Any, damage: Any) -> None:
         text = "; ".join(map(plain, damage))
         view = types.Warning(label="Runs have left something", description=text)
         out.view("damage", view)
-        _button(out, "repair", "Repair", panel.repair)
+        add_button(out, "repair", "Repair", panel.repair)
 
 
 def _add_runs(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
@@ -96,36 +111,75 @@ def _add_runs(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
 
 
 def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) -> None:
-    status = facts["status"]
-    out.md(
-        "\n\n".join(status_lines(status, facts["label_field"], facts["batch_size"])),
-        name="counts",
-    )
+    """What is pressed stands first: nothing that comes and goes moves it."""
+    status, noun, state = facts["status"], facts["noun"], ctx.panel.state
+    batch = state.batch or [0, 0]
+    _add_steps(out, panel, status, noun, state)
+    _add_filter(out, panel, state.filter)
+    add_reasons(
+        out, panel.on_reason, noun, facts["reasons"]
+    )  # the App scrolls to it at first
+    keys = describe_keys(facts.get("keys") or {})
+    lines = [
+        marking_line(noun, batch[1], state.share),
+        f"Keys, for what is selected or open: {plain(keys)}.",
+        *status_lines(status, facts["label_field"], facts["batch_size"]),
+    ]
+    out.md("\n\n".join(lines), name="counts")
+    add_pairs(out, panel.on_pair, noun, facts["pairs"])
     _add_stale(out, panel, facts)
-    _add_filter(out, panel, ctx.panel.state.filter)
-    noun, state = facts["noun"], ctx.panel.state
-    checked = status["faulty"] + status["correct"]
-    unchecked = "" if checked else f"No {noun} has a verdict yet"
-    row = _row(out, "batch")
-    _button(row, "next", "Next batch", panel.next_batch, main=True)
-    _button(row, "learn", "Learn", panel.learn, why_off=unchecked)
-    undo = "" if state.undo else "Nothing was marked since the panel was opened"
-    _button(row, "undo", "Undo marking", panel.undo_marking, why_off=undo)
-    _button(row, "audit", f"Audit {AUDIT}", panel.audit)
-    _add_marking(out, panel, noun, state.batch)
-    row = _row(out, "leave")
-    _button(row, "correct", "Correct", panel.correct)
-    _button(row, "tag", "Tag", panel.tag)
-    _button(row, "export", "Export", panel.export, why_off=unchecked)
-    kept = "" if status["corrected"] else "Nothing is corrected"
-    revert = panel.undo_corrections
-    _button(row, "revert", "Undo corrections", revert, why_off=kept)
-    _add_reasons(out, panel, noun, facts["reasons"])
-    _add_histogram(out, panel, noun, facts["histogram"])
-    _add_pairs(out, panel, noun, facts["pairs"])
+    _add_notices(out, panel, ctx, facts)
+    add_classes(out, panel.on_class, noun, facts.get("classes") or [])
+    add_histogram(out, panel.on_bar, noun, facts["histogram"])
     size = f"{noun.capitalize()}s in a batch"
     out.int("batch_size", default=BATCH, label=size)
     out.str("by", label="Your name", description="Kept with your verdicts, if given")
+
+
+def _add_steps(
+    out: types.Object, panel: Any, status: dict[str, Any], noun: str, state: Any
+) -> None:
+    """The buttons."""
+    unchecked = "" if status["faulty"] + status["correct"] else "No verdict was given"
+    batch = state.batch or [0, 0]
+    row = add_row(out, "batch")
+    add_button(row, "next", "Next batch", panel.next_batch, main=not batch[1])
+    add_button(row, "mark", "Mark selected", panel.mark_selected)
+    undo = "" if state.undo else "Nothing was marked since the panel was opened"
+    add_button(row, "undo", "Undo marking", panel.undo_marking, why_off=undo)
+    add_button(row, "audit", f"Audit {AUDIT}", panel.audit)
+    _add_rest(out, panel, noun, batch[1], state.share)
+    row = add_row(out, "leave")
+    add_button(row, "correct", "Correct", panel.correct)
+    add_button(row, "tag", "Tag", panel.tag)
+    add_button(row, "export", "Export", panel.export, why_off=unchecked)
+    kept = "" if status["corrected"] else "Nothing is corrected"
+    revert = panel.undo_corrections
+    add_button(row, "revert", "Undo corrections", revert, why_off=kept)
+
+
+def _add_rest(
+    out: types.Object, panel: Any, noun: str, count: int, share: str | None
+) -> None:
+    """Two buttons that check a batch; the one that takes fewer clicks stands out."""
+    # Not counting the selection saves a request for each click in the grid.
+    given = {"count": count} if count else None
+    off = "" if count else f"The grid shows no batch with an unchecked {noun}"
+    which = fewer(share)
+    for verdict, handler in (
+        ("correct", panel.rest_is_correct),
+        ("faulty", panel.rest_is_faulty),
+    ):
+        rest = f"the rest of {count:,}" if count else "the rest"
+        add_button(
+            out,
+            f"rest_{verdict}",
+            f"Mark selected, and {rest} {verdict}",
+            handler,
+            main=bool(count) and verdict == which,
+            why_off=off,
+            params=given,
+        )
 
 
 def _add_stale(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
@@ -140,149 +194,14 @@ def _add_stale(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
         text = f"{labels} edited since the run"
         advice = "Run again to score them as they are now"
         out.view("stale", types.Notice(label=text, description=advice))
-        row = _row(out, "edited")
-        _button(row, "show_stale", "Show them", panel.show_stale)
-        _button(row, "again", "Run again", panel.run_again)
+        row = add_row(out, "edited")
+        add_button(row, "show_stale", "Show them", panel.show_stale)
+        add_button(row, "again", "Run again", panel.run_again)
 
 
 def _add_filter(out: types.Object, panel: Any, chosen: Any) -> None:
-    if not chosen:
-        return
-    row = _row(out, "filtered")
-    row.md(f"Batches from: **{plain(describe(chosen))}**", name="filter_text")
-    _button(row, "all", "Show all", panel.show_all)
-
-
-def _add_marking(out: types.Object, panel: Any, noun: str, batch: Any) -> None:
-    one = "an" if noun[0] in "aeiou" else "a"
-    correct = (
-        "**Alt+click** it if it is **correct**."
-        if ALT_SELECTION
-        else "and press Mark selected. Of those that are **correct**, execute **Mark "
-        "correct** from the operator browser."
-    )
-    out.md(
-        f"In the grid, **click** the box of {one} {noun} if its label is **faulty**, "
-        f"{correct}",
-        name="how",
-    )
-    row = _row(out, "marks")
-    _button(row, "mark", "Mark selected", panel.mark_selected)
-    # Not counting the selection saves a request for each click in the grid.
-    count = batch[1] if batch else 0
-    label = "Mark selected, and the rest correct"
-    if count:
-        label = f"Mark selected, and the rest of {count:,} correct"
-    given = {"count": count} if count else None
-    off = "" if count else f"The grid shows no batch with an unchecked {noun}"
-    _button(row, "rest", label, panel.rest_is_correct, why_off=off, params=given)
-
-
-def _add_histogram(
-    out: types.Object, panel: Any, noun: str, histogram: dict[str, list[int]]
-) -> None:
-    checked = histogram["checked"]
-    totals = [sum(counts) for counts in zip(checked, histogram["unchecked"])]
-    bars = {"all": (totals, _ALL), "checked": (checked, _CHECKED)}
-    data = [
-        {
-            "type": "bar",
-            "name": name,
-            "x": [(i + 0.5) / BINS for i in range(BINS)],
-            "y": counts,
-            "marker": {"color": color},
-            "customdata": [[*pair] for pair in zip(checked, totals)],
-            "hovertemplate": "%{customdata[0]} of %{customdata[1]} checked"
-            "<extra></extra>",
-        }
-        for name, (counts, color) in bars.items()
-    ]
-    layout = {
-        "barmode": "overlay",  # on a log axis, stacked heights would mislead
-        "bargap": 0.05,
-        "height": 220,
-        "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
-        "xaxis": {"title": {"text": "suspiciousness"}, "range": [0, 1]},
-        "yaxis": {
-            "type": "log",  # the few at the top are to be seen beside all the others
-            "dtick": 1,
-            "range": [math.log10(0.7), math.log10(2 * max(1, *totals))],
-            "title": {"text": f"{noun}s"},
-        },
-        "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1.2, "traceorder": "normal"},
-    }
-    out.plot(
-        "histogram",
-        label=f"Suspiciousness (click a bar to see its {noun}s)",
-        data=data,
-        layout=layout,
-        config={"displayModeBar": False},
-        on_click=panel.on_bar,
-    )
-
-
-def _add_pairs(
-    out: types.Object, panel: Any, noun: str, pairs: list[dict[str, Any]]
-) -> None:
-    if not pairs:
-        return
-    # as wide as the panel: without this it is wider, and the panel with it
-    narrow = {"table": {"sx": {"minWidth": 0}}}
-    table = types.TableView(on_click_row=panel.on_pair, componentsProps=narrow)
-    what, looks_like = "Labels to change", "Change"
-    if "given" in pairs[0]:
-        table.add_column("given", label="Labelled as")
-        what, looks_like = "Confused classes", "Looks like"
-    table.add_column("looks_like", label=looks_like)
-    table.add_column("count", label="Unchecked")
-    label = f"{what} (click a row to see its {noun}s)"
-    out.list("pairs", types.Object(), default=pairs, label=label, view=table)
-
-
-def _add_reasons(
-    out: types.Object, panel: Any, noun: str, reasons: dict[str, int]
-) -> None:
-    choices = types.Dropdown()
-    for name, count in reasons.items():
-        choices.add_choice(name, label=f"{name} ({count:,})")
-    if not choices.choices:
-        return
-    out.enum(
-        "reason",
-        choices.values(),
-        label=f"Show only {noun}s with this reason",
-        view=choices,
-        on_change=panel.on_reason,
-    )
-
-
-def _row(out: types.Object, name: str) -> types.Object:
-    """Side by side, and below each other where the panel is narrow."""
-    style = {"display": "flex", "flexWrap": "wrap", "& > *": {"width": "auto"}}
-    wrapping = {"grid": {"sx": style}}
-    return out.h_stack(name, gap=1, align_y="center", componentsProps=wrapping)
-
-
-def _button(
-    out: types.Object,
-    name: str,
-    label: str,
-    on_click: Any,
-    *,
-    main: bool = False,
-    why_off: str = "",
-    params: dict[str, int] | None = None,
-) -> None:
-    # the App's own colour of outlined buttons is too pale in the light
-    ink = {} if main else {"button": {"sx": {"color": "text.primary"}}}
-    out.btn(
-        name,
-        label,
-        on_click=on_click,
-        variant="contained" if main else "outlined",
-        disabled=bool(why_off),
-        title=why_off or None,
-        params=params,
-        componentsProps=ink,
-    )
+    row = add_row(out, "filtered")
+    text = plain(describe(chosen)) if chosen else "all"
+    row.md(f"Batches from: **{text}**", name="filter_text")
+    off = "" if chosen else "Batches are from all already"
+    add_button(row, "all", "Show all", panel.show_all, why_off=off)

@@ -12,8 +12,17 @@ import fiftyone.brain as fob
 import fiftyone.core.odm as foo
 import pytest
 
-from fiftyone_dfaulo import Cancelled, InputError, RunError, estimate_quality
+from fiftyone_dfaulo import (
+    Cancelled,
+    InputError,
+    RunError,
+    compute_suspiciousness,
+    estimate_quality,
+    quality_reports,
+    record_verdicts,
+)
 from fiftyone_dfaulo.adapter.injection import quality
+from fiftyone_dfaulo.adapter.injection.reports import REPORTS
 from fiftyone_dfaulo.adapter.injection.request import Injection
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.config import Settings
@@ -62,7 +71,36 @@ def test_planted_faults_are_found_and_nothing_is_left(
     nothing_left()
     assert (found["samples"], found["faults"]) == (60, 6)
     assert found["AP"] > 0.6  # three labels were wrong before
-    assert found.notes == [quality.PESSIMISTIC]
+    (note,) = found.notes
+    assert "were probably wrong before. They are no false alarms" in note
+    assert found.real.known == 0
+    assert found.real.low <= found.real.others <= found.real.high
+    for name, value in found.with_real.items():
+        assert found[name] <= value + 1e-9 or name == "AP"
+
+
+def test_known_faults_are_left_out_and_reports_are_kept_and_compared(
+    clusters: Any,
+) -> None:
+    ids, given, truth = clusters.values(["id", "ground_truth.label", "truth"])
+    wrong = [i for i, a, b in zip(ids, given, truth) if a != b]
+    asked: Any = {"embeddings": "emb", "rate": 0.1, "progress": False, "keep": True}
+    first = estimate_quality(clusters, **asked)
+    compute_suspiciousness(clusters, embeddings="emb", progress=False)
+    record_verdicts(clusters, faulty=wrong)
+    clusters.info["mine"] = 1
+    clusters.save()
+    second = estimate_quality(clusters, **asked)
+    assert len(wrong) == 3
+    assert second.real.known >= 1  # those that no fault was planted in
+    assert second["samples"] == first["samples"] - second.real.known
+    assert second["AP"] >= first["AP"]
+    newest, oldest = quality_reports(clusters.limit(1))
+    assert newest["figures"] == dict(second)
+    assert (newest["kind"], newest["source"]) == ("random_label", "embeddings emb")
+    assert oldest["with_real"] == first.with_real
+    assert clusters.info["mine"] == 1
+    assert len(clusters.info[REPORTS]) == 2
 
 
 def test_predictions_are_those_of_the_samples(clusters: Any) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.engine.feedback.metrics import curves, evaluate, reviewed_for
+from fiftyone_dfaulo.engine.feedback.metrics import (
+    curves,
+    evaluate,
+    reviewed_for,
+    with_unknown,
+)
 
 FOUND = np.array([True, False, True, False, False, False, False, False, False, False])
 SCORES = np.arange(10, 0, -1.0)
@@ -63,3 +68,13 @@ def test_curves_go_from_the_first_to_the_last_sample() -> None:
     assert (found["reviewed"][0], found["reviewed"][-1]) == (1, 10_000)
     assert 100 < len(found["reviewed"]) <= 200
     assert found["reviewed"] == sorted(set(found["reviewed"]))
+
+
+def test_faults_that_nobody_knows_raise_the_precision() -> None:
+    found = np.array([False, True, False, True])
+    same = with_unknown(found, 0)
+    assert same == {"AP": 0.5, "precision at faults": 0.5}
+    # one more fault among three is half as much again; never above 1
+    more = with_unknown(found, 1)
+    assert more == {"AP": 0.75, "precision at faults": 0.75}
+    assert with_unknown(found, 20)["AP"] == 1

@@ -175,3 +175,15 @@ def test_throttled_report_passes_on_news_once_a_period(
     for fraction in (0.1, 0.1, 0.2):
         report("a", fraction)
     assert heard == [Progress("a", 0.1), Progress("a", 0.2)]
+
+
+def test_work_is_cancelled_by_its_name() -> None:
+    work = Endless()
+    messages = in_background(work, Progress, "mine")
+    assert next(messages) == ("Working", 0.5)
+    assert not background.cancel("another's")
+    assert background.cancel("mine")
+    with pytest.raises(Cancelled, match="the dataset is as it was"):
+        list(messages)
+    assert work.ended.is_set()
+    assert not background.cancel("mine")  # it has ended

@@ -30,7 +30,7 @@ from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from fiftyone_dfaulo.plugin.operators.running import stop_if_failed
-from tests.plugin.plugin_tools import URI, context, snapshot
+from tests.plugin.plugin_tools import URI, context, progress_of, snapshot
 
 SOON = 60.0
 STAGES = [
@@ -68,7 +68,7 @@ def test_progress_goes_through_all_stages_and_never_back(
     scored: Any, answers: dict[str, Any], stages: list[str]
 ) -> None:
     sent = bodies(messages(scored, **answers))
-    told = [params for name, params in sent if name == "set_progress"]
+    told = progress_of(sent)
     assert list(dict.fromkeys(params["label"] for params in told)) == stages
     fractions = [params["progress"] for params in told]
     assert fractions == sorted(fractions)

@@ -32,7 +32,7 @@ from fiftyone_dfaulo.plugin.operators.injection import (
     RevertFaults,
 )
 from fiftyone_dfaulo.plugin.operators.quality import EstimateQuality
-from tests.plugin.plugin_tools import context, snapshot
+from tests.plugin.plugin_tools import context, progress_of, snapshot
 
 SOON = 60.0
 HOME = "@dfaulo/dfaulo"
@@ -98,7 +98,7 @@ def test_faults_are_planted_in_a_copy_that_stays(scored: Any) -> None:
     assert copy.count_values("injected_kind")["wrong label"] == 8
     assert "The copy **my copy** now holds" in shown(sent)
     assert "wrong label | 8" in shown(sent)
-    told = [p["label"] for name, p in bodies(sent) if name == "set_progress"]
+    told = [p["label"] for p in progress_of(bodies(sent))]
     assert list(dict.fromkeys(told)) == ["Copying the dataset", "Planting faults"]
 
 
@@ -207,7 +207,7 @@ def test_how_well_it_would_work_is_told_and_nothing_is_left(scored: Any) -> None
     sent = list(EstimateQuality().execute(context(scored, **answers)))
     assert snapshot(scored) == before
     assert fo.list_datasets() == names
-    told = [params for name, params in bodies(sent) if name == "set_progress"]
+    told = progress_of(bodies(sent))
     assert [p["progress"] for p in told] == sorted(p["progress"] for p in told)
     assert {"Copying the dataset", "Scoring with mutants"} <= {p["label"] for p in told}
     assert "How well random labels would be found in ground_truth" in shown(sent)

@@ -19,7 +19,7 @@ def test_batches_of_boxes_are_shown_marked_and_learned_from() -> None:
     assert batch_of(panel.view) == worst[:50]
 
     panel.did("mark_selected", worst[0], alt=[worst[2]])
-    panel.did("learn")
+    panel.did("next_batch")
     status = panel.facts["status"]
     assert (status["faulty"], status["correct"]) == (1, 1)
     dataset.delete()

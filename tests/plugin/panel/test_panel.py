@@ -17,7 +17,11 @@ from fiftyone.core.odm import DatasetDocument
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
-from fiftyone_dfaulo import compute_suspiciousness, record_verdicts
+from fiftyone_dfaulo import (
+    compute_suspiciousness,
+    record_verdicts,
+    update_suspiciousness,
+)
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
@@ -126,9 +130,7 @@ def test_a_batch_is_the_most_suspicious_unchecked_in_order(run: Any) -> None:
     assert panel.view.values("dfaulo_suspiciousness") == expected[::-1]
 
 
-@pytest.mark.parametrize(
-    "click", ["mark_selected", "rest_is_correct", "learn", "next_batch"]
-)
+@pytest.mark.parametrize("click", ["mark_selected", "rest_is_correct", "next_batch"])
 def test_one_click_opens_one_review_and_reloads_and_reads_the_config_once(
     run: Any, monkeypatch: pytest.MonkeyPatch, click: str
 ) -> None:
@@ -182,13 +184,61 @@ def test_selected_are_marked_and_the_rest_of_the_batch_is_correct(run: Any) -> N
     panel.did("next_batch")
     batch = panel.view.values("id")
     asked = panel.did("rest_is_correct", batch[0], by="x")
-    assert asked["notify"]["message"] == "Marked: 1 faulty, 4 correct"
+    assert asked["notify"]["message"].startswith("Marked: 1 faulty, 4 correct. The ")
     found = dict(zip(run.values("id"), verdicts(run)))
     assert [found[i] for i in batch] == ["faulty", *["correct"] * 4]
     assert sum(v is not None for v in found.values()) == 5
     status = panel.facts["status"]
-    assert (status["found"], status["correct"], panel.state["batch"]) == (1, 4, [5, 0])
-    assert "checked already" in panel.did("rest_is_correct")["notify"]["message"]
+    assert (status["found"], status["correct"], panel.state["batch"]) == (1, 4, [5, 5])
+    assert len(panel.view) == 5
+    assert not {*batch} & {*panel.view.values("id")}  # the next batch
+
+
+def test_the_rest_is_faulty_and_a_selection_that_makes_no_sense_is_refused(
+    run: Any,
+) -> None:
+    panel = Opened(run)
+    panel.state["batch_size"] = 6
+    panel.did("next_batch")
+    batch = panel.view.values("id")
+    said = panel.did("rest_is_faulty", batch[1])["notify"]["message"]
+    assert "marked faulty already, and the rest would be too. Alt+click" in said
+    said = panel.did("rest_is_correct", alt=batch[1:2])["notify"]["message"]
+    assert "marked correct already, and the rest would be too. Click" in said
+    assert set(verdicts(run)) == {None}
+    panel.did("rest_is_faulty", batch[2], alt=batch[:1], count=6)
+    found = dict(zip(run.values("id"), verdicts(run)))
+    assert [found[i] for i in batch] == ["correct", *["faulty"] * 5]
+
+    assert panel.did("undo_marking")["notify"]["message"].startswith("Taken back: 6")
+    assert set(verdicts(run)) == {None}
+    assert panel.view.values("id") == batch  # to be marked anew
+
+
+@pytest.mark.parametrize(
+    ("share", "count", "line", "main"),
+    [
+        (None, 0, "**Click** the samples that are **faulty**, and the rest", None),
+        ("0.100", 50, "About 5 of these 50 are faulty. Fewest clicks: **Cl", "correct"),
+        (
+            "0.720",
+            50,
+            "About 36 of these 50 are faulty. Fewest clicks: **Alt",
+            "faulty",
+        ),
+    ],
+)
+def test_it_says_which_way_takes_fewer_clicks(
+    run: Any, share: str | None, count: int, line: str, main: str | None
+) -> None:
+    panel = Opened(run)
+    panel.state |= {"share": share, "batch": [count, count]}
+    ctx = context(panel.view, panel_id="panel", panel_state=panel.state)
+    shown = ReviewPanel().render(ctx).to_json()["type"]["properties"]
+    assert line in json.dumps(shown["counts"])
+    ways = {n: shown[f"rest_{n}"]["view"] for n in ("correct", "faulty")}
+    chosen = [n for n, view in ways.items() if view["variant"] == "contained"]
+    assert chosen == [main] * (main is not None)
 
 
 def test_a_filter_of_the_sidebar_narrows_what_is_marked_and_stays(run: Any) -> None:
@@ -235,7 +285,7 @@ def test_undoing_a_marking_after_learning_takes_what_was_learned_back(
     panel = Opened(run)
     panel.did("next_batch")
     panel.did("mark_selected", *panel.view.values("id")[:3])
-    panel.did("learn")
+    update_suspiciousness(run)
     run.reload()
     assert run.values("dfaulo_suspiciousness") != scores
     said = panel.did("undo_marking")["notify"]["message"]
@@ -259,16 +309,15 @@ def test_nothing_selected_is_said(run: Any) -> None:
     assert snapshot(run) == before
 
 
-def test_learning_shows_the_next_batch(run: Any) -> None:
+def test_a_part_that_is_checked_ends_with_what_to_do_next(run: Any) -> None:
     panel = Opened(run)
-    panel.state["batch_size"] = 3
+    panel.did("on_pair", row=0)
     panel.did("next_batch")
-    first = panel.view.values("id")
-    panel.did("rest_is_correct", first[0])
-    panel.did("learn")
-    run.reload()
-    assert run[first[0]].dfaulo_suspiciousness == 1
-    assert not {*first} & {*panel.view.values("id")}
+    said = panel.did("rest_is_faulty")["notify"]["message"]
+    assert said.endswith(
+        "No unchecked sample is left here; 'Show all' goes on with the others"
+    )
+    assert panel.state["batch"] == [1, 0]
 
 
 def test_filters_narrow_grid_and_batches(run: Any) -> None:
@@ -473,7 +522,7 @@ def test_a_dataset_deleted_elsewhere_is_said(run: Any) -> None:
     panel = Opened(run)
     code = "import sys, fiftyone as fo; fo.delete_dataset(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, run.name], check=True)
-    for event in ("on_change_view", "next_batch", "learn"):
+    for event in ("on_change_view", "next_batch", "undo_marking"):
         before = panel.state
         asked = panel.did(event)
         assert "was deleted; open another one" in asked["notify"]["message"]

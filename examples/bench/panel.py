@@ -1,0 +1,136 @@
+"""How long the panel takes to open, and for each click, on a large dataset.
+
+    PYTHONPATH=examples python -m bench.panel [--counts 100000] [--kind objects]
+
+The clicks are answered as the App's server answers them; what the browser needs to draw
+comes on top.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+from fiftyone.operators.executor import ExecutionContext, Executor
+
+import fiftyone_dfaulo as dfaulo
+from bench.scale import large_run
+from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
+
+CLASSES = 10
+A_SAMPLE = 10
+"""Objects in a sample."""
+
+
+@contextmanager
+def many_objects(count: int) -> Iterator[Any]:
+    """A dataset with so many objects and a run on them; then deleted.
+
+    Their embeddings are clusters that overlap; one in twenty has another class.
+    """
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, CLASSES, count)
+    labels = np.where(rng.random(count) < 0.05, rng.integers(0, CLASSES, count), true)
+    vectors = rng.normal(size=(count, 16)) + 3 * np.eye(16)[true]
+    dataset = fo.Dataset()
+    try:
+        dataset.add_samples(
+            [
+                fo.Sample(
+                    f"{start}.png",
+                    boxes=fo.Detections(
+                        detections=[
+                            fo.Detection(label=f"{k}", bounding_box=[0, 0, 0.1, 0.1])
+                            for k in labels[start : start + A_SAMPLE]
+                        ]
+                    ),
+                )
+                for start in range(0, count, A_SAMPLE)
+            ],
+            progress=False,
+        )
+        dfaulo.compute_suspiciousness(
+            dataset, "boxes", embeddings=vectors.astype(np.float32), progress=False
+        )
+        yield dataset
+    finally:
+        dataset.delete()
+
+
+class Panel:
+    """The panel as the App holds it, with a clock."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset, self.view = dataset, dataset.view()
+        self.state: dict[str, Any] = {}
+
+    def click(self, name: str, event: str, **params: Any) -> None:
+        """An event; prints how long the answer took."""
+        start = time.perf_counter()
+        ctx = ExecutionContext(
+            request_params={
+                "dataset_name": self.dataset.name,
+                "view": self.view._serialize(),
+                "params": {"panel_id": "p", "panel_state": self.state, **params},
+            },
+            executor=Executor(),
+        )
+        getattr(ReviewPanel(), event)(ctx)
+        shown = ReviewPanel().render(ctx).to_json()
+        seconds = time.perf_counter() - start
+        self.state = json.loads(json.dumps(ctx.panel_state))
+        asked = {r.operator_uri: r.params for r in ctx.executor._requests}
+        view = asked.get("set_view", {})
+        if "name" in view:
+            self.view = self.dataset.load_saved_view(view["name"])
+        elif "view" in view:
+            self.view = fo.DatasetView._build(self.dataset, view["view"])
+        said = asked.get("notify", {}).get("message", "")
+        print(f"{name}: {seconds:.2f} s  {said}", flush=True)
+        assert "problem" not in shown["type"]["properties"], self.state["facts"]
+
+
+def go_through(dataset: Any) -> None:
+    """Opens the panel and presses what it has."""
+    panel = Panel(dataset)
+    panel.click("open the panel", "on_load")
+    panel.click("open it again", "on_load")
+    panel.click("next batch", "next_batch")
+    panel.click("the grid has changed", "on_change_view")
+    panel.click("mark it, the next one follows", "rest_is_faulty", count=50)
+    panel.click("mark that, the next one follows", "rest_is_correct", count=50)
+    panel.click("undo", "undo_marking")
+    panel.click("a row of confused classes", "on_pair", row=0)
+    panel.click("next batch of these", "next_batch")
+    panel.click("a row of the classes", "on_class", row=0)
+    panel.click("show all", "show_all")
+    panel.click("draw an audit", "audit")
+
+
+def main() -> None:
+    """Runs for each size, and both kinds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--counts", type=int, nargs="+", default=[100_000])
+    parser.add_argument(
+        "--kind", choices=("samples", "objects", "both"), default="both"
+    )
+    options = parser.parse_args()
+    for count in options.counts:
+        if options.kind != "objects":
+            print(f"{count:,} samples", flush=True)
+            with large_run(count, CLASSES) as (dataset, _):
+                go_through(dataset)
+        if options.kind != "samples":
+            print(f"{count:,} objects", flush=True)
+            with many_objects(count) as dataset:
+                go_through(dataset)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The next batch: which items to check next, and whether to learn for it first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.learning import (
+    estimate_state,
+    learned_scores,
+    write_learned,
+)
+from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+
+LOOK = 1.0
+"""Seconds that a person looks at an item, at least."""
+
+WRITE = 5e-5
+"""Seconds to write a score: 5 s for 100,000 (``docs/review.md``)."""
+
+
+class Batch(NamedTuple):
+    """Items to check, most suspicious first.
+
+    Attributes:
+        ids: of the items.
+        faults: how many of them are faults, about.
+        gain: how many more that are than without learning, about.
+        learned: whether the ranking has learned for this batch.
+    """
+
+    ids: list[str]
+    faults: float
+    gain: float
+    learned: bool
+
+
+def take_batch(
+    review: ReviewSession,
+    size: int,
+    part: dict[str, Any] | None = None,
+    among: Collection[str] | None = None,
+) -> Batch:
+    """The most suspicious unchecked items; ranked anew if that pays.
+
+    It pays if it saves more time than it takes to write the scores: with more faults
+    in a batch, a person looks at fewer items for each.
+
+    Args:
+        review: the review.
+        size: the most items to take, at least 1.
+        part: the part of the items to take from: None for all; or ``looks_like``,
+            ``given`` (the label), or both; or ``reason``; or ``low`` and ``high``,
+            bounds of the suspiciousness.
+        among: ids of the items that can be shown, if these are not all.
+    """
+    results = review.load_results()
+    state = read_state(review, results)
+    open_ = state.present & (state.verdicts < 0) & np.isfinite(state.scores)
+    if among is not None:
+        open_ &= np.fromiter((i in among for i in results.ids), bool, len(open_))
+    chances = np.zeros(len(results.ids))
+    chances[state.present] = estimate_state(results, state).chances
+
+    def first(scores: np.ndarray) -> np.ndarray:
+        rows = np.flatnonzero(open_ & _part_of(results, state, scores, part))
+        return rows[np.argsort(-scores[rows], kind="stable")[:size]]
+
+    rows = first(state.scores)
+    learned = learned_scores(results, state.verdicts)
+    better = first(learned)
+    faults = float(chances[better].sum())
+    gain = faults - float(chances[rows].sum())
+    cost = WRITE * int((learned != state.scores).sum())
+    pays = gain > 0 and LOOK * size * gain / faults > cost
+    if pays:
+        write_learned(review, results, state, learned)
+        rows = better
+    faults = float(chances[rows].sum())
+    return Batch([results.ids[n] for n in rows], faults, gain if pays else 0.0, pays)
+
+
+def _part_of(
+    results: DFauLoResults,
+    state: ReviewState,
+    scores: np.ndarray,
+    part: dict[str, Any] | None,
+) -> np.ndarray:
+    """Bool (N,), or what broadcasts to it: the items of a part."""
+    if not part:
+        return np.ones(1, bool)
+    if "reason" in part:
+        columns = [name == part["reason"] for name in results.reason_names]
+        return np.asarray(results.reasons[:, columns].any(1))
+    if "looks_like" in part or "given" in part:
+        some = np.ones(len(results.ids), bool)
+        if "looks_like" in part:
+            some &= np.asarray(results.suggestion_texts() == part["looks_like"], bool)
+        if "given" in part:
+            some &= np.asarray(state.labels == part["given"], bool)
+        return some
+    return np.asarray((scores >= part["low"]) & (scores < part["high"]))

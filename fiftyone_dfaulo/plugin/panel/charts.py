@@ -1,0 +1,115 @@
+"""What the panel shows of the whole run: bars, pairs of classes, reasons."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import fiftyone.operators.types as types
+
+from fiftyone_dfaulo.plugin.panel.facts import BINS
+from fiftyone_dfaulo.plugin.panel.parts import Handler
+
+_ALL, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
+
+
+def add_histogram(
+    out: types.Object, on_click: Handler, noun: str, histogram: dict[str, list[int]]
+) -> None:
+    """Bars of the suspiciousness."""
+    checked = histogram["checked"]
+    totals = [sum(counts) for counts in zip(checked, histogram["unchecked"])]
+    bars = {"all": (totals, _ALL), "checked": (checked, _CHECKED)}
+    data = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": [(i + 0.5) / BINS for i in range(BINS)],
+            "y": counts,
+            "marker": {"color": color},
+            "customdata": [[*pair] for pair in zip(checked, totals)],
+            "hovertemplate": "%{customdata[0]} of %{customdata[1]} checked"
+            "<extra></extra>",
+        }
+        for name, (counts, color) in bars.items()
+    ]
+    layout = {
+        "barmode": "overlay",  # on a log axis, stacked heights would mislead
+        "bargap": 0.05,
+        "height": 220,
+        "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
+        "xaxis": {"title": {"text": "suspiciousness"}, "range": [0, 1]},
+        "yaxis": {
+            "type": "log",  # the few at the top are to be seen beside all the others
+            "dtick": 1,
+            "range": [math.log10(0.7), math.log10(2 * max(1, *totals))],
+            "title": {"text": f"{noun}s"},
+        },
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.2, "traceorder": "normal"},
+    }
+    out.plot(
+        "histogram",
+        label=f"Suspiciousness (click a bar to see its {noun}s)",
+        data=data,
+        layout=layout,
+        config={"displayModeBar": False},
+        on_click=on_click,
+    )
+
+
+def add_pairs(
+    out: types.Object, on_click: Handler, noun: str, pairs: list[dict[str, Any]]
+) -> None:
+    """The table of classes that are confused, or changes that are suggested."""
+    if not pairs:
+        return
+    # as wide as the panel: without this it is wider, and the panel with it
+    narrow = {"table": {"sx": {"minWidth": 0}}}
+    table = types.TableView(on_click_row=on_click, componentsProps=narrow)
+    what, looks_like = "Labels to change", "Change"
+    if "given" in pairs[0]:
+        table.add_column("given", label="Labelled as")
+        what, looks_like = "Confused classes", "Looks like"
+    table.add_column("looks_like", label=looks_like)
+    table.add_column("count", label="Unchecked")
+    label = f"{what} (click a row to see its {noun}s)"
+    out.list("pairs", types.Object(), default=pairs, label=label, view=table)
+
+
+def add_classes(
+    out: types.Object, on_click: Handler, noun: str, classes: list[dict[str, Any]]
+) -> None:
+    """The table of classes, where items have one each."""
+    if not classes:
+        return
+    narrow = {"table": {"sx": {"minWidth": 0}}}
+    table = types.TableView(on_click_row=on_click, componentsProps=narrow)
+    for name, label in (
+        ("given", "Class"),
+        ("scored", f"{noun.capitalize()}s"),
+        ("found", "Faults found"),
+        ("wrong", "Wrong"),
+        ("looks_like", "Mostly looks like"),
+    ):
+        table.add_column(name, label=label)
+    label = f"Classes (click a row to see its {noun}s)"
+    out.list("classes", types.Object(), default=classes, label=label, view=table)
+
+
+def add_reasons(
+    out: types.Object, on_click: Handler, noun: str, reasons: dict[str, int]
+) -> None:
+    """A dropdown of the reasons."""
+    choices = types.Dropdown()
+    for name, count in reasons.items():
+        choices.add_choice(name, label=f"{name} ({count:,})")
+    if not choices.choices:
+        return
+    out.enum(
+        "reason",
+        choices.values(),
+        label=f"Show only {noun}s with this reason",
+        view=choices,
+        on_change=on_click,
+    )

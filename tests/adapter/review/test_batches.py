@@ -1,0 +1,93 @@
+"""The next batch: what is in it, and when the ranking learns first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fiftyone_dfaulo import compute_suspiciousness, record_verdicts, suspicious_view
+from fiftyone_dfaulo.adapter.review.batches import take_batch
+from fiftyone_dfaulo.adapter.review.session import open_review
+
+SIZE = 20
+
+
+@pytest.fixture
+def mixed(make_dataset: Callable[..., Any]) -> Any:
+    """400 samples of 4 classes that overlap; half of all c are called d."""
+    rng = np.random.default_rng(51)
+    true = np.repeat(np.arange(4), 100)
+    vectors = rng.normal(size=(400, 4)) + 2.2 * np.eye(4)[true]
+    labels = true.copy()
+    labels[200:250] = 3
+    labels[rng.choice(200, 20, replace=False)] = rng.integers(0, 4, 20)
+    dataset = make_dataset(["abcd"[k] for k in labels])
+    dataset.set_values("vectors", vectors.tolist())
+    dataset.set_values("wrong", (true != labels).tolist())
+    compute_suspiciousness(dataset, embeddings="vectors", progress=False)
+    return dataset
+
+
+def test_a_batch_is_the_top_of_the_ranking_and_expects_its_faults(mixed: Any) -> None:
+    batch = take_batch(open_review(mixed, "dfaulo"), SIZE)
+    assert batch.ids == suspicious_view(mixed, limit=SIZE).values("id")
+    assert not batch.learned
+    right = mixed.select(batch.ids).values("wrong").count(True)
+    assert abs(batch.faults - right) < 0.5 * SIZE
+
+
+def test_the_ranking_learns_where_that_brings_a_fault_and_not_where_it_does_not(
+    mixed: Any,
+) -> None:
+    top = suspicious_view(mixed, limit=SIZE)
+    record_verdicts(mixed, correct=top.values("id")[:1])
+    before = mixed.values("dfaulo_suspiciousness")
+    batch = take_batch(open_review(mixed, "dfaulo"), SIZE)
+    assert not batch.learned
+    assert mixed.values("dfaulo_suspiciousness") == before
+
+    ids, looks = suspicious_view(mixed, limit=60).values(
+        ["id", "dfaulo_suggestion.label"]
+    )
+    faulty = [one for one, look in zip(ids, looks) if look == "c"]
+    record_verdicts(mixed, faulty=faulty, correct={*ids} - {*faulty})
+    as_was = suspicious_view(mixed, limit=SIZE, unreviewed=True).values("id")
+    batch = take_batch(open_review(mixed, "dfaulo"), SIZE)
+    assert batch.learned
+    assert batch.gain > 0
+    assert batch.ids != as_was
+    mixed.reload()
+    assert batch.ids == suspicious_view(mixed, limit=SIZE, unreviewed=True).values("id")
+
+
+def test_a_batch_of_a_part_is_what_a_view_of_it_would_show(mixed: Any) -> None:
+    review = open_review(mixed, "dfaulo")
+    ranked = suspicious_view(mixed)
+    given, looks, scores, reasons = ranked.values(
+        [
+            "ground_truth.label",
+            "dfaulo_suggestion.label",
+            "dfaulo_suspiciousness",
+            "dfaulo_reasons",
+        ]
+    )
+    ids = ranked.values("id")
+    reason = next(r for some in reasons for r in some)
+    cases: list[tuple[dict[str, Any], list[bool]]] = [
+        (
+            {"given": "d", "looks_like": "c"},
+            [(g, k) == ("d", "c") for g, k in zip(given, looks)],
+        ),
+        ({"low": 0.2, "high": 0.6}, [0.2 <= s < 0.6 for s in scores]),
+        ({"reason": reason}, [reason in some for some in reasons]),
+        ({"reason": "none of ours"}, [False] * len(ids)),
+    ]
+    for part, expected in cases:
+        some = [one for one, is_in in zip(ids, expected) if is_in]
+        assert take_batch(review, 400, part).ids == some
+        assert take_batch(review, 400, part, ids[:50]).ids == [
+            one for one in some if one in ids[:50]
+        ]
