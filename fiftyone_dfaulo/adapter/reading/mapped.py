@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import fiftyone as fo
+from fiftyone.core.stages import ViewStage
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.storage.documents import FRAMES_PREFIX
@@ -47,7 +48,7 @@ def check_not_mapped(samples: Samples, target: LabelTarget) -> None:
             )
 
 
-def _is_same(stage: Any, ours: Any) -> bool:
+def _is_same(stage: ViewStage, ours: ViewStage) -> bool:
     """Whether a stage shows the items of a run beside the labels, and no other ones."""
     return type(stage) is type(ours) and stage._kwargs() == ours._kwargs()
 

@@ -214,7 +214,7 @@ class ListedItems(Items):
         """The list, and the others."""
         return (self.list_path, *self.others)
 
-    def _marked(self, path: str) -> Any:
+    def _marked(self, path: str) -> Item:
         """The items of a list, each with its place; none where there is no list."""
         marked = {"$mergeObjects": ["$$one", {LIST: path}]}
         there = {"$ifNull": [f"${path}", []]}

@@ -44,6 +44,9 @@ BETTER_BOXES = "better_boxes"
 REMOVED = "removed"
 """The part with the objects that corrections have removed; some kinds have it."""
 
+SUGGESTED_TAG = "suggested"
+"""The tag of labels that a run has made, which the App colours them by."""
+
 _OTHERS = (MISSING, BETTER_BOX, BETTER_BOXES, REMOVED)
 _PARTS = (*RunFields._fields, *ReviewFields._fields, *_OTHERS)
 

@@ -63,6 +63,9 @@ class LabelTarget(ABC):
     unsupported: ClassVar[tuple[str, ...]] = ()
     """Settings that must have their defaults: they are for labels of another kind."""
 
+    predictions_type: ClassVar[type | None] = None
+    """The type of field whose predictions can judge such labels."""
+
     one_class_a_sample: ClassVar[bool] = False
     """Whether a sample has one class: only there can faults be planted."""
 
@@ -211,7 +214,7 @@ class LabelTarget(ABC):
     empty_parts: ClassVar[tuple[str, ...]] = ()
     """Parts of a run that are written as None: else FiftyOne does not know them."""
 
-    def write_first(self, dataset: Dataset, results: Any) -> None:
+    def write_first(self, dataset: Dataset, results: DFauLoResults) -> None:
         """Writes items that the run itself makes; most kinds have none."""
         return
 

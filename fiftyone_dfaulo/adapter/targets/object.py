@@ -76,6 +76,7 @@ class ObjectTarget(LabelTarget):
     labels_type = ClassLabels
     results_type: ClassVar[type[SingleLabelResults]] = SingleLabelResults
     unsupported: ClassVar[tuple[str, ...]] = ("predictions",)
+    predictions_type = fo.Detections
     empty_parts = ("verdict",)
 
     @classmethod

@@ -25,30 +25,21 @@ from fiftyone_dfaulo.engine.boxes.doubles import find_doubles
 from fiftyone_dfaulo.engine.boxes.matching import Matching, match
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
 from fiftyone_dfaulo.engine.boxes.places import find_misplaced
+from fiftyone_dfaulo.engine.boxes.reasons import (
+    ANOTHER_CLASS,
+    CLASS,
+    DEEDS,
+    DOUBLE,
+    LEAST,
+    MISSING,
+    PLACE,
+    REASONS,
+    SPURIOUS,
+    find_reasons,
+)
 from fiftyone_dfaulo.engine.boxes.trust import Trust, learn_trust
 from fiftyone_dfaulo.engine.scores import Scores
 from fiftyone_dfaulo.errors import InputError
-
-REASONS = (
-    "looks like another class",
-    "box misplaced",
-    "no such object",
-    "counted twice",
-    "missing object",
-)
-"""In the order of the columns of the signals; the last one is of what has no box."""
-
-CLASS, PLACE, SPURIOUS, DOUBLE, MISSING = range(5)
-
-ANOTHER_CLASS, ANOTHER_BOX, NO_OBJECT, MISSING_OBJECT = range(4)
-"""What is to be done about an object, by the likeliest of its kinds of fault."""
-
-_DEEDS = np.array(
-    [ANOTHER_CLASS, ANOTHER_BOX, NO_OBJECT, NO_OBJECT, MISSING_OBJECT], np.int64
-)
-
-LIKELY, LEAST = 0.5, 0.2
-"""A reason is named from :data:`LIKELY` on; the likeliest one from :data:`LEAST` on."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +89,7 @@ class BoxScores:
         kinds[count:, MISSING] = self.missing[gaps]
         suspiciousness = np.append(self.suspiciousness[rows], self.missing[gaps])
         likeliest = kinds.max(1)
-        deeds = np.where(likeliest >= LEAST, _DEEDS[kinds.argmax(1)], ANOTHER_CLASS)
+        deeds = np.where(likeliest >= LEAST, DEEDS[kinds.argmax(1)], ANOTHER_CLASS)
         of_class = deeds == ANOTHER_CLASS
         seen = np.append(self.suggestion[rows], np.full(len(gaps), -1))
         sure = np.append(self.confidence[rows], np.zeros(len(gaps)))
@@ -123,18 +114,6 @@ class BoxScores:
         """How many faults of each of :data:`REASONS` there probably are."""
         sums = self.kinds.sum(0).tolist()
         return dict(zip(REASONS, [*sums, float(self.missing.sum())]))
-
-
-def find_reasons(kinds: np.ndarray, suspiciousness: np.ndarray) -> np.ndarray:
-    """Bool (N, R): which of R kinds of fault are named as a reason.
-
-    Args:
-        kinds: float (N, R), in [0, 1], how likely each is.
-        suspiciousness: float (N,), in [0, 1].
-    """
-    likeliest = kinds == kinds.max(1, keepdims=True)
-    enough = (suspiciousness >= LEAST)[:, None]
-    return enough & ((kinds >= LIKELY) | (likeliest & (kinds > 0)))
 
 
 def score_boxes(
@@ -234,17 +213,21 @@ def _existence(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How likely nothing is there, or it was counted twice; the other box then."""
     matched = found.partner >= 0
-    pair, first = find_doubles(given, labels, found.iou)
     crowd = _overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
     recall = learn_trust(
         matched.astype(float), _features(given, crowd), labels, given.images, seed
     )
     share = np.where(matched, recall.faulty, recall.blame())
     odds = share / (1 - share)
-    doubled = pair / np.maximum(1 - pair, 1e-9)
     # A spurious box is matched by chance alone, with what is mostly no object.
     chance = found.chance / recall.right
-    doubled = np.where(matched, doubled * chance, doubled / (1 - recall.right))
+    ratio = np.where(matched, chance, 1 / (1 - recall.right))
+    # a box of nothing that overlaps another one is not matched either
+    alone = 1 - recall.right * (1 - recall.faulty)
+    pair, first = find_doubles(
+        given, labels, found.iou, np.where(matched, chance, 1 / alone)
+    )
+    doubled = pair / np.maximum(1 - pair, 1e-9) * ratio
     real = precision.right[found.partner]
     usual = float(precision.right.mean())
     doubt = (1 - real) / real * usual / (1 - usual)

@@ -200,7 +200,13 @@ def test_the_grid_shows_missing_objects_among_the_others(dataset: Any) -> None:
     assert len({*view.values("boxes.dfaulo_suggestion")} & {*DEEDS}) == 3
     scores = view.values("boxes.dfaulo_suspiciousness")
     assert scores == sorted(scores, reverse=True)
-    assert record_verdicts(dataset, faulty=view)["faulty"] == 20
+    some = target.select(dataset, view.values("id")[::-1])
+    assert some.values("id") == view.values("id")[::-1]
+    own = some.values(["id", "boxes.dfaulo_suggestion", "dfaulo_better_boxes"])
+    for one, suggestion, better in zip(*own):
+        shown = better.detections if better else []
+        assert [label.id for label in shown] == [one] * (suggestion == ANOTHER_BOX)
+    assert record_verdicts(dataset, faulty=some)["faulty"] == 20
     assert apply_suggestions(view, verdict="faulty").applied > 0
 
 

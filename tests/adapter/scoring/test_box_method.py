@@ -21,7 +21,7 @@ from fiftyone_dfaulo import (
     suspicious_view,
     update_suspiciousness,
 )
-from fiftyone_dfaulo.engine.boxes.scoring import REASONS
+from fiftyone_dfaulo.engine.boxes.reasons import REASONS
 from tests.boxes import make_boxes, planted
 
 OWN = (

@@ -8,15 +8,14 @@ from bench.boxes import KINDS, Objects, Predictions
 from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
-from fiftyone_dfaulo.engine.boxes.scoring import (
+from fiftyone_dfaulo.engine.boxes.reasons import (
     CLASS,
     DOUBLE,
     PLACE,
     REASONS,
     SPURIOUS,
-    BoxScores,
-    score_boxes,
 )
+from fiftyone_dfaulo.engine.boxes.scoring import BoxScores, score_boxes
 from fiftyone_dfaulo.errors import InputError
 from tests.boxes import planted
 

@@ -7,6 +7,7 @@ known how to take it back.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bson import ObjectId
@@ -125,7 +126,9 @@ class BoxReplacement(LabelEdit):
             return "its box is as suggested already"
         return None
 
-    def _id(self, one: ObjectId, old: Any, new: Any) -> ObjectId:
+    def _id(
+        self, one: ObjectId, old: Iterable[float], new: Iterable[float]
+    ) -> ObjectId:
         return applied_id(one, one, ANOTHER_BOX, str([*old]), str([*new]))
 
     def _is_applied(self, one: ObjectId, original: Item, label: Item) -> bool:

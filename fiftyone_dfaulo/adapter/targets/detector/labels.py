@@ -52,7 +52,7 @@ class JudgedBoxes(BoxLabels):
 
     def result_values(self, ids: Sequence[str], scores: Scores) -> dict[str, Any]:
         """As of any classes, with kinds of fault for reasons, and places."""
-        from fiftyone_dfaulo.engine.boxes.scoring import REASONS
+        from fiftyone_dfaulo.engine.boxes.reasons import REASONS
 
         return {
             **super().result_values(ids, scores),

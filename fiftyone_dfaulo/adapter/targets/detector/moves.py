@@ -150,7 +150,7 @@ class Removal(LabelEdit):
         values = {at: put, str(self._field): field, **now()}
         return UpdateOne(query, [{"$set": values}, *self.items.maximum_stages()])
 
-    def _places(self, kept: Any) -> Any:
+    def _places(self, kept: object) -> dict[str, Any]:
         """The places of the objects that were removed."""
         place = f"$$one.{self.original}.place"
         return {"$map": {"input": kept, "as": "one", "in": place}}
@@ -180,10 +180,8 @@ class Addition(LabelEdit):
         """The update that adds the object, if it is still missing as it was read."""
         one, old, at = item["_id"], item[LABEL], self.items.list_path
         label = old["label"] if new == MISSING_OBJECT else new
-        added = {
-            **make_detection(applied_id(one, one, "add"), label, old["bounding_box"]),
-            "tags": [TAG],
-        }
+        new_id = applied_id(one, one, "add")
+        added = make_detection(new_id, label, old["bounding_box"], tag=TAG)
         original = {
             "_id": applied_id(one, one, MISSING_OBJECT),
             "_cls": "Classification",
@@ -215,7 +213,7 @@ class Addition(LabelEdit):
         return UpdateOne({**query, **there}, [{"$set": {at: labels}}, *stages])
 
 
-def _only(labels: str, one: ObjectId, how: str) -> Any:
+def _only(labels: str, one: ObjectId, how: str) -> dict[str, Any]:
     """The object of a list (``"$eq"``), or all others (``"$ne"``)."""
     same = {how: ["$$each._id", one]}
     return {"$filter": {"input": labels, "as": "each", "cond": same}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import fiftyone as fo
 from fiftyone import ViewExpression, ViewField
@@ -74,7 +74,7 @@ class BoxTarget(ObjectTarget):
     kind = "box"
     labels_type = BoxLabels
     results_type = BoxResults
-    unsupported = ("method", "depth", "classes")
+    unsupported = ("method", "depth", "classes", "out_of_sample")
 
     @classmethod
     def of_field(cls, name: str, label_type: type, frames: bool) -> None:
@@ -140,15 +140,24 @@ class BoxTarget(ObjectTarget):
 
     # ---- writing ----
 
-    def write_first(self, dataset: Dataset, results: BoxResults) -> None:
+    def write_first(self, dataset: Dataset, results: DFauLoResults) -> None:
         """Writes the objects that look missing, which are items of the run."""
         if self.missing is not None:
-            write_missing(self.storage(dataset).collection, self.missing, results)
+            documents, found = (
+                self.storage(dataset).collection,
+                cast(BoxResults, results),
+            )
+            write_missing(documents, self.missing, found)
 
     def write_more(
-        self, dataset: Dataset, items: Mapping[str, Item], results: Any, rows: slice
+        self,
+        dataset: Dataset,
+        items: Mapping[str, Item],
+        results: DFauLoResults,
+        rows: slice,
     ) -> None:
         """Writes the better boxes: of each object, and of misplaced ones as labels."""
+        results = cast(BoxResults, results)
         values = zip(results.ids[rows], results.better_boxes[rows].tolist())
         name = str(self.better_box)
         better = [
@@ -179,12 +188,28 @@ class BoxTarget(ObjectTarget):
         return super().narrow(self._with_all(samples), expression)
 
     def select(self, samples: Samples, ids: Sequence[str]) -> Samples:
-        """The patches of these objects, missing ones among them."""
-        return super().select(self._with_all(samples), ids)
+        """The patches of these objects, missing ones among them.
+
+        FiftyOne's ``select_labels`` would take the better boxes away.
+        """
+        field, wanted = self.label_field, list(ids)
+        some = self._with_all(samples).match_labels(ids=wanted, fields=field)
+        return self._as_patches(some).select(wanted, ordered=True)
 
     def shown(self, samples: Samples) -> Samples:
         """The objects as patches, missing ones among them."""
         return self._as_patches(self._with_all(samples))
+
+    def _as_patches(self, samples: Samples) -> Samples:
+        """The objects as patches, each with its own better box beside it.
+
+        The App shows as much of the image as all labels of a patch need.
+        """
+        patches = super()._as_patches(samples)
+        own = ViewField("_id") == ViewField("$_id")
+        for name in self.beside()[1]:
+            patches = patches.filter_labels(name, own, only_matches=False)
+        return patches
 
     def _with_all(self, samples: Samples) -> Samples:
         stage, _ = self.beside()

@@ -14,8 +14,7 @@ from fiftyone_dfaulo.adapter.host import Documents
 from fiftyone_dfaulo.adapter.results.boxes import ANOTHER_BOX, BoxResults
 from fiftyone_dfaulo.adapter.storage.documents import batches
 from fiftyone_dfaulo.adapter.storage.items import SAMPLE, Item, now
-from fiftyone_dfaulo.adapter.storage.schema import BETTER_BOXES
-from fiftyone_dfaulo.adapter.targets.label_edits import applied_id
+from fiftyone_dfaulo.adapter.storage.schema import SUGGESTED_TAG
 
 
 def write_missing(documents: Documents, field: str, results: BoxResults) -> None:
@@ -44,7 +43,10 @@ def write_better_boxes(
     results: BoxResults,
     rows: slice,
 ) -> None:
-    """Writes where misplaced objects of a batch should be, as labels that are drawn."""
+    """Writes where misplaced objects of a batch should be, as labels that are drawn.
+
+    They have the ids of their objects, by which patches find them.
+    """
     texts = zip(
         results.ids[rows],
         results.suggestion_texts(rows),
@@ -55,9 +57,7 @@ def write_better_boxes(
     found = (
         (
             items[one][SAMPLE],
-            make_detection(
-                applied_id(one, BETTER_BOXES), results.classes[label], box, sure
-            ),
+            make_detection(ObjectId(one), results.classes[label], box, sure),
         )
         for one, text, label, box, sure in texts
         if text == ANOTHER_BOX
@@ -66,11 +66,15 @@ def write_better_boxes(
 
 
 def make_detection(
-    one: ObjectId, label: str, box: Iterable[float], confidence: float | None = None
+    one: ObjectId,
+    label: str,
+    box: Iterable[float],
+    confidence: float | None = None,
+    tag: str = SUGGESTED_TAG,
 ) -> dict[str, Any]:
     """A Detection as FiftyOne stores it."""
-    form = fo.Detection(label=label, bounding_box=[], confidence=confidence).to_dict()
-    return {**form, "_id": one, "bounding_box": list(box)}
+    made = fo.Detection(label=label, bounding_box=[], confidence=confidence, tags=[tag])
+    return {**made.to_dict(), "_id": one, "bounding_box": list(box)}
 
 
 def _order(row: tuple[ObjectId, Item]) -> tuple[ObjectId, float]:
