@@ -37,13 +37,8 @@ from fiftyone_dfaulo.adapter.injection.request import (
     check_name,
     check_place,
 )
-from fiftyone_dfaulo.adapter.injection.undo import (
-    discard,
-    restore,
-)
-from fiftyone_dfaulo.adapter.reading.injection_record import (
-    find_record,
-)
+from fiftyone_dfaulo.adapter.injection.undo import discard, restore
+from fiftyone_dfaulo.adapter.reading.injection_record import find_record
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
 from fiftyone_dfaulo.adapter.storage.lease import changing, unbroken
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
