@@ -112,19 +112,6 @@ class ReviewSession:
             check_run_field(self.dataset, self.key, self.target, path)
         return self
 
-    def check_of_samples(self) -> None:
-        """Makes sure that it is samples that the run has scored.
-
-        Raises:
-            InputError: if it is objects in them.
-        """
-        if self.target.patches_field:
-            raise InputError(
-                f"brain run {self.key!r} has scored the objects in "
-                f"{self.config.label_field!r}, and this works on runs that have scored "
-                "samples only; pass another brain_key"
-            )
-
     def check_label_field(self, advice: str) -> None:
         """Makes sure that the labels that were scored are still there.
 
