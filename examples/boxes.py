@@ -146,12 +146,13 @@ def ours(
 ) -> Scores:
     """The suspiciousness; where several kinds are planted, the kind's for each."""
     rows = dict(_rows(dataset, FIELD, "id"))
-    order = np.array([rows[one] for one in results.ids])
+    # the last items are objects that look missing
+    order = np.array([rows[one] for one in results.ids if one in rows])
     scores = {"any": np.zeros(len(given.labels))}
-    scores["any"][order] = results.suspiciousness
+    scores["any"][order] = results.suspiciousness[: len(order)]
     for kind, column in OURS.items():
         scores[kind] = np.zeros(len(given.labels))
-        scores[kind][order] = results.signals[:, column]
+        scores[kind][order] = results.signals[: len(order), column]
         if alone:
             scores[kind] = scores["any"]
     place = dict(_rows(dataset, PREDICTED, "bounding_box"))

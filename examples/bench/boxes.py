@@ -9,6 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from fiftyone_dfaulo.engine.boxes.overlaps import intersection_over_union
+from fiftyone_dfaulo.engine.injection.box_plans import (
+    BOX_KINDS,
+    DOUBLED,
+    MISSING,
+    OVERLAP,
+    place_anywhere,
+    plan_boxes,
+)
 
 KINDS = ("class", "misplaced", "spurious", "doubled", "missing")
 """What can be wrong with a box, or with there being none."""
@@ -120,7 +128,7 @@ def detect(
     boxes = _jitter(objects.boxes[of], noise, rng)
     count = rng.poisson(0.25 * len(size) / skill)
     like = rng.integers(0, len(size), count)
-    ghosts = place(objects.boxes[like], rng)
+    ghosts = place_anywhere(objects.boxes[like], rng)
     return Predictions(
         np.concatenate(
             [objects.images[of], rng.integers(0, len(objects.paths), count)]
@@ -130,12 +138,6 @@ def detect(
         np.concatenate([confidence, rng.beta(1.5, 4.0, count)]),
         np.concatenate([of, np.full(count, -1)]),
     )
-
-
-def place(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Boxes of these sizes anywhere in the image."""
-    corner = rng.random((len(boxes), 2)) * np.maximum(1 - boxes[:, 2:], 0)
-    return np.column_stack([corner, boxes[:, 2:]])
 
 
 def _jitter(
@@ -156,65 +158,33 @@ def plant(
         the objects as they are labelled now, and bool (N,), which of the true ones are
         missing.
     """
-    count, each = len(objects.labels), round(rate * len(objects.labels))
-    order = rng.permutation(count)
-    parts = {k: order[n * each : (n + 1) * each] for n, k in enumerate(kinds)}
-    none = order[:0]
-    boxes, labels = objects.boxes.copy(), objects.labels.copy()
-    found, twin = np.full(count, RIGHT), np.full(count, RIGHT)
-    some = parts.get("class", none)
-    labels[some] += rng.integers(1, max(len(objects.names), 2), len(some))
-    labels %= len(objects.names)
-    found[some] = KINDS.index("class")
-    some = parts.get("misplaced", none)
-    boxes[some] = misplace(boxes[some], rng, 0.3, 0.7)
-    found[some] = KINDS.index("misplaced")
-    missing = np.isin(np.arange(count), parts.get("missing", none))
-    double, like = parts.get("doubled", none), parts.get("spurious", none)
-    copies = misplace(boxes[double], rng, 0.6, 0.95)
-    extra = len(double) + len(like)
-    kept = np.concatenate([~missing, np.ones(extra, bool)])
-    anywhere = rng.integers(0, len(objects.paths), len(like))
+    names = dict(zip(KINDS, BOX_KINDS))
+    plan = plan_boxes(
+        objects.images,
+        objects.boxes,
+        objects.labels,
+        classes=len(objects.names),
+        pictures=len(objects.paths),
+        rates={names[kind]: rate for kind in kinds},
+        overlap=OVERLAP,
+        rng=rng,
+    )
+    numbers: dict[str | None, int] = {name: n for n, name in enumerate(BOX_KINDS)}
+    numbers[None] = RIGHT
+    missing = plan.kinds == MISSING
+    kept = np.append(~missing, np.ones(len(plan.of), bool))
+    doubled = plan.added_kinds == DOUBLED
+    first = np.where(doubled, np.cumsum(~missing)[plan.of] - 1, RIGHT)
+    found = [numbers[kind] for kind in (*plan.kinds, *plan.added_kinds)]
     new = replace(
         objects,
-        images=np.concatenate([objects.images, objects.images[double], anywhere])[kept],
-        boxes=np.concatenate([boxes, copies, place(boxes[like], rng)])[kept],
-        labels=np.concatenate([labels, labels[double], labels[like]])[kept],
-        kinds=np.concatenate(
-            [
-                found,
-                np.full(len(double), KINDS.index("doubled")),
-                np.full(len(like), KINDS.index("spurious")),
-            ]
-        )[kept],
-        twin=np.concatenate([twin, np.cumsum(kept[:count])[double] - 1, like * 0 - 1])[
-            kept
-        ],
+        images=np.append(objects.images, plan.added_images)[kept],
+        boxes=np.concatenate([plan.boxes, plan.added_boxes])[kept],
+        labels=np.append(plan.labels, plan.labels[plan.of])[kept],
+        kinds=np.array(found)[kept],
+        twin=np.append(np.full(len(missing), RIGHT), first)[kept],
     )
     return new, missing
-
-
-def misplace(
-    boxes: np.ndarray, rng: np.random.Generator, low: float, high: float
-) -> np.ndarray:
-    """Boxes shifted and scaled so far that they overlap the old ones by so much."""
-    wanted = rng.uniform(low, high, len(boxes))
-    angle = rng.uniform(0, 2 * np.pi, len(boxes))
-    scale = rng.normal(size=(len(boxes), 2))
-    move = np.column_stack([np.cos(angle), np.sin(angle)])
-
-    def moved(far: np.ndarray) -> np.ndarray:
-        size = boxes[:, 2:] * np.exp(far[:, None] * scale / 2)
-        corner = boxes[:, :2] + (boxes[:, 2:] - size) / 2
-        return np.column_stack([corner + far[:, None] * move * boxes[:, 2:], size])
-
-    low_far, high_far = np.zeros(len(boxes)), np.full(len(boxes), 2.0)
-    for _ in range(40):
-        middle = (low_far + high_far) / 2
-        near = intersection_over_union(boxes, moved(middle)) > wanted
-        low_far = np.where(near, middle, low_far)
-        high_far = np.where(near, high_far, middle)
-    return moved(low_far)
 
 
 def objectlab(objects: Objects, found: Predictions) -> dict[str, np.ndarray]:

@@ -61,7 +61,10 @@ def apply_suggestions(
     label is still the one that was read. Of an object, the class and the tags change
     and a confidence is emptied; its box and all else stay. Where a sample has several
     labels, those that look wrong are removed, and those that look missing are added
-    with that tag. The others stay as they are.
+    with that tag. The others stay as they are. Of a run on boxes, by the suggestion:
+    the class changes; the better box replaces the box (``"(another box)"``); the object
+    is moved to ``<key>_removed`` (``"(no object)"``); or what looks missing is added
+    (``"(missing object)"``).
 
     To correct a label is to say that it was wrong: what is corrected gets the verdict
     ``"faulty"``, if it has not got it.
@@ -74,7 +77,8 @@ def apply_suggestions(
             label was edited since the run: ids, or a view.
         verdict: where no ids are given, the samples that have this verdict.
         label: the class to set, rather than the suggestions; only with ``ids``, and
-            not where samples have several labels.
+            not where samples have several labels. Of a run on boxes also
+            ``"(another box)"`` or ``"(no object)"``.
         classes: for pairs of a label and its suggestion the class to set instead, or
             None to leave these samples as they are, as
             ``{("Rain", "Cloudy"): "Snow", ("Sun", "Rain"): None}``. Where samples have

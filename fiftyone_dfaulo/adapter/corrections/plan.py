@@ -201,7 +201,10 @@ def check_writable(review: ReviewSession) -> None:
 
 
 def known_classes(review: ReviewSession) -> list[str]:
-    """The classes that labels of the run may have: in the data, or declared; sorted."""
+    """What labels of the run may become: classes in the data, or declared; sorted.
+
+    And what may be done to its items besides, such as to remove a box.
+    """
     dataset, field = review.dataset, review.config.label_field
     declared = dataset.classes.get(field) or dataset.default_classes
     try:
@@ -209,7 +212,8 @@ def known_classes(review: ReviewSession) -> list[str]:
     except RunError:
         scored = []
     found: Iterator[object] = iter((*list_classes(review), *scored, *declared))
-    return sorted({name for name in found if isinstance(name, str)})
+    classes = {name for name in found if isinstance(name, str)}
+    return [*sorted(classes), *review.label_edit().others]
 
 
 def new_classes(review: ReviewSession, names: Iterable[str]) -> list[str]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import fiftyone as fo
 import numpy as np
 
 from fiftyone_dfaulo.adapter.doors import public
-from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.injection.truth import (
+    kind_of,
+    read_object_truth,
+    read_truth,
+)
 from fiftyone_dfaulo.adapter.reading.injection_record import find_record
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.engine.feedback import metrics
 from fiftyone_dfaulo.engine.feedback.metrics import AT_FAULTS
+from fiftyone_dfaulo.engine.injection.box_plans import BOX_KINDS
 from fiftyone_dfaulo.errors import InputError
 
 _KINDS = (fo.BooleanField, fo.StringField, fo.Classification)
@@ -33,6 +38,8 @@ class Evaluation(dict[str, float]):
             entry of ``reviewed`` is a number of samples from the top of the ranking.
             ``precision`` is the share of them that are faults, ``recall`` the share of
             all faults that are among them.
+        by_kind: of planted faults of boxes, kind to its figures: ``faults``, ``AP``
+            against all that is right, and ``estimated``, how many the run says.
         notes: plain sentences to read with the figures.
         found: bool (N,), whether the sample at each rank is a fault.
         real: of planted faults, how many others there were before: a tuple with
@@ -47,11 +54,13 @@ class Evaluation(dict[str, float]):
         curve: Mapping[str, list[float]],
         notes: Sequence[str] = (),
         found: np.ndarray | None = None,
+        by_kind: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         super().__init__(figures)
         self.found = np.zeros(0, bool) if found is None else found
         self.real: Any = None
         self.with_real: dict[str, float] = {}
+        self.by_kind = {kind: dict(some) for kind, some in (by_kind or {}).items()}
         self.curve = dict(curve)
         self.notes = list(notes)
 
@@ -96,6 +105,11 @@ class Evaluation(dict[str, float]):
             other = self.with_real.get(name)
             also = "" if other is None else f"  {other:.3f} with the real faults"
             lines.append(f"{name:<22}{figure:>8}{also}")
+        for kind, some in self.by_kind.items():
+            lines.append(
+                f"{kind}: {some['faults']} faults, AP {some['AP']:.3f}, "
+                f"{some['estimated']} estimated"
+            )
         return "\n".join([*lines, *self.notes])
 
     __repr__ = __str__
@@ -113,15 +127,18 @@ def evaluate_ranking(
         fault_field: where the truth is: a boolean field, True for a fault, such as
             ``"injected_fault"`` of :func:`fiftyone_dfaulo.inject_faults`; or a field
             of true labels, classifications or strings, which are compared with the
-            labels that the run scored. Samples where it is None do not count.
+            labels that the run scored. Samples where it is None do not count. Of a run
+            on objects, a boolean attribute of theirs; of planted faults of boxes,
+            objects that were taken away count as well: found where a candidate overlaps
+            them by a half, else last in the ranking.
 
     Returns:
         :class:`Evaluation`, a dict of the metrics; print it for a table.
 
     Raises:
         InputError: if the field does not exist, is of another type, or all ranked
-            samples are faults, or none is; if the run has scored objects; or if it has
-            scored several labels a sample and the field is not boolean.
+            samples are faults, or none is; or if the run has scored several labels a
+            sample, or objects, and the field is not boolean.
         RunError: if there is no such run, or a field of it was deleted.
 
     Examples:
@@ -134,17 +151,21 @@ def evaluate_ranking(
 
 def evaluate(review: ReviewSession, fault_field: str) -> Evaluation:
     """As :func:`evaluate_ranking`, in a review that is open."""
-    review.check_of_samples()
-    check_fault_field(review.dataset, review.target, fault_field)
-    score = review.fields.suspiciousness
-    truth = _read_truth(review, fault_field)
+    objects = review.target.patches_field is not None
+    if objects:
+        check_fault_attribute(review, fault_field)
+    else:
+        check_fault_field(review.dataset, review.target, fault_field)
+    score, noun = review.fields.suspiciousness, review.target.noun
+    read = read_object_truth if objects else read_truth
+    truth = read(review, fault_field)
     ranked = [one for one in truth if one.score is not None]
     faults = np.array([one.fault for one in ranked], bool)
     if not faults.any() or faults.all():
         raise InputError(
             f"fault_field={fault_field!r} says that {int(faults.sum())} of the "
-            f"{len(faults)} ranked samples are faults; expected some that are and some "
-            f"that are not. Samples where the field is None, or {score!r}, do not count"
+            f"{len(faults)} ranked {noun}s are faults; expected some that are and some "
+            f"that are not. Those where the field is None, or {score!r}, do not count"
         )
     scores = np.array([one.score for one in ranked], float)
     figures = {
@@ -153,8 +174,47 @@ def evaluate(review: ReviewSession, fault_field: str) -> Evaluation:
         "unranked": len(truth) - len(ranked),
         **metrics.evaluate(scores, faults),
     }
+    kinds = np.array([one.kind for one in ranked], object)
+    by_kind = _by_kind(review, scores, faults, kinds) if any(kinds) else None
     found = faults[metrics.order(scores)]
-    return Evaluation(figures, metrics.curves(found), found=found)
+    return Evaluation(figures, metrics.curves(found), found=found, by_kind=by_kind)
+
+
+def _by_kind(
+    review: ReviewSession, scores: np.ndarray, faults: np.ndarray, kinds: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """How each kind of planted faults of boxes is found and counted."""
+    results = review.load_results()
+    counts = dict(zip(BOX_KINDS, results.estimate_by_kind().values()))
+    found = {}
+    for kind in BOX_KINDS:
+        some = ~faults | (kinds == kind)
+        if faults[some].any():
+            figures = metrics.evaluate(scores[some], faults[some])
+            found[kind] = {
+                "faults": int(faults[some].sum()),
+                "AP": figures["AP"],
+                "estimated": counts.get(kind, 0),
+            }
+    return found
+
+
+def check_fault_attribute(review: ReviewSession, fault_field: object) -> None:
+    """Makes sure that the objects of a run have an attribute with the truth.
+
+    Raises:
+        InputError: if they do not.
+    """
+    name = fault_field if isinstance(fault_field, str) and fault_field else "_id"
+    first = next(review.find(None, {name: {"$ne": None}}, name), {})
+    value = first.get(name) if name == fault_field else None
+    if not isinstance(value, bool):
+        what = "is none of them" if value is None else f"holds {value!r}"
+        raise InputError(
+            f"brain run {review.key!r} has scored objects; expected a boolean "
+            f"attribute of them, such as 'injected_fault', and "
+            f"fault_field={fault_field!r} {what}"
+        )
 
 
 def list_fault_fields(dataset: Dataset, target: LabelTarget) -> list[str]:
@@ -171,7 +231,7 @@ def list_fault_fields(dataset: Dataset, target: LabelTarget) -> list[str]:
     names = [
         name
         for name, field in target.storage(dataset).schema().items()
-        if _kind(field) in kinds and name != "filepath"
+        if kind_of(field) in kinds and name != "filepath"
     ]
     return list(dict.fromkeys([n for n in first if n in names] + names))
 
@@ -185,54 +245,16 @@ def check_fault_field(dataset: Dataset, target: LabelTarget, fault_field: Any) -
     storage = target.storage(dataset)
     known = isinstance(fault_field, str) and storage.has_field(fault_field)
     field = storage.get_field(fault_field) if known else None
-    if field is None or _kind(field) not in _KINDS or "." in fault_field:
-        what = f"is a {_kind(field).__name__}" if known else "does not exist"
+    if field is None or kind_of(field) not in _KINDS or "." in fault_field:
+        what = f"is a {kind_of(field).__name__}" if known else "does not exist"
         raise InputError(
             f"fault_field={fault_field!r} {what}; expected a boolean field, or one of "
             "true labels. Such fields here: "
             f"{', '.join(list_fault_fields(dataset, target)) or 'none'}"
         )
-    if not target.one_class_a_sample and _kind(field) is not fo.BooleanField:
+    if not target.one_class_a_sample and kind_of(field) is not fo.BooleanField:
         raise InputError(
             f"fault_field={fault_field!r} holds one label a sample, and "
             f"{target.label_field!r} does not; pass a boolean field that says whether "
             "any of its labels is wrong or missing"
         )
-
-
-def _kind(field: Field) -> type:
-    kind: type = getattr(field, "document_type", type(field))
-    return kind
-
-
-class _Truth(NamedTuple):
-    id: str
-    score: float | None
-    fault: bool
-
-
-def _read_truth(review: ReviewSession, fault_field: str) -> list[_Truth]:
-    """The samples whose truth is known, by id."""
-    score = review.fields.suspiciousness
-    known = {fault_field: {"$ne": None}}
-    within = review.ids_in(review.samples)
-    found = review.find(within, known, score, fault_field, LABEL)
-    items = {str(item["_id"]): item for item in found}
-    kind = _kind(review.storage.get_field(fault_field))
-    scored = {} if kind is fo.BooleanField else _scored_labels(review)
-    entries = []
-    for one, item in sorted(items.items()):
-        truth, given = item[fault_field], review.target.label_text(item.get(LABEL))
-        if kind is fo.Classification:
-            truth = truth.get("label")
-        if kind is not fo.BooleanField:
-            truth = None if truth is None else truth != scored.get(one, given)
-        if truth is not None:
-            entries.append(_Truth(one, item.get(score), bool(truth)))
-    return entries
-
-
-def _scored_labels(review: ReviewSession) -> dict[str, str]:
-    """The labels that the run scored, by sample; they may have changed since."""
-    results = review.load_results()
-    return dict(zip(results.ids, results.label_texts()))

@@ -16,6 +16,7 @@ process has died, the next injection does the one, and :func:`revert_faults` the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,25 +26,23 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.injection.boxes import draw_boxes
 from fiftyone_dfaulo.adapter.injection.class_pairs import read_pairs
 from fiftyone_dfaulo.adapter.injection.copies import unfinished_name
-from fiftyone_dfaulo.adapter.injection.planting import Draft, plant
+from fiftyone_dfaulo.adapter.injection.planting import AnyDraft, Draft, plant
 from fiftyone_dfaulo.adapter.injection.request import (
+    BOX_FAULTS,
     Injection,
     check_injection,
     check_name,
     check_place,
 )
-from fiftyone_dfaulo.adapter.injection.undo import (
-    discard,
-    restore,
-)
-from fiftyone_dfaulo.adapter.reading.injection_record import (
-    find_record,
-)
+from fiftyone_dfaulo.adapter.injection.undo import discard, restore
+from fiftyone_dfaulo.adapter.reading.injection_record import find_record
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
 from fiftyone_dfaulo.adapter.storage.lease import changing, unbroken
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
+from fiftyone_dfaulo.engine.injection.box_plans import OVERLAP
 from fiftyone_dfaulo.engine.injection.painting import read_shapes
 from fiftyone_dfaulo.engine.injection.plans import PAIRED, plan_faults
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
@@ -59,9 +58,10 @@ def inject_faults(
     label_field: str = "ground_truth",
     *,
     kind: str = "random_label",
-    rate: float = 0.05,
+    rate: float | Mapping[str, float] = 0.05,
     seed: int = 51,
     pairs: Any = None,
+    overlap: tuple[float, float] = OVERLAP,
     name: str | None = None,
     in_place: bool = False,
     prefix: str = "injected",
@@ -83,6 +83,20 @@ def inject_faults(
     ``duplicates``      some get a noisy copy of an image of another class
     ==================  ==============================================================
 
+    Of a Detections field, in a share of all its objects each; no object gets two:
+
+    ==================  ==============================================================
+    ``wrong_class``     a random other class
+    ``misplaced``       the box is shifted and scaled to some IoU with the old one
+    ``spurious``        a new box somewhere, of the size and class of some object
+    ``doubled``         a second box around the object, of an IoU of .6 to .95
+    ``missing``         the object is taken away
+    ``boxes``           each of these
+    ==================  ==============================================================
+
+    Its objects get the attributes ``injected_fault`` and ``injected_kind``, and
+    ``injected_true_label`` holds all objects from before.
+
     Four fields are added: ``injected_fault`` (whether it is one; None where there is
     no label), ``injected_kind`` (what was done, in words), ``injected_true_label`` and
     ``injected_original_filepath`` (the path of an image that was replaced). New images
@@ -92,15 +106,18 @@ def inject_faults(
 
     Args:
         samples: a dataset or view of images; a copy of it is made.
-        label_field: the Classification field, of two classes or more.
+        label_field: the Classification field, of two classes or more; or a Detections
+            field.
         kind: one of the above; the paper's are the random and specific ones.
         rate: share of faults in each class that gets some, above 0 and at most 0.5 (in
-            ``pair`` at most a third).
+            ``pair`` at most a third). Of boxes, of each kind; with ``kind="boxes"``
+            also a dict, as ``{"missing": 0.1, "doubled": 0.02}``.
         seed: non-negative integer; the same one gives the same faults again.
         pairs: for ``pair`` and the specific kinds, which class is taken for which:
             pairs of names; the key of a DFauLo run, for what it suggests; the name of
             embeddings, for the class whose mean is nearest; or None for the next class
             by name. Without names, the most confused class comes first.
+        overlap: of misplaced boxes, the least and the largest IoU with the right ones.
         name: of the copy; None for the dataset's with ``-injected`` after it.
         in_place: whether to change the dataset itself and make no copy.
         prefix: what the fields' names begin with.
@@ -134,6 +151,7 @@ def inject_faults(
         prefix,
         folder,
         persistent,
+        overlap=overlap,
     )
     return run(samples, request)
 
@@ -148,7 +166,8 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
             injection, and nothing is left of it.
     """
     check_injection(samples, request)
-    draft = _draw(samples, request)
+    of_boxes = request.kind in BOX_FAULTS
+    draft = draw_boxes(samples, request) if of_boxes else _draw(samples, request)
     stages = Stages({COPYING: 2, PLANTING: 8 if draft.shapes else 2}, report)
     if not request.in_place:
         return _plant_in_copy(samples, request, draft, stages)
@@ -164,7 +183,7 @@ def run(samples: Samples, request: Injection, report: Report = silent) -> Any:
 
 
 def _plant_in_copy(
-    samples: Samples, request: Injection, draft: Draft, stages: Stages
+    samples: Samples, request: Injection, draft: AnyDraft, stages: Stages
 ) -> Any:
     """Makes the copy under another name until it is whole."""
     named = request

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import fiftyone as fo
 import numpy as np
 from bson import ObjectId
 from pymongo import UpdateOne
@@ -37,9 +38,54 @@ class Draft(NamedTuple):
     shapes: dict[int, tuple[int, ...]]
     rng: np.random.Generator
 
+    label_type: type = fo.Classification
+
+    def write(
+        self,
+        dataset: Dataset,
+        request: Injection,
+        fields: FaultFields,
+        folder: Path | None,
+        report: Callable[[float], None],
+    ) -> None:
+        """Writes new images, if there are any, then labels and paths."""
+        targets = {}
+        if folder is not None:
+            make_folder(folder)
+            ids = self.labelled.ids
+            targets = {n: folder / f"{ids[n]}.png" for n in self.plan.images}
+            files = self.labelled.files
+            write_images(files, self.plan, self.shapes, self.rng, targets, report)
+        _write(dataset, request, self, fields, targets)
+
+
+class AnyDraft(Protocol):
+    """What :func:`plant` needs of a draft."""
+
+    @property
+    def label_type(self) -> type:
+        """The type of the field of true labels."""
+
+    @property
+    def shapes(self) -> Mapping[int, tuple[int, ...]]:
+        """Position to shape of the images that will be replaced."""
+
+    def write(
+        self,
+        dataset: Dataset,
+        request: Injection,
+        fields: FaultFields,
+        folder: Path | None,
+        report: Callable[[float], None],
+    ) -> None:
+        """Writes the faults, once their fields exist."""
+
 
 def plant(
-    dataset: Dataset, request: Injection, draft: Draft, report: Callable[[float], None]
+    dataset: Dataset,
+    request: Injection,
+    draft: AnyDraft,
+    report: Callable[[float], None],
 ) -> None:
     """Plants faults; see :mod:`.inject`.
 
@@ -54,16 +100,9 @@ def plant(
     folder = choose_folder(name, request.folder) if draft.shapes else None
     fields = fault_fields(request.prefix)
     # recorded before it is made: nothing is left that nobody knows of
-    add_fields(dataset, _record(dataset, request, fields, folder))
-    targets = {}
-    if folder is not None:
-        make_folder(folder)
-        ids = draft.labelled.ids
-        targets = {n: folder / f"{ids[n]}.png" for n in draft.plan.images}
-        write_images(
-            draft.labelled.files, draft.plan, draft.shapes, draft.rng, targets, report
-        )
-    _write(dataset, request, draft, fields, targets)
+    record = _record(dataset, request, fields, folder)
+    add_fields(dataset, record, draft.label_type)
+    draft.write(dataset, request, fields, folder, report)
 
 
 def _record(
@@ -73,7 +112,7 @@ def _record(
         fields,
         request.label_field,
         request.kind,
-        float(request.rate),
+        request.whole_rate,
         int(request.seed),
         None if folder is None else str(folder),
         str(dataset._doc.id),

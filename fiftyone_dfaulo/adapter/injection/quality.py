@@ -6,7 +6,7 @@ Should the process be killed meanwhile, the next call deletes the copy and its i
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,11 @@ from fiftyone_dfaulo.adapter.injection.copies import unfinished_name
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation, evaluate_ranking
 from fiftyone_dfaulo.adapter.injection.real_faults import count_in, known_faults
 from fiftyone_dfaulo.adapter.injection.reports import keep_report, name_source
-from fiftyone_dfaulo.adapter.injection.request import Injection, check_injection
+from fiftyone_dfaulo.adapter.injection.request import (
+    BOX_FAULTS,
+    Injection,
+    check_injection,
+)
 from fiftyone_dfaulo.adapter.injection.undo import discard
 from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
@@ -53,7 +57,7 @@ def estimate_quality(
     label_field: str = "ground_truth",
     *,
     kind: str = "random_label",
-    rate: float = 0.05,
+    rate: float | Mapping[str, float] = 0.05,
     seed: int = 51,
     pairs: Any = None,
     embeddings: ArrayLike | None = None,
@@ -73,7 +77,7 @@ def estimate_quality(
 
     Args:
         samples: a dataset or view of images.
-        label_field: the Classification field with the labels.
+        label_field: the Classification field with the labels, or a Detections field.
         kind: what to plant, as :func:`fiftyone_dfaulo.inject_faults`.
         rate: how many, as there.
         pairs: which class is taken for which, as there.
@@ -90,7 +94,7 @@ def estimate_quality(
 
     Returns:
         the metrics; the faults that were planted are what should be found. See
-        :class:`.Evaluation` for ``real`` and ``with_real``.
+        :class:`.Evaluation` for ``real`` and ``with_real``, and ``by_kind`` of boxes.
 
     Raises:
         InputError: as both functions.
@@ -132,6 +136,11 @@ def check(
             f"embeddings={embeddings!r} are several sources; pass one of them"
         )
     check_seen(request, embeddings, settings)
+    if request.kind in BOX_FAULTS and settings.predictions is None:
+        raise InputError(
+            f"kind={request.kind!r} is of boxes, which a detector's predictions judge; "
+            "pass predictions, a Detections field"
+        )
     checks.check(
         Request(
             samples, request.label_field, settings, _KEY, embeddings, overwrite=True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import fiftyone as fo
 import fiftyone.core.dataset as fod
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
@@ -16,8 +18,17 @@ from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.storage.frames import shows_frames
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.injection.box_plans import (
+    BOX_KINDS,
+    OVERLAP,
+    WRONG_CLASS,
+)
 from fiftyone_dfaulo.engine.injection.plans import KINDS, LEAK, PAIRED
 from fiftyone_dfaulo.errors import InputError, RunError
+
+ALL_KINDS = "boxes"
+BOX_FAULTS = (*(kind.replace(" ", "_") for kind in BOX_KINDS), ALL_KINDS)
+"""The kinds of faults of boxes; the last one is all of them."""
 
 MOST = 0.5
 """The highest rate: where more labels are wrong than right, nothing can be found."""
@@ -32,7 +43,7 @@ class Injection:
 
     label_field: str = "ground_truth"
     kind: str = "random_label"
-    rate: float = 0.05
+    rate: Any = 0.05
     seed: int = 51
     pairs: Any = None
     name: str | None = None
@@ -41,6 +52,24 @@ class Injection:
     folder: Any = None
     persistent: bool = False
     only: tuple[str, ...] = ()
+    overlap: tuple[float, float] = OVERLAP
+
+    @property
+    def whole_rate(self) -> float:
+        """The rate, or the sum of rates."""
+        rates = self.rate.values() if isinstance(self.rate, Mapping) else [self.rate]
+        return float(sum(rates))
+
+    def box_rates(self, classes: int = 2) -> dict[str, float]:
+        """What plans call the kinds of faults of boxes, to their rates."""
+        names = BOX_FAULTS if self.kind == ALL_KINDS else (self.kind,)
+        names = tuple(name for name in names if name != ALL_KINDS)
+        given = self.rate
+        rates = given if isinstance(given, Mapping) else dict.fromkeys(names, given)
+        found = {name.replace("_", " "): float(rate) for name, rate in rates.items()}
+        if classes < 2:
+            found.pop(WRONG_CLASS, None)
+        return found
 
 
 def check_injection(samples: Samples, request: Injection) -> None:
@@ -51,7 +80,10 @@ def check_injection(samples: Samples, request: Injection) -> None:
             is known without reading labels and images.
     """
     check_samples(samples)
-    check_label_field(samples, request.label_field, one_class_a_sample=True)
+    of_boxes = request.kind in BOX_FAULTS
+    check_label_field(samples, request.label_field, one_class_a_sample=not of_boxes)
+    if of_boxes:
+        _check_boxes(samples, request.label_field)
     check_drawing(request)
     if request.kind in PAIRED:
         check_pairs(samples, request.pairs)
@@ -97,9 +129,13 @@ def check_drawing(request: Injection) -> None:
     Raises:
         InputError: if one of them is unknown or out of range.
     """
+    if request.kind in BOX_FAULTS:
+        _check_box_rates(request)
+        return
     if request.kind not in KINDS:
         raise InputError(
-            f"kind={request.kind!r} is unknown; choose one of {', '.join(KINDS)}"
+            f"kind={request.kind!r} is unknown; choose one of {', '.join(KINDS)}; or "
+            f"for Detections one of {', '.join(BOX_FAULTS)}"
         )
     most = 1 / LEAK if request.kind == "pair" else MOST
     rate = request.rate
@@ -108,6 +144,48 @@ def check_drawing(request: Injection) -> None:
         raise InputError(
             f"rate={rate!r} cannot be used for kind={request.kind!r}; expected a "
             f"number above 0 and at most {most:.2g}, such as 0.05"
+        )
+    Settings(seed=request.seed)
+
+
+def _check_boxes(samples: Samples, label_field: str) -> None:
+    kind = samples.get_field(label_field).document_type
+    if samples._is_patches or shows_frames(samples) or kind is not fo.Detections:
+        raise InputError(
+            f"faults of boxes can be planted in the Detections of whole images, and "
+            f"label_field={label_field!r} is a {kind.__name__} field; pass another "
+            "field, or the dataset rather than a view of patches or frames"
+        )
+
+
+def _check_box_rates(request: Injection) -> None:
+    """Checks rates, overlap and seed of faults of boxes."""
+    rates = request.rate if isinstance(request.rate, Mapping) else {"": request.rate}
+    known = (*BOX_FAULTS[:-1], "")
+    fits = request.kind == ALL_KINDS or not isinstance(request.rate, Mapping)
+    good = [
+        isinstance(r, (int, float)) and not isinstance(r, bool) and 0 < r <= MOST
+        for r in rates.values()
+    ]
+    if not (fits and rates and all(good) and {*rates} <= {*known}):
+        raise InputError(
+            f"rate={request.rate!r} cannot be used for kind={request.kind!r}; expected "
+            f"a number above 0 and at most {MOST:.2g}, such as 0.05; with "
+            f"kind={ALL_KINDS!r} also a dict of kinds to such numbers: "
+            f"{', '.join(BOX_FAULTS[:-1])}"
+        )
+    if sum(request.box_rates().values()) > 1:
+        raise InputError(
+            f"rate={request.rate!r} is more than one fault an object in all; pass "
+            "lower rates"
+        )
+    overlap = request.overlap
+    numeric = isinstance(overlap, (tuple, list)) and len(overlap) == 2
+    numeric = numeric and all(isinstance(one, numbers.Real) for one in overlap)
+    if not numeric or not 0 < overlap[0] <= overlap[1] < 1:
+        raise InputError(
+            f"overlap={overlap!r} cannot be used; expected the least and the largest "
+            "IoU, two numbers above 0 and below 1, such as (0.3, 0.7)"
         )
     Settings(seed=request.seed)
 

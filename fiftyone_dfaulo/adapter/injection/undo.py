@@ -25,7 +25,7 @@ from fiftyone_dfaulo.adapter.storage.declaration import (
 )
 from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.schema import RunField
-from fiftyone_dfaulo.engine.injection.plans import LABEL, TAKEN
+from fiftyone_dfaulo.engine.injection.plans import BOXES, LABEL, TAKEN
 from fiftyone_dfaulo.errors import InputError, RunError
 
 _SCHEMA: tuple[dict[str, Any], ...] = (  # in the order of FaultFields
@@ -49,13 +49,21 @@ _SCHEMA: tuple[dict[str, Any], ...] = (  # in the order of FaultFields
 )
 
 
-def add_fields(dataset: Dataset, record: Record) -> None:
-    """Adds the fields of an injection, the one with the record first."""
+def add_fields(dataset: Dataset, record: Record, label_type: type) -> None:
+    """Adds the fields of an injection, the one with the record first.
+
+    Args:
+        dataset: the dataset.
+        record: what is to be planted.
+        label_type: of the field of true labels.
+    """
+    true_label = {**_SCHEMA[2], "embedded_doc_type": label_type}
+    schema = (*_SCHEMA[:2], true_label, *_SCHEMA[3:])
     info = {RECORD: {**record._asdict(), "fields": list(record.fields)}}
     infos = (info, *({},) * (len(record.fields) - 1))
     fields = [
         RunField(name, {**spec, "info": info})
-        for name, spec, info in zip(record.fields, _SCHEMA, infos)
+        for name, spec, info in zip(record.fields, schema, infos)
     ]
     declare(Storage(dataset), fields, None)
 
@@ -126,7 +134,7 @@ def restore(dataset: Dataset) -> int:
     collection = storage.collection
     restored = collection.count_documents({fields.kind: {"$ne": None}})
     collection.update_many(
-        {fields.kind: {"$in": [LABEL, TAKEN]}},
+        {fields.kind: {"$in": [LABEL, TAKEN, BOXES]}},
         [{"$set": {record.label_field: f"${fields.true_label}"}}],
     )
     collection.update_many(

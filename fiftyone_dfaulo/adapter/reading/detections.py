@@ -62,9 +62,15 @@ def check_detections(samples: Samples, field: str, label_field: str) -> None:
         )
 
 
-def _choices(samples: Samples, label_field: str) -> str:
+def list_detections(samples: Samples, label_field: str) -> dict[str, str]:
+    """The Detections fields that may hold a detector's predictions, and ``"boxes"``."""
     names = fields_of_type(samples, label_field, fo.Detections)
-    return f"Detections fields here: {', '.join(names) or 'none'}"
+    return dict.fromkeys(names, "boxes")
+
+
+def _choices(samples: Samples, label_field: str) -> str:
+    names = ", ".join(list_detections(samples, label_field))
+    return f"Detections fields here: {names or 'none'}"
 
 
 def read_predicted(samples: Samples, field: str, ids: Sequence[str]) -> Found:

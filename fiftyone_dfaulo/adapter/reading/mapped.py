@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import fiftyone as fo
+from fiftyone.core.stages import ViewStage
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.storage.documents import FRAMES_PREFIX
@@ -33,7 +34,10 @@ def check_not_mapped(samples: Samples, target: LabelTarget) -> None:
     """
     if isinstance(samples, fo.Dataset):
         return
+    ours, _ = target.beside()
     for stage in _stages(samples):
+        if ours is not None and _is_same(stage, ours):
+            continue
         if any(_changes(path, target) for path in _set_by(stage)):
             raise InputError(
                 f"this view changes the labels in {target.label_field!r} that it shows "
@@ -42,6 +46,11 @@ def check_not_mapped(samples: Samples, target: LabelTarget) -> None:
                 f"changed labels first, by view.save({target.label_field!r}), or in a "
                 "copy of their own, by clone()"
             )
+
+
+def _is_same(stage: ViewStage, ours: ViewStage) -> bool:
+    """Whether a stage shows the items of a run beside the labels, and no other ones."""
+    return type(stage) is type(ours) and stage._kwargs() == ours._kwargs()
 
 
 def _stages(samples: Samples) -> Iterator[Any]:

@@ -172,6 +172,10 @@ class DFauLoResults(fob.BrainResults):
         unchecked = np.full(len(self.ids), -1, np.int8)
         return estimate_faults(self.suspiciousness, unchecked)
 
+    def estimate_by_kind(self) -> dict[str, int]:
+        """How many faults of each kind there probably are; most runs don't say."""
+        return {}
+
     def keep_part(self, present: Collection[str], documents: Collection[str]) -> None:
         """Keeps what is said of a part of the dataset: a view that was cloned.
 

@@ -9,6 +9,13 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 
+ANOTHER_BOX, NO_OBJECT, MISSING_OBJECT = DEEDS = (
+    "(another box)",
+    "(no object)",
+    "(missing object)",
+)
+"""What a suggestion says that is no class: what to do about the object."""
+
 
 class MissingObject(NamedTuple):
     """An object that has no box, as far as a detector tells.
@@ -18,19 +25,26 @@ class MissingObject(NamedTuple):
         label: its class.
         box: left, top, width and height, fractions of the image.
         probability: in [0, 1], how likely it is missing.
+        id: of the object in ``<key>_missing``; None of unlikely ones, which are not
+            there.
     """
 
     sample: str
     label: str
     box: tuple[float, float, float, float]
     probability: float
+    id: str | None = None
 
 
 class BoxResults(SingleLabelResults):
-    """The scores of boxes; beside those of :class:`.SingleLabelResults`:
+    """The scores of boxes, and of places where an object looks missing.
+
+    The last of the N items are those of ``missing`` that have an id; their labels are
+    the classes that they would have. Beside what :class:`.SingleLabelResults` has:
 
     Attributes:
-        signals: float32 (N, 4), in [0, 1]: how likely each kind of fault is; the
+        suggestions: int64 (N,), index into the classes and :data:`DEEDS`, one list.
+        signals: float32 (N, 5), in [0, 1]: how likely each kind of fault is; the
             ``signal_names`` are the reasons.
         better_boxes: float64 (N, 4), where the detector sees the object: left, top,
             width and height, fractions of the image; NaN where it sees none.
@@ -51,9 +65,14 @@ class BoxResults(SingleLabelResults):
         super().__init__(*args, **kwargs)
         self.better_boxes = better_boxes
         self.missing = [
-            MissingObject(sample, label, tuple(box), probability)
-            for sample, label, box, probability in missing
+            MissingObject(sample, label, tuple(box), probability, *one)
+            for sample, label, box, probability, *one in missing
         ]
+
+    @property
+    def suggestable(self) -> list[str]:
+        """The classes, and what a suggestion says that is no class."""
+        return [*self.classes, *DEEDS]
 
     def keep_part(self, present: Collection[str], documents: Collection[str]) -> None:
         """As of any results; what is missing lies in the samples."""
@@ -64,11 +83,11 @@ class BoxResults(SingleLabelResults):
         """How many faults of each kind there probably are.
 
         Returns:
-            the reasons, and ``"missing"``, to numbers of objects.
+            the reasons to numbers of objects.
         """
         sums = self.signals.sum(0, dtype=np.float64)
-        found = {n: round(float(s)) for n, s in zip(self.signal_names, sums)}
-        return {**found, "missing": round(sum(m.probability for m in self.missing))}
+        sums[-1] = sum(one.probability for one in self.missing)
+        return {n: round(float(s)) for n, s in zip(self.signal_names, sums)}
 
     def summary(self) -> dict[str, Any]:
         """As of any results, and ``by_kind``: see :meth:`estimate_by_kind`."""

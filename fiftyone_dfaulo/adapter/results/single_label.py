@@ -31,13 +31,18 @@ class SingleLabelResults(DFauLoResults):
         self.labels = labels
         self.suggestions = suggestions
 
+    @property
+    def suggestable(self) -> list[str]:
+        """What ``suggestions`` are indexes into."""
+        return self.classes
+
     def label_texts(self) -> np.ndarray:
         """Object (N,): the classes of the given labels."""
         return np.array(self.classes, object)[self.labels]
 
     def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
         """Object (N,), or of some rows: the classes of the suggestions."""
-        return np.array(self.classes, object)[self.suggestions[rows]]
+        return np.array(self.suggestable, object)[self.suggestions[rows]]
 
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
         """The suggested and the given classes, by their numbers."""
@@ -56,13 +61,13 @@ class SingleLabelResults(DFauLoResults):
     def most_confused(self) -> tuple[str, str, int] | None:
         """The commonest disagreement: given class, suggested class, and how often.
 
-        None if every suggestion equals its label; the first pair in the order of
-        ``classes`` where several are equally common.
+        None if no other class is suggested; the first pair in the order of ``classes``
+        where several are equally common.
         """
-        differ = self.labels != self.suggestions
+        size = len(self.classes)
+        differ = (self.labels != self.suggestions) & (self.suggestions < size)
         if not differ.any():
             return None
-        size = len(self.classes)
         pairs = self.labels[differ] * size + self.suggestions[differ]
         codes, counts = np.unique(pairs, return_counts=True)
         given, suggested = divmod(int(codes[counts.argmax()]), size)

@@ -112,19 +112,6 @@ class ReviewSession:
             check_run_field(self.dataset, self.key, self.target, path)
         return self
 
-    def check_of_samples(self) -> None:
-        """Makes sure that it is samples that the run has scored.
-
-        Raises:
-            InputError: if it is objects in them.
-        """
-        if self.target.patches_field:
-            raise InputError(
-                f"brain run {self.key!r} has scored the objects in "
-                f"{self.config.label_field!r}, and this works on runs that have scored "
-                "samples only; pass another brain_key"
-            )
-
     def check_label_field(self, advice: str) -> None:
         """Makes sure that the labels that were scored are still there.
 
@@ -177,8 +164,6 @@ class ReviewSession:
         slices = dataset._sample_collection.distinct(name, scored)
         return [] if dataset.group_slice in slices else sorted(slices)
 
-    # ---- items ----
-
     def ids_in(self, samples: Samples) -> list[str] | None:
         """Ids of the items of a view; None for a dataset, which means all.
 
@@ -189,8 +174,9 @@ class ReviewSession:
             return None
         if self.target.shows_patches(samples):
             return list(samples.values("id"))
-        path = path_in(samples, self.target, self.target.path("id"))
-        return list(samples.values(path, unwind=True))
+        ids = [f"{at}.id" for at in self.items.lists] or ["id"]
+        paths = [path_in(samples, self.target, path) for path in ids]
+        return [one for some in samples.values(paths, unwind=True) for one in some]
 
     def given_ids(self, ids: Any, name: str = "ids") -> list[str]:
         """Ids as strings, each once; see :func:`.unknown_ids.read_ids`.

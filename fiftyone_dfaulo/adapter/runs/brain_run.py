@@ -7,6 +7,7 @@ same module. So neither this module nor its classes may ever move or change thei
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import fiftyone.core.brain as fob
@@ -14,6 +15,7 @@ import fiftyone.core.brain as fob
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.runs.saved_view import hide_fields, renamed, withdraw
 from fiftyone_dfaulo.adapter.runs.stored import close_run
+from fiftyone_dfaulo.adapter.storage.attributes import drop_attributes, move_attributes
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
     drop_indexes,
@@ -25,7 +27,6 @@ from fiftyone_dfaulo.adapter.storage.declaration import (
 )
 from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.frames import show
-from fiftyone_dfaulo.adapter.storage.items import drop_attributes, move_attributes
 from fiftyone_dfaulo.adapter.storage.lease import changing
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.storage.schema import (
@@ -278,15 +279,14 @@ class DFauLo(fob.BrainMethod):
     def _lists(self, dataset: Dataset) -> list[str]:
         """The lists of labels that may have attributes of the run.
 
-        Labels that a correction of any run has removed are kept, with all that is on
-        them, until it is reverted.
+        Labels that a correction of any run has removed are kept with all on them.
         """
-        runs = dataset.list_brain_runs(type=TYPE)
-        configs = [self.config, *(dataset.get_brain_info(key).config for key in runs)]
-        mine = self.config.label_target
-        same = [config for config in configs if config.label_target == mine]
-        fields = [path for config in same for path in config.fields]
-        return self.config.target.lists_with_attributes(fields)
+        infos = map(dataset.get_brain_info, dataset.list_brain_runs(type=TYPE))
+        configs = [self.config, *(info.config for info in infos)]
+        mine = self.config.label_target | {"kind": None}
+        same = (one for one in configs if one.label_target | {"kind": None} == mine)
+        lists = (one.target.lists_with_attributes(one.fields) for one in same)
+        return list(dict.fromkeys(chain(*lists)))
 
     def save_fields(
         self, dataset: Dataset, brain_key: str, names: Sequence[str]

@@ -11,10 +11,18 @@ from collections.abc import Iterable, Sequence
 import fiftyone.core.odm as foo
 
 from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.adapter.storage.schema import (
+    BETTER_BOXES,
+    MISSING,
+    SUGGESTED_TAG,
+)
 
 FAULTY, CORRECT = "#e81a13", "#138830"
 LIKELY, UNLIKELY = "#b95c0a", "#6d7780"
 """Of scores of 0.5 or more, and of lower ones."""
+
+SUGGESTED = "#cf1fc0"
+"""Of objects that look missing, and of boxes where they should be."""
 
 POOL = ("#1079c5", "#9056e1", "#0f837f", "#aa6340", "#466de5", "#7a7a0e")
 """Of all other values; none is like those of the verdicts."""
@@ -25,8 +33,13 @@ _VALUES = {
     "_suspiciousness": {
         f"{n / 1000:g}": LIKELY if n >= 500 else UNLIKELY for n in range(1001)
     },
+    f"_{MISSING}": {SUGGESTED_TAG: SUGGESTED},
+    f"_{BETTER_BOXES}": {SUGGESTED_TAG: SUGGESTED},
 }
-"""The end of a field's name to the colours of its values."""
+"""The end of a field's name to the colours of its values; of the last two, to those of
+the tags of its labels."""
+
+_OF_BOXES = (f"_{MISSING}", f"_{BETTER_BOXES}")
 
 
 def color_fields(
@@ -71,7 +84,9 @@ def _colored_by_us(dataset: Dataset) -> list[str] | None:
 
 
 def _colored(fields: Iterable[str]) -> list[str]:
-    return [path for path in fields if "." not in path and _values_of(path)]
+    names = [path for path in fields if "." not in path and _values_of(path)]
+    boxes = any(name.endswith(f"_{BETTER_BOXES}") for name in names)
+    return [name for name in names if boxes or not name.endswith(_OF_BOXES)]
 
 
 def _values_of(path: str) -> list[dict[str, str]]:
@@ -80,8 +95,16 @@ def _values_of(path: str) -> list[dict[str, str]]:
     return [{"value": value, "color": color} for value, color in colors.items()]
 
 
+def _attribute_of(path: str) -> dict[str, str]:
+    """Which attribute of its labels has the values; of other fields nothing."""
+    return {"colorByAttribute": "tags"} if path.endswith(_OF_BOXES) else {}
+
+
 def _scheme(paths: Iterable[str]) -> foo.ColorScheme:
-    fields = [{"path": path, "valueColors": _values_of(path)} for path in paths]
+    fields = [
+        {"path": path, "valueColors": _values_of(path), **_attribute_of(path)}
+        for path in paths
+    ]
     return foo.ColorScheme(color_by="value", color_pool=list(POOL), fields=fields)
 
 

@@ -131,6 +131,9 @@ def _begin(results: DFauLoResults, overwrite: bool) -> str:
 
 def _write_values(results: DFauLoResults, key: str, report: StageReport) -> None:
     dataset, target = results.samples._root_dataset, results.config.target
+    with changing(dataset):
+        _check_ours(dataset, key, results)
+        target.write_first(dataset, results)
     found = target.items(dataset).by_id(results.ids)
     results.drop_vanished(found.keys())
     for begin in range(0, len(results.ids), _BATCH):

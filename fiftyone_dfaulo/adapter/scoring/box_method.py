@@ -12,13 +12,16 @@ from fiftyone_dfaulo.adapter.reading.detections import (
     read_given,
     read_predicted,
 )
+from fiftyone_dfaulo.adapter.results.boxes import MissingObject
 from fiftyone_dfaulo.adapter.scoring.features import (
     Method,
     ScoredItems,
     ScoringContext,
 )
+from fiftyone_dfaulo.adapter.storage.schema import MISSING
 from fiftyone_dfaulo.adapter.targets.detector.labels import JudgedBoxes
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
+from fiftyone_dfaulo.adapter.targets.label_edits import applied_id
 from fiftyone_dfaulo.adapter.targets.labels import SCORING
 from fiftyone_dfaulo.engine.boxes.classes import name_alike
 from fiftyone_dfaulo.engine.boxes.matching import match
@@ -141,26 +144,28 @@ def _results(
     rows = np.array([place[labelled.ids[n]] for n in kept])
     number = {name: n for n, name in enumerate(judged.names)}
     given = [labelled.classes[k] for k in labelled.labels.training_labels[kept]]
-    numbers = [number[name] for name in given]
-    partner = scores.partner[rows]
-    better = np.full((len(rows), 4), np.nan)
-    better[partner >= 0] = judged.predicted.boxes[partner[partner >= 0]]
-    gaps = np.flatnonzero(scores.missing > 0)
+    gaps, seen = scores.gaps, judged.predicted
+    names = [*given, *(str(seen.labels[n]) for n in gaps)]
+    partner = np.append(scores.partner[rows], gaps)
+    better = np.full((len(names), 4), np.nan)
+    better[partner >= 0] = seen.boxes[partner[partner >= 0]]
+    listed = {int(n): str(applied_id(seen.ids[n], MISSING)) for n in gaps}
     missing = [
-        (
-            samples[judged.predicted.images[n]],
-            str(judged.predicted.labels[n]),
-            judged.predicted.boxes[n].tolist(),
+        MissingObject(
+            samples[seen.images[n]],
+            str(seen.labels[n]),
+            tuple(seen.boxes[n].tolist()),
             float(scores.missing[n]),
+            listed.get(n),
         )
-        for n in gaps
+        for n in np.flatnonzero(scores.missing > 0).tolist()
     ]
-    labels = JudgedBoxes(judged.names, np.array(numbers, np.int64), better, missing)
-    found = scores.take(rows)
+    numbers = np.array([number[name] for name in names], np.int64)
+    labels = JudgedBoxes(judged.names, numbers, better, missing)
     items = ScoredItems(
-        ids=[labelled.ids[n] for n in kept],
+        ids=[*(labelled.ids[n] for n in kept), *listed.values()],
         labels=labels,
         unlabeled=labelled.unlabeled,
         unreadable={**labelled.unreadable, **crowds},
     )
-    return items, found
+    return items, scores.take(rows, gaps, len(judged.names))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from fiftyone_dfaulo.adapter.reading.detections import check_detections
+import fiftyone as fo
+
+from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.reading.detections import check_detections, list_detections
 from fiftyone_dfaulo.adapter.reading.embeddings import check_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
-from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
+from fiftyone_dfaulo.adapter.reading.predictions import (
+    check_predictions,
+    list_predictions,
+)
 from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.auto import resolve
 from fiftyone_dfaulo.adapter.scoring.models import check_model
 from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources, is_auto
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
-from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
@@ -47,14 +52,30 @@ def check(request: Request) -> None:
         _check_several_allowed(target)
     check_model(request.original, settings)
     if settings.predictions is not None:
-        if isinstance(target, BoxTarget):
-            check_detections(samples, settings.predictions, label_field)
-        else:
-            check_predictions(samples, settings.predictions, label_field)
+        check_prediction_field(samples, settings.predictions, target)
     if settings.device is not None:
         from fiftyone_dfaulo.engine.device import pick_device
 
         pick_device(settings.device)
+
+
+def check_prediction_field(samples: Samples, field: str, target: LabelTarget) -> None:
+    """Makes sure that a field holds predictions that can judge these labels.
+
+    Raises:
+        InputError: if it does not.
+    """
+    checks = {fo.Classification: check_predictions, fo.Detections: check_detections}
+    if target.predictions_type is not None:
+        checks[target.predictions_type](samples, field, target.label_field)
+
+
+def list_prediction_fields(samples: Samples, target: LabelTarget) -> dict[str, str]:
+    """The fields that may hold such predictions, each with what they hold."""
+    lists = {fo.Classification: list_predictions, fo.Detections: list_detections}
+    if target.predictions_type is None:
+        return {}
+    return lists[target.predictions_type](samples, target.label_field)
 
 
 def _check_vectors_allowed(settings: Settings) -> None:

@@ -114,7 +114,11 @@ def compute_suspiciousness(
             wrong, one class is enough, ``<key>_better_box`` is the detector's box
             (left, top, width, height; fractions of the image), and the samples' field
             ``<key>_missing`` holds Detections that look missing, with a probability of
-            0.2 or more as their confidence; the samples' maximum is over them as well.
+            0.2 or more as their confidence. These are objects of the run as well, in
+            the samples' maximum and in the review. The suggestion is a class,
+            ``"(another box)"``, ``"(no object)"`` or ``"(missing object)"``;
+            ``<key>_better_boxes`` shows misplaced boxes where they should be, and
+            ``<key>_removed`` keeps the objects that corrections remove.
             Not with ``embeddings``, ``classes``, ``depth`` or ``method="paper"``.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
             Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by

@@ -27,6 +27,9 @@ from fiftyone_dfaulo.adapter.host import Documents
 
 SAMPLE, LABEL, CLASS = "_sample", "_label", "_class"
 
+LIST = "_list"
+"""Which list an item lies in, where a run's items lie in several."""
+
 LABEL_PARTS = ("_id", "label", "tags", "confidence")
 """What of an object is its label, when it is read; box, mask and so on are not."""
 
@@ -78,6 +81,11 @@ class Items(ABC):
         """The number of items that match."""
         stages = [*self.stages(None, query), {"$count": "items"}]
         return sum(found["items"] for found in self.documents.aggregate(stages))
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """Where in a document lists of items lie; none if the document is the item."""
+        return ()
 
     @abstractmethod
     def locate(self, ids: Sequence[str]) -> dict[str, Item]:
@@ -159,20 +167,22 @@ class SampleItems(Items):
 
 @dataclass(frozen=True)
 class ListedItems(Items):
-    """Items that lie in a list of each sample.
+    """Items that lie in a list of each sample, or in several of them.
 
     Args:
         list_path: where in a sample the list lies, as ``"ground_truth.detections"``.
         maximum: the sample's field with the maximum of a value of its items; None if
             there is none.
         of: the name of that value.
-        also: a list of numbers in the sample that count in the maximum; None for none.
+        others: where more lists of items lie; each item has its :data:`LIST` then.
+        label_parts: what of an item is its label, when it is read.
     """
 
     list_path: str
     maximum: str | None = None
     of: str | None = None
-    also: str | None = None
+    others: tuple[str, ...] = ()
+    label_parts: tuple[str, ...] = LABEL_PARTS
 
     def locate(self, ids: Sequence[str]) -> dict[str, Item]:
         """As :meth:`by_id`: only the database knows which sample an item lies in."""
@@ -180,25 +190,39 @@ class ListedItems(Items):
 
     def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
         """Each item of each list as a document, and a query on these."""
-        at = self.list_path
-        some = {f"{at}._id": {"$exists": True} if ids is None else {"$in": ids}}
+        at = _ITEM if self.others else self.list_path
+        wanted = {"$exists": True} if ids is None else {"$in": ids}
+        lists = [{f"{path}._id": wanted} for path in self.lists]
+        all_lists = {"$concatArrays": [self._marked(path) for path in self.lists]}
         # What the query asks for has to be there when the query is applied.
         named = dict.fromkeys((*names, *(name for name in query if name[0] != "$")))
-        shown = {name: self._shown(name) for name in named}
+        shown = {name: self._shown(at, name) for name in named}
+        if self.others:
+            shown[LIST] = f"${at}.{LIST}"
         item = {"_id": f"${at}._id", SAMPLE: "$_id", **shown}
         return [
-            {"$match": some},
-            {"$project": {at: 1, "filepath": 1}},
+            {"$match": {"$or": lists} if self.others else lists[0]},
+            {"$project": {at: all_lists if self.others else 1, "filepath": 1}},
             {"$unwind": f"${at}"},
-            {"$match": some},
+            {"$match": {f"{at}._id": wanted}},
             {"$replaceRoot": {"newRoot": item}},
             {"$match": dict(query)},
         ]
 
-    def _shown(self, name: str) -> Any:
-        at = self.list_path
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The list, and the others."""
+        return (self.list_path, *self.others)
+
+    def _marked(self, path: str) -> Item:
+        """The items of a list, each with its place; none where there is no list."""
+        marked = {"$mergeObjects": ["$$one", {LIST: path}]}
+        there = {"$ifNull": [f"${path}", []]}
+        return {"$map": {"input": there, "as": "one", "in": marked}}
+
+    def _shown(self, at: str, name: str) -> Any:
         if name == LABEL:
-            return {part: f"${at}.{part}" for part in LABEL_PARTS}
+            return {part: f"${at}.{part}" for part in self.label_parts}
         others = {CLASS: f"${at}.label", "filepath": "$filepath"}
         return others.get(name, f"${at}.{name}")
 
@@ -210,19 +234,30 @@ class ListedItems(Items):
         self, item: Item, condition: Query, values: Item, remove: Sequence[str] = ()
     ) -> UpdateOne:
         """Sets attributes of the one item in the list."""
+        return UpdateOne(*self.change_parts(item, condition, values, remove))
+
+    def change_parts(
+        self, item: Item, condition: Query, values: Item, remove: Sequence[str] = ()
+    ) -> tuple[dict[str, Any], Stages]:
+        """Query and stages of :meth:`change`, for an update that does more."""
         changed: dict[str, Any] = {"$mergeObjects": [f"$${_ITEM}", dict(values)]}
         for name in remove:
             changed = {"$unsetField": {"field": name, "input": changed}}
         ours = {"$eq": [f"$${_ITEM}._id", item["_id"]]}
         each = {"$cond": [ours, changed, f"$${_ITEM}"]}
-        wanted = {"$elemMatch": {"_id": item["_id"], **condition}}
-        query = {"_id": item[SAMPLE], self.list_path: wanted}
-        return UpdateOne(query, self._map(each, now()))
+        at, wanted = self._place(item), {"_id": item["_id"], **condition}
+        query = {"_id": item[SAMPLE], at: {"$elemMatch": wanted}}
+        return query, self._map(at, each, now())
+
+    def _place(self, item: Item) -> str:
+        return str(item.get(LIST, self.list_path))
 
     def fill(self, rows: Iterable[tuple[Item, Item]]) -> list[UpdateOne]:
         """Sets attributes of all items of a sample at once."""
         when, updates = now(), []
-        for sample, group in groupby(rows, key=lambda row: row[0][SAMPLE]):
+        for (sample, at), group in groupby(
+            rows, key=lambda row: (row[0][SAMPLE], self._place(row[0]))
+        ):
             part = list(group)
             ids = [item["_id"] for item, _ in part]
             values = {"$literal": [dict(values) for _, values in part]}
@@ -235,13 +270,12 @@ class ListedItems(Items):
                     "in": {"$cond": [{"$gte": ["$$row", 0]}, merged, f"$${_ITEM}"]},
                 }
             }
-            query = {"_id": sample, f"{self.list_path}._id": {"$in": ids}}
-            updates.append(UpdateOne(query, self._map(each, when)))
+            query = {"_id": sample, f"{at}._id": {"$in": ids}}
+            updates.append(UpdateOne(query, self._map(at, each, when)))
         return updates
 
-    def _map(self, each: Any, also: Item) -> Stages:
-        """Replaces each item by an expression of it, and sets the maximum anew."""
-        at = self.list_path
+    def _map(self, at: str, each: Any, also: Item) -> Stages:
+        """Replaces each item of a list by an expression, and sets the maximum anew."""
         mapped = {"$map": {"input": f"${at}", "as": _ITEM, "in": each}}
         stages: Stages = [{"$set": {at: mapped, **also}}]
         return [*stages, *self.maximum_stages()]
@@ -250,45 +284,6 @@ class ListedItems(Items):
         """What sets the sample's maximum anew, at the end of an update."""
         if not (self.maximum and self.of):
             return []
-        value = {"$max": f"${self.list_path}.{self.of}"}
-        also = {"$max": f"${self.also}"}
-        both = {"$max": [value, also]} if self.also else value
-        return [{"$set": {self.maximum: both}}]
-
-
-def drop_attributes(documents: Documents, list_path: str, names: Sequence[str]) -> None:
-    """Takes attributes out of all labels of a list: one atomic update a sample.
-
-    Args:
-        documents: the samples in the database.
-        list_path: where in a sample the list lies.
-        names: the attributes.
-    """
-    there = [{f"{list_path}.{name}": {"$exists": True}} for name in names]
-    gone = {f"{list_path}.$[].{name}": "" for name in names}
-    documents.update_many({"$or": there}, {"$unset": gone})
-
-
-def move_attributes(
-    documents: Documents, list_path: str, moves: Mapping[str, str]
-) -> None:
-    """Renames attributes of all labels of a list, in one atomic update a sample.
-
-    Their order stays. FiftyOne's own renaming reads all labels and writes them back,
-    which would undo what another process has written meanwhile.
-
-    Args:
-        documents: the samples in the database.
-        list_path: where in a sample the list lies.
-        moves: old to new name.
-    """
-    branches = [
-        {"case": {"$eq": ["$$pair.k", old]}, "then": new} for old, new in moves.items()
-    ]
-    name = {"$switch": {"branches": branches, "default": "$$pair.k"}}
-    pairs = {"$objectToArray": f"$${_ITEM}"}
-    pair = {"k": name, "v": "$$pair.v"}
-    each = {"$arrayToObject": {"$map": {"input": pairs, "as": "pair", "in": pair}}}
-    mapped = {"$map": {"input": f"${list_path}", "as": _ITEM, "in": each}}
-    named = [{f"{list_path}.{old}": {"$exists": True}} for old in moves]
-    documents.update_many({"$or": named}, [{"$set": {list_path: mapped, **now()}}])
+        each = [{"$max": f"${path}.{self.of}"} for path in self.lists]
+        value = {"$max": each} if self.others else each[0]
+        return [{"$set": {self.maximum: value}}]

@@ -38,7 +38,17 @@ MISSING = "missing"
 BETTER_BOX = "better_box"
 """The part with the box that an object should have; only some kinds have it."""
 
-_PARTS = (*RunFields._fields, *ReviewFields._fields, MISSING, BETTER_BOX)
+BETTER_BOXES = "better_boxes"
+"""The part with these boxes as labels, which the App draws."""
+
+REMOVED = "removed"
+"""The part with the objects that corrections have removed; some kinds have it."""
+
+SUGGESTED_TAG = "suggested"
+"""The tag of labels that a run has made, which the App colours them by."""
+
+_OTHERS = (MISSING, BETTER_BOX, BETTER_BOXES, REMOVED)
+_PARTS = (*RunFields._fields, *ReviewFields._fields, *_OTHERS)
 
 
 def field_names(brain_key: str) -> RunFields:
@@ -121,13 +131,18 @@ class RunField(NamedTuple):
 
 def missing_field(key: str, kind: type, noun: str) -> RunField:
     """The samples' field with the labels, of this type, that look missing."""
+    about = f"The {noun}s that look missing; their confidence is how likely they are"
+    return label_field(f"{key}_{MISSING}", kind, about)
+
+
+def label_field(name: str, kind: type, about: str) -> RunField:
+    """A field of the samples with labels of this type, and what it is for."""
     spec = {
         "ftype": fo.EmbeddedDocumentField,
         "embedded_doc_type": kind,
-        "description": f"The {noun}s that look missing; their confidence is how likely "
-        "they are (DFauLo)",
+        "description": f"{about} (DFauLo)",
     }
-    return RunField(f"{key}_{MISSING}", spec)
+    return RunField(name, spec)
 
 
 MakeLabel: TypeAlias = Callable[[str, float], dict[str, Any]]

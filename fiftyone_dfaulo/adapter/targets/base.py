@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fiftyone import ViewExpression, ViewField
+from fiftyone.core.stages import ViewStage
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
@@ -62,16 +63,16 @@ class LabelTarget(ABC):
     unsupported: ClassVar[tuple[str, ...]] = ()
     """Settings that must have their defaults: they are for labels of another kind."""
 
+    predictions_type: ClassVar[type | None] = None
+    """The type of field whose predictions can judge such labels."""
+
     one_class_a_sample: ClassVar[bool] = False
     """Whether a sample has one class: only there can faults be planted."""
 
     @classmethod
     @abstractmethod
     def of_field(cls, name: str, label_type: type, frames: bool) -> Self | None:
-        """The target of a field of this type, such as ``fo.Detections``.
-
-        None if it holds labels of another kind.
-        """
+        """The target of a field of this type; None for labels of another kind."""
 
     def to_dict(self) -> dict[str, Any]:
         """What a run's config stores; :func:`.kinds.target_from_dict` reads it."""
@@ -94,11 +95,7 @@ class LabelTarget(ABC):
     # ---- checks ----
 
     def check_settings(self, settings: Settings) -> None:
-        """Makes sure that such labels can be scored with these settings.
-
-        Raises:
-            InputError: if a setting is for labels of another kind.
-        """
+        """Raises InputError if a setting is for labels of another kind."""
         usual = Settings()
         for name in self.unsupported:
             value = getattr(settings, name)
@@ -108,15 +105,10 @@ class LabelTarget(ABC):
                 )
 
     def _for_others(self, setting: str) -> str:
-        """What labels an unsupported setting is for, and what these are."""
-        raise NotImplementedError
+        raise NotImplementedError  # what labels it is for, and what these are
 
     def check_writable(self, dataset: Dataset) -> None:
-        """Makes sure that a run can write beside the labels.
-
-        Raises:
-            InputError: if the list that they lie in is read-only.
-        """
+        """Raises InputError if the list that the labels lie in is read-only."""
         at = self.attributes_path
         if at and self.storage(dataset).is_read_only(at):
             raise InputError(
@@ -200,7 +192,7 @@ class LabelTarget(ABC):
         """Fields, or attributes, that may hold a vector an item, by name."""
 
     def has_attribute(self, samples: Samples, name: str) -> bool:
-        """Whether items have an attribute, declared in the schema or not."""
+        """Whether items have an attribute, in the schema or not."""
         return False
 
     @abstractmethod
@@ -222,6 +214,10 @@ class LabelTarget(ABC):
     empty_parts: ClassVar[tuple[str, ...]] = ()
     """Parts of a run that are written as None: else FiftyOne does not know them."""
 
+    def write_first(self, dataset: Dataset, results: DFauLoResults) -> None:
+        """Writes items that the run itself makes; most kinds have none."""
+        return
+
     def write_more(
         self, dataset: Dataset, items: Mapping[str, Item], results: Any, rows: slice
     ) -> None:
@@ -240,7 +236,7 @@ class LabelTarget(ABC):
             load: loads the run's results, which some corrections need.
         """
 
-    # ---- FiftyOne's tags: of samples, objects, or labels (frames have no tags) ----
+    # ---- tags: of samples, objects, or labels (frames have no tags) ----
 
     @property
     @abstractmethod
@@ -298,3 +294,7 @@ class LabelTarget(ABC):
     def shown(self, samples: Samples) -> Samples:
         """What was scored, as a view that shows what was written."""
         return samples
+
+    def beside(self) -> tuple[ViewStage | None, tuple[str, ...]]:
+        """What shows items beside the labels, and the fields that patches show too."""
+        return None, ()

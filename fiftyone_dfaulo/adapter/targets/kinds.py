@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from fiftyone_dfaulo.adapter.host import Field, Samples
 from fiftyone_dfaulo.adapter.storage.documents import Storage
@@ -68,9 +68,13 @@ def target_to_judge(
         InputError: as there.
     """
     target = find_target(samples, label_field)
-    if settings.predictions is not None and isinstance(target, ObjectTarget):
-        return BoxTarget.of_objects(target)
-    return target
+    return target if settings.predictions is None else by_predictions(target)
+
+
+def by_predictions(target: LabelTarget) -> LabelTarget:
+    """The same labels, judged by predictions: of objects, their boxes as well."""
+    objects = isinstance(target, ObjectTarget)
+    return BoxTarget.of_objects(cast(ObjectTarget, target)) if objects else target
 
 
 def target_from_dict(values: Mapping[str, Any]) -> LabelTarget:

@@ -35,6 +35,11 @@ class LabelEdit(ABC):
         self.items = items
         self.original = original
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """What may be set that is no class; nothing, for most kinds of label."""
+        return ()
+
     def is_as_applied(self, item: Item) -> bool:
         """Whether the label of a corrected item is still what was applied."""
         label = item.get(LABEL)

@@ -76,6 +76,7 @@ class ObjectTarget(LabelTarget):
     labels_type = ClassLabels
     results_type: ClassVar[type[SingleLabelResults]] = SingleLabelResults
     unsupported: ClassVar[tuple[str, ...]] = ("predictions",)
+    predictions_type = fo.Detections
     empty_parts = ("verdict",)
 
     @classmethod
@@ -272,7 +273,8 @@ class ObjectTarget(LabelTarget):
         """The objects as patches; of a grouped dataset, the active slice's."""
         if samples.media_type == "group":
             samples = samples.select_group_slices(samples.group_slice)
-        return samples.to_patches(self.label_field)
+        _, others = self.beside()
+        return samples.to_patches(self.label_field, other_fields=[*others] or None)
 
     def select(self, samples: Samples, ids: Sequence[str]) -> Samples:
         """The patches of these objects."""

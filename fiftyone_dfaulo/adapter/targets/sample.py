@@ -167,6 +167,7 @@ class SampleTarget(WholeImageTarget):
     kind = "sample"
     labels_type = ClassLabels
     results_type = SingleLabelResults
+    predictions_type = fo.Classification
     one_class_a_sample = True
 
     @classmethod

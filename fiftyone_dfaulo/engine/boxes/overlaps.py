@@ -86,63 +86,67 @@ def find_pairs(first: Boxes, second: Boxes) -> Pairs:
     if not len(first.images) or not len(second.images):
         empty = np.zeros(0, np.int64)
         return Pairs(empty, empty, np.zeros(0))
-    order, begin, end = _candidates(first, second)
-    counts = end - begin
+    cell = _cell(first, second)
+    mine, theirs = _spread(first, cell), _spread(second, cell)
+    lowest = np.minimum(mine.cells.min(0), theirs.cells.min(0))
+    spans = np.maximum(mine.cells.max(0), theirs.cells.max(0)) - lowest + 1
+    keys = [
+        np.ravel_multi_index((one.cells - lowest).T, spans) for one in (mine, theirs)
+    ]
+    order = np.argsort(keys[1], kind="stable")
+    there = keys[1][order]
+    begin = np.searchsorted(there, keys[0])
+    counts = np.searchsorted(there, keys[0], "right") - begin
+    total = np.cumsum(counts)
     parts, row = [], 0
     while row < len(counts):
-        last = row + 1
-        total = counts[row]
-        while last < len(counts) and total + counts[last] <= BLOCK:
-            total += counts[last]
-            last += 1
-        parts.append(_block(first, second, order, begin, counts, row, last))
+        done = total[row - 1] if row else 0
+        last = max(int(np.searchsorted(total, done + BLOCK, "right")), row + 1)
+        some = counts[row:last]
+        left = np.repeat(np.arange(row, last), some)
+        offset = np.arange(len(left)) - np.repeat(np.cumsum(some) - some, some)
+        right = order[np.repeat(begin[row:last], some) + offset]
+        # two boxes may share many cells; they meet in the first of them
+        start = np.maximum(mine.low[left], theirs.low[right])
+        meet = (start == mine.cells[left, 1:]).all(1)
+        rows, columns = mine.box[left[meet]], theirs.box[right[meet]]
+        iou = intersection_over_union(first.boxes[rows], second.boxes[columns])
+        found = iou > 0
+        parts.append(_nearest(Pairs(rows[found], columns[found], iou[found])))
         row = last
-    return Pairs(*(np.concatenate(columns) for columns in zip(*parts)))
+    return _nearest(Pairs(*(np.concatenate(columns) for columns in zip(*parts))))
 
 
-def _candidates(
-    first: Boxes, second: Boxes
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each box, the run of others whose left edge lets them overlap.
+class _Spread(NamedTuple):
+    """In which cells of their images boxes lie, box by box.
 
-    Returns:
-        an order of the second boxes, by image and left edge; where in it the run of
-        each first box begins, and where it ends.
+    Attributes:
+        box: int64 (C,), which box.
+        cells: int64 (C, 3), the image, the column and the row of the cell.
+        low: int64 (C, 2), the first column and row of the box.
     """
-    left = second.boxes[:, 0]
-    lowest = min(left.min(), first.boxes[:, 0].min() - second.boxes[:, 2].max())
-    highest = max(left.max(), (first.boxes[:, 0] + first.boxes[:, 2]).max())
-    span = 2 * (highest - lowest) + 1e-9  # so that a place in an image is below 1/2
 
-    def key(images: np.ndarray, at: np.ndarray) -> np.ndarray:
-        return images + (at - lowest) / span
-
-    keys = key(second.images, left)
-    order = np.argsort(keys, kind="stable")
-    reach = first.boxes[:, 0] - second.boxes[:, 2].max()
-    begin = np.searchsorted(keys[order], key(first.images, reach))
-    right = first.boxes[:, 0] + first.boxes[:, 2]
-    end = np.searchsorted(keys[order], key(first.images, right), "right")
-    return order, begin, end
+    box: np.ndarray
+    cells: np.ndarray
+    low: np.ndarray
 
 
-def _block(
-    first: Boxes,
-    second: Boxes,
-    order: np.ndarray,
-    begin: np.ndarray,
-    counts: np.ndarray,
-    row: int,
-    last: int,
-) -> Pairs:
-    """The pairs of the first boxes from ``row`` to before ``last``."""
-    some = counts[row:last]
-    rows = np.repeat(np.arange(row, last), some)
-    offset = np.arange(len(rows)) - np.repeat(np.cumsum(some) - some, some)
-    columns = order[np.repeat(begin[row:last], some) + offset]
-    iou = intersection_over_union(first.boxes[rows], second.boxes[columns])
-    found = (iou > 0) & (first.images[rows] == second.images[columns])
-    return _nearest(Pairs(rows[found], columns[found], iou[found]))
+def _cell(first: Boxes, second: Boxes) -> np.ndarray:
+    """The width and height of cells, as large as boxes are in the mean."""
+    sizes = np.concatenate([first.boxes[:, 2:], second.boxes[:, 2:]])
+    return np.maximum(sizes.mean(0), 1e-6)
+
+
+def _spread(boxes: Boxes, cell: np.ndarray) -> _Spread:
+    low = np.floor(boxes.boxes[:, :2] / cell).astype(np.int64)
+    high = np.floor((boxes.boxes[:, :2] + boxes.boxes[:, 2:]) / cell).astype(np.int64)
+    across, down = (high - low + 1).T
+    counts = across * down
+    box = np.repeat(np.arange(len(counts)), counts)
+    offset = np.arange(len(box)) - np.repeat(np.cumsum(counts) - counts, counts)
+    down_by, across_by = np.divmod(offset, across[box])
+    place = low[box] + np.column_stack([across_by, down_by])
+    return _Spread(box, np.column_stack([boxes.images[box], place]), low[box])
 
 
 def _nearest(pairs: Pairs) -> Pairs:

@@ -25,22 +25,21 @@ from fiftyone_dfaulo.engine.boxes.doubles import find_doubles
 from fiftyone_dfaulo.engine.boxes.matching import Matching, match
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
 from fiftyone_dfaulo.engine.boxes.places import find_misplaced
+from fiftyone_dfaulo.engine.boxes.reasons import (
+    ANOTHER_CLASS,
+    CLASS,
+    DEEDS,
+    DOUBLE,
+    LEAST,
+    MISSING,
+    PLACE,
+    REASONS,
+    SPURIOUS,
+    find_reasons,
+)
 from fiftyone_dfaulo.engine.boxes.trust import Trust, learn_trust
 from fiftyone_dfaulo.engine.scores import Scores
 from fiftyone_dfaulo.errors import InputError
-
-REASONS = (
-    "looks like another class",
-    "box misplaced",
-    "no such object",
-    "counted twice",
-)
-"""In the order of the columns of :attr:`BoxScores.kinds`."""
-
-CLASS, PLACE, SPURIOUS, DOUBLE = range(4)
-
-LIKELY, LEAST = 0.5, 0.2
-"""A reason is named from :data:`LIKELY` on; the likeliest one from :data:`LEAST` on."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,8 @@ class BoxScores:
 
     Attributes:
         suspiciousness: float64 (N,), in [0, 1]: how likely anything about it is wrong.
-        kinds: float64 (N, 4), in [0, 1]: how likely each of :data:`REASONS` is true.
+        kinds: float64 (N, 4), in [0, 1]: how likely each of :data:`REASONS` is true,
+            but the last.
         suggestion: int64 (N,), the class that the detector sees; the label's where it
             sees none.
         confidence: float64 (N,), in [0, 1]: how likely that class is right.
@@ -69,32 +69,51 @@ class BoxScores:
     missing: np.ndarray
     notes: tuple[str, ...] = ()
 
-    @property
-    def reasons(self) -> np.ndarray:
-        """Bool (N, 4): which of :data:`REASONS` are named."""
-        likeliest = self.kinds == self.kinds.max(1, keepdims=True)
-        enough = (self.suspiciousness >= LEAST)[:, None]
-        return enough & ((self.kinds >= LIKELY) | (likeliest & (self.kinds > 0)))
+    def take(self, rows: np.ndarray, gaps: np.ndarray, classes: int) -> Scores:
+        """Of some given boxes, and of some predictions where an object looks missing.
 
-    def take(self, rows: np.ndarray) -> Scores:
-        """Of some given boxes, what the scores of any items are."""
-        kinds = self.kinds[rows]
+        Args:
+            rows: int64 (R,), positions of given boxes.
+            gaps: int64 (G,), positions of predictions.
+            classes: how many classes there are, K.
+
+        Returns:
+            the scores of R + G items. Their ``suggestion`` is the class that the
+            detector sees, below K; or K and more: :data:`ANOTHER_BOX`,
+            :data:`NO_OBJECT` or :data:`MISSING_OBJECT` - 1 + K, where that is the
+            likeliest fault, and at least as likely as :data:`LEAST`.
+        """
+        count = len(rows)
+        kinds = np.zeros((count + len(gaps), len(REASONS)))
+        kinds[:count, :MISSING] = self.kinds[rows]
+        kinds[count:, MISSING] = self.missing[gaps]
+        suspiciousness = np.append(self.suspiciousness[rows], self.missing[gaps])
+        likeliest = kinds.max(1)
+        deeds = np.where(likeliest >= LEAST, DEEDS[kinds.argmax(1)], ANOTHER_CLASS)
+        of_class = deeds == ANOTHER_CLASS
+        seen = np.append(self.suggestion[rows], np.full(len(gaps), -1))
+        sure = np.append(self.confidence[rows], np.zeros(len(gaps)))
         return Scores(
-            suspiciousness=self.suspiciousness[rows],
-            suggestion=self.suggestion[rows],
-            confidence=self.confidence[rows].astype(np.float32),
-            reasons=self.reasons[rows],
+            suspiciousness=suspiciousness,
+            suggestion=np.where(of_class, seen, classes - 1 + deeds),
+            confidence=np.where(of_class, sure, likeliest).astype(np.float32),
+            reasons=find_reasons(kinds, suspiciousness),
             signals=kinds.astype(np.float32),
             signal_names=REASONS,
-            near_duplicate_of=np.full(len(rows), -1),
-            estimated_faults=round(float(self.suspiciousness[rows].sum())),
+            near_duplicate_of=np.full(len(kinds), -1),
+            estimated_faults=round(float(suspiciousness.sum())),
             notes=self.notes,
         )
 
+    @property
+    def gaps(self) -> np.ndarray:
+        """Int64 (G,): the predictions where an object looks missing."""
+        return np.flatnonzero(self.missing >= LEAST)
+
     def estimate(self) -> dict[str, float]:
-        """How many faults of each kind there probably are, ``"missing"`` among them."""
+        """How many faults of each of :data:`REASONS` there probably are."""
         sums = self.kinds.sum(0).tolist()
-        return {**dict(zip(REASONS, sums)), "missing": float(self.missing.sum())}
+        return dict(zip(REASONS, [*sums, float(self.missing.sum())]))
 
 
 def score_boxes(
@@ -130,7 +149,7 @@ def score_boxes(
     sure = logit(np.clip(confidence, 1e-4, 1 - 1e-4))
     precision = _precision(predicted, classes, sure, found, seed)
     gone, double, first = _existence(given, labels, found, precision, seed)
-    kinds = np.zeros((len(labels), 4))
+    kinds = np.zeros((len(labels), MISSING))
     kinds[:, SPURIOUS], kinds[:, DOUBLE] = gone, double
     rows = np.flatnonzero(found.partner >= 0)
     # what the detector says, not what may be wrong itself
@@ -194,17 +213,21 @@ def _existence(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How likely nothing is there, or it was counted twice; the other box then."""
     matched = found.partner >= 0
-    pair, first = find_doubles(given, labels, found.iou)
     crowd = _overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
     recall = learn_trust(
         matched.astype(float), _features(given, crowd), labels, given.images, seed
     )
     share = np.where(matched, recall.faulty, recall.blame())
     odds = share / (1 - share)
-    doubled = pair / np.maximum(1 - pair, 1e-9)
     # A spurious box is matched by chance alone, with what is mostly no object.
     chance = found.chance / recall.right
-    doubled = np.where(matched, doubled * chance, doubled / (1 - recall.right))
+    ratio = np.where(matched, chance, 1 / (1 - recall.right))
+    # a box of nothing that overlaps another one is not matched either
+    alone = 1 - recall.right * (1 - recall.faulty)
+    pair, first = find_doubles(
+        given, labels, found.iou, np.where(matched, chance, 1 / alone)
+    )
+    doubled = pair / np.maximum(1 - pair, 1e-9) * ratio
     real = precision.right[found.partner]
     usual = float(precision.right.mean())
     doubt = (1 - real) / real * usual / (1 - usual)

@@ -18,6 +18,7 @@ FOREIGN = "foreign image"
 BLACK, GREY, WHITE = "black image", "grey image", "white image"
 NOISE = "noise"
 COPY = "copy of another image"
+BOXES = "faults of boxes"
 
 LEAK = 3.0
 """In the kind ``pair``, a third of the classes leak this many times the rate."""

@@ -48,7 +48,8 @@ def tile_fields(config: DFauLoConfig) -> list[str]:
     """The fields to show on the tiles: of patches, those of their object."""
     names, path = config.run_fields, config.target.tile_path
     shown = (names.suggestion, names.suspiciousness, names.verdict)
-    return [config.label_field, *map(path, shown)]
+    _, beside = config.target.beside()
+    return [config.label_field, *beside, *map(path, shown)]
 
 
 def patches_anew(view: Samples | None) -> Samples | None:

@@ -67,6 +67,7 @@ def show_summary(summary: JsonDict) -> Property:
         "Scored": f"{summary['scored']:,} {noun}s",
         "Probably faults": f"about {summary['estimated_faults']:,} "
         f"({summary['faults_low']:,} to {summary['faults_high']:,})",
+        **{name.capitalize(): n for name, n in summary.get("by_kind", {}).items() if n},
         "Most confused": _confused(summary["most_confused"], noun),
         **_left_out(summary),
         "Took": _duration(summary["seconds"]),

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
-from fiftyone_dfaulo.adapter.reading.predictions import list_predictions
 from fiftyone_dfaulo.adapter.scoring import models
+from fiftyone_dfaulo.adapter.scoring.checks import list_prediction_fields
 from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
-from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.adapter.targets.kinds import by_predictions, find_target
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.forms import trust
@@ -161,9 +161,10 @@ def embedding_sources(ctx: Context) -> list[EmbeddingSource]:
 def target(ctx: Context) -> LabelTarget:
     """Where the items with the labels lie; samples, if the field cannot be scored."""
     field = label_field(ctx)
-    if field in label_fields(ctx):
-        return find_target(samples(ctx), field)
-    return SampleTarget(str(field))
+    if field not in label_fields(ctx):
+        return SampleTarget(str(field))
+    found = find_target(samples(ctx), field)
+    return by_predictions(found) if given_source(ctx) == PREDICTIONS else found
 
 
 def several_sources(ctx: Context) -> bool:
@@ -179,13 +180,10 @@ def embeddings(ctx: Context) -> str | None:
 
 def prediction_fields(ctx: Context) -> dict[str, str]:
     """The fields of predictions that can be used, each with what it holds."""
-    field = label_field(ctx)
-    if "predictions" in target(ctx).unsupported:
-        return {}
     return cached(
         ctx,
-        ("predictions", field),
-        lambda: list_predictions(samples(ctx), field),
+        ("predictions", label_field(ctx)),
+        lambda: list_prediction_fields(samples(ctx), target(ctx)),
     )
 
 

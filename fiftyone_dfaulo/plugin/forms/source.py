@@ -6,11 +6,11 @@ no field that would trust a file: the server's environment does, see :mod:`.trus
 
 from __future__ import annotations
 
+import fiftyone as fo
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading import embeddings
-from fiftyone_dfaulo.adapter.reading.predictions import check_predictions
 from fiftyone_dfaulo.adapter.scoring import checks, models
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
@@ -60,6 +60,16 @@ _SOURCES = {
 }
 """Way to score to its label and description."""
 
+_SOURCES_OF: dict[type | None, dict[str, tuple[str, str]]] = {
+    fo.Detections: {
+        PREDICTIONS: (
+            "Use a detector's predictions",
+            "Finds misplaced, doubled, spurious and missing boxes as well",
+        )
+    }
+}
+"""The same, where it is another one: type of the predictions' field to these."""
+
 _ADVANCED = {
     "depth": ("", ""),
     "layer": ("Layer", "Whose output is the embedding; empty finds it"),
@@ -96,7 +106,8 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
         )
         if not found and chosen != name
     }
-    offered = {name: text for name, text in _SOURCES.items() if name not in hidden}
+    texts = {**_SOURCES, **_SOURCES_OF.get(params.target(ctx).predictions_type, {})}
+    offered = {name: text for name, text in texts.items() if name not in hidden}
     label = "How to score"
     usual = AUTO if AUTO in offered else NETWORK
     prop = radio_group(inputs, "source", offered, default=usual, label=label)
@@ -159,8 +170,9 @@ def _add_predictions(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     name = params.predictions(ctx)
     label = "Predictions"
     prop = dropdown(inputs, "predictions", choices, default=name, label=label)
-    field = params.label_field(ctx)
-    mark_invalid(prop, problem_message(check_predictions, samples, name or "", field))
+    target = params.target(ctx)
+    check = checks.check_prediction_field
+    mark_invalid(prop, problem_message(check, samples, name or "", target))
     _add_out_of_sample(inputs, ctx)
 
 

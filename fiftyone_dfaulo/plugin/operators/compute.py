@@ -131,7 +131,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         colors = own_scheme(dataset)
         if colors is not None:  # the App reads them when it opens a dataset only
             yield ctx.trigger("set_color_scheme", colors)
-        yield ctx.ops.set_active_fields(tile_fields(result.config)[:3])
+        yield ctx.ops.set_active_fields(tile_fields(result.config)[:-1])
         config = dataset.get_brain_info(key).config
         name = None
         if not (samples.view()._stages or samples._is_generated):

@@ -24,7 +24,6 @@ from fiftyone_dfaulo import (
     record_verdicts,
     revert_suggestions,
     review_status,
-    save_gallery,
     suspicious_view,
     tag_suspicious,
     update_suspiciousness,
@@ -352,15 +351,11 @@ class TestLeaving:
         assert row["filepath"] == dataset.first().filepath
         assert row["verdict"] == "faulty"
 
-    def test_what_works_on_samples_only_says_so(
-        self, dataset: Any, tmp_path: Path
-    ) -> None:
+    def test_what_works_on_samples_only_says_so(self, dataset: Any) -> None:
         dataset.set_values("fault", [True, False, False])
 
-        with pytest.raises(InputError, match="scored the objects in 'boxes'"):
+        with pytest.raises(InputError, match="expected a boolean attribute of them"):
             evaluate_ranking(dataset, fault_field="fault")
-        with pytest.raises(InputError, match="scored the objects in 'boxes'"):
-            save_gallery(dataset, "dfaulo", tmp_path / "gallery.png")
         with pytest.raises(InputError, match="'boxes' is a Detections field"):
             inject_faults(dataset, "boxes")
 

@@ -125,7 +125,8 @@ def test_boxes_keep_theirs_and_what_is_missing_in_the_samples_that_are_here() ->
     repair(clone, adopt=True)
 
     results, samples = clone.load_brain_results(KEY, cache=False), clone.values("id")
-    objects = clone.values("boxes.detections.id", unwind=True)
+    paths = ("boxes.detections.id", "dfaulo_missing.detections.id")
+    objects = [one for path in paths for one in clone.values(path, unwind=True)]
     assert {*results.ids} == {*objects} & {*whole.ids}
     assert results.missing == [one for one in whole.missing if one.sample in samples]
     assert 0 < len(results.missing) < len(whole.missing)

@@ -12,6 +12,7 @@ from fiftyone_dfaulo.adapter.runs.colors import (
     FAULTY,
     LIKELY,
     POOL,
+    SUGGESTED,
     UNLIKELY,
 )
 from fiftyone_dfaulo.adapter.runs.writer import write_run
@@ -36,7 +37,7 @@ def luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("color", [FAULTY, CORRECT, LIKELY, UNLIKELY, *POOL])
+@pytest.mark.parametrize("color", [FAULTY, CORRECT, LIKELY, UNLIKELY, SUGGESTED, *POOL])
 def test_black_and_white_text_can_be_read(color: str) -> None:
     assert 1.05 / (luminance(color) + 0.05) >= 4.5
     assert (luminance(color) + 0.05) / 0.05 >= 4.5

@@ -14,16 +14,14 @@ from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo import (
     InputError,
-    apply_suggestions,
     compute_suspiciousness,
     record_verdicts,
     repair,
-    revert_suggestions,
     review_status,
     suspicious_view,
     update_suspiciousness,
 )
-from fiftyone_dfaulo.engine.boxes.scoring import REASONS
+from fiftyone_dfaulo.engine.boxes.reasons import REASONS
 from tests.boxes import make_boxes, planted
 
 OWN = (
@@ -76,13 +74,17 @@ class TestWhatIsWritten:
     def test_objects_of_each_kind_of_fault_come_first(
         self, shared: Any, kind: str
     ) -> None:
-        some = [one for one in objects(shared) if one.fault in (None, kind)]
+        given = planted()[0]
+        firsts = {*given.twin[given.twin >= 0]}  # of two boxes, either may be chosen
+        some = [
+            one
+            for one in objects(shared)
+            if one.fault in (None, kind) and one.row not in firsts
+        ]
         faults = [one.fault == kind for one in some]
         scores = [one.dfaulo_suspiciousness for one in some]
 
-        assert average_precision_score(faults, scores) > (
-            0.5 if kind == "doubled" else 0.75  # of two boxes, either may be chosen
-        )
+        assert average_precision_score(faults, scores) > 0.75
 
     @pytest.mark.parametrize(
         ("kind", "reason"),
@@ -121,15 +123,17 @@ class TestWhatIsWritten:
         for sample in shared.iter_samples():
             scores = [o.dfaulo_suspiciousness for o in sample.boxes.detections]
             if sample.dfaulo_missing:
-                scores += [o.confidence for o in sample.dfaulo_missing.detections]
+                gaps = sample.dfaulo_missing.detections
+                scores += [o.dfaulo_suspiciousness for o in gaps]
+                assert [o.confidence for o in gaps] == scores[-len(gaps) :]
             assert sample.dfaulo_suspiciousness == max(scores)
 
     def test_estimates_by_kind_are_near_the_truth(self, shared: Any) -> None:
         results = shared.load_brain_results("dfaulo")
         estimate = results.estimate_by_kind()
 
-        assert list(estimate) == [*REASONS, "missing"]
-        for name in ("looks like another class", "box misplaced", "missing"):
+        assert tuple(estimate) == REASONS
+        for name in ("looks like another class", "box misplaced", "missing object"):
             assert 15 <= estimate[name] <= 45, name  # 30 were planted
         assert results.summary()["by_kind"] == estimate
         assert "box misplaced" in str(results)
@@ -175,27 +179,6 @@ class TestTheRun:
         assert sample.dfaulo_suspiciousness >= worst
         assert review_status(dataset).correct == len(ids)
         assert len(suspicious_view(dataset.to_patches("boxes"), limit=3)) == 3
-
-    def test_a_wrong_class_is_corrected_and_brought_back(self, dataset: Any) -> None:
-        score(dataset)
-        update_suspiciousness(dataset)
-        wrong = [
-            one.id
-            for one in objects(dataset)
-            if one.dfaulo_suggestion != one.label and one.dfaulo_suspiciousness > 0.5
-        ]
-        others = [
-            one.id for one in objects(dataset) if one.dfaulo_suggestion == one.label
-        ]
-        before = [(one.label, one.bounding_box, one.tags) for one in objects(dataset)]
-        done = apply_suggestions(dataset, ids=[*wrong, others[0]])
-
-        assert done.applied == len(wrong) > 0
-        assert "edit the box by hand" in done.skipped[others[0]]
-        assert revert_suggestions(dataset).reverted == len(wrong)
-        assert before == [
-            (one.label, one.bounding_box, one.tags) for one in objects(dataset)
-        ]
 
     def test_the_same_scores_twice_and_in_any_order_of_the_view(
         self, dataset: Any

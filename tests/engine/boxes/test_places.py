@@ -41,10 +41,19 @@ def test_pairs_that_overlap_much_are_around_one_thing() -> None:
     rng = np.random.default_rng(51)
     iou = np.clip(rng.exponential(0.06, 500), 1e-3, 1)
     iou[:25] = rng.uniform(0.6, 0.95, 25)
-    likely = around_one_thing(iou)
+    likely = around_one_thing(iou, np.ones(500))
 
     assert likely[:25].min() > 0.9
+    assert likely.sum() == pytest.approx(25, rel=1 / 3)
     assert (np.diff(likely[np.argsort(iou)]) >= 0).all()
+
+
+def test_the_detector_tells_how_many_pairs_are_around_one_thing() -> None:
+    iou = np.random.default_rng(51).uniform(0.4, 0.95, 100)
+    found_once, found_both = np.full(100, 20.0), np.full(100, 0.01)
+
+    assert around_one_thing(iou, found_once).sum() > 95
+    assert around_one_thing(iou, found_both).sum() < 5
 
 
 def test_of_a_pair_the_box_with_less_support_is_one_too_many() -> None:
@@ -54,12 +63,13 @@ def test_of_a_pair_the_box_with_less_support_is_one_too_many() -> None:
     given = Boxes(np.zeros(3, int), boxes)
     labels = np.zeros(3, int)
 
-    likely, first = find_doubles(given, labels, np.array([0.0, 0.9, 0.9]))
+    ones = np.ones(3)
+    likely, first = find_doubles(given, labels, np.array([0.0, 0.9, 0.9]), ones)
     assert likely[0] > 0.5
     assert likely[1:].tolist() == [0, 0]
     assert first.tolist() == [1, -1, -1]
 
-    likely, first = find_doubles(given, labels, np.zeros(3))
+    likely, first = find_doubles(given, labels, np.zeros(3), ones)
     assert likely[1] > 0.5
     assert first.tolist() == [-1, 0, -1]
 

@@ -8,15 +8,14 @@ from bench.boxes import KINDS, Objects, Predictions
 from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
-from fiftyone_dfaulo.engine.boxes.scoring import (
+from fiftyone_dfaulo.engine.boxes.reasons import (
     CLASS,
     DOUBLE,
     PLACE,
     REASONS,
     SPURIOUS,
-    BoxScores,
-    score_boxes,
 )
+from fiftyone_dfaulo.engine.boxes.scoring import BoxScores, score_boxes
 from fiftyone_dfaulo.errors import InputError
 from tests.boxes import planted
 
@@ -56,7 +55,9 @@ def test_missing_objects_are_found(case: tuple) -> None:
     _, _, missing, scores = case
 
     assert average_precision_score(missing, scores.missing) > 0.7
-    assert scores.estimate()["missing"] == pytest.approx(missing.sum(), rel=1 / 3)
+    assert scores.estimate()["missing object"] == pytest.approx(
+        missing.sum(), rel=1 / 3
+    )
 
 
 def test_the_suspiciousness_is_no_less_than_any_kind(case: tuple) -> None:
@@ -64,8 +65,10 @@ def test_the_suspiciousness_is_no_less_than_any_kind(case: tuple) -> None:
 
     assert (scores.suspiciousness <= 1).all()
     assert (scores.suspiciousness >= scores.kinds.max(1) - 1e-9).all()
-    assert scores.reasons.shape == (len(scores.kinds), len(REASONS))
-    assert not scores.reasons[scores.suspiciousness < 0.2].any()
+    found = scores.take(np.arange(len(scores.kinds)), scores.gaps, 5)
+    assert found.reasons.shape == found.signals.shape
+    assert found.reasons.shape[1] == len(REASONS)
+    assert not found.reasons[found.suspiciousness < 0.2].any()
 
 
 def test_the_suggestion_is_the_detectors_class(case: tuple) -> None:

@@ -12,7 +12,11 @@ def test_batches_of_boxes_are_shown_marked_and_learned_from() -> None:
     given, found, _ = planted(100)
     dataset = make_boxes(given, found)
     compute_suspiciousness(dataset, "boxes", predictions="predictions", progress=False)
-    worst = list(suspicious_view(dataset.to_patches("boxes")).values("id"))
+    target = dataset.get_brain_info("dfaulo").config.target
+    patches = target.shown(dataset)
+    worst = list(suspicious_view(patches).values("id"))
+    gaps = dataset.values("dfaulo_missing.detections.id", unwind=True)
+    assert {*gaps} & {*worst[:50]}
     panel = Opened(dataset)
 
     panel.did("next_batch")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fiftyone_dfaulo.adapter.results.boxes import MissingObject
 from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
 
 if TYPE_CHECKING:
@@ -43,15 +44,15 @@ class JudgedBoxes(BoxLabels):
 
     Attributes:
         better: float64 (N, 4), as :attr:`.BoxResults.better_boxes`.
-        missing: what :class:`.MissingObject` is made of.
+        missing: as :attr:`.BoxResults.missing`.
     """
 
     better: np.ndarray
-    missing: list[tuple[str, str, list[float], float]]
+    missing: list[MissingObject]
 
     def result_values(self, ids: Sequence[str], scores: Scores) -> dict[str, Any]:
         """As of any classes, with kinds of fault for reasons, and places."""
-        from fiftyone_dfaulo.engine.boxes.scoring import REASONS
+        from fiftyone_dfaulo.engine.boxes.reasons import REASONS
 
         return {
             **super().result_values(ids, scores),

@@ -1,36 +1,45 @@
 """Objects that are judged by a detector's predictions: class, box and existence.
 
-Beside what any object gets, each gets the better box, and each sample a field with the
-objects that look missing. The sample's maximum is over these as well.
+The items of a run are in up to three lists of a sample: the labels, the objects that
+look missing, and the objects that a correction has removed. Views show all three as one
+list of labels. The sample's maximum is over all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from typing import cast
 
 import fiftyone as fo
-from bson import ObjectId
-from pymongo import UpdateOne
+from fiftyone import ViewExpression, ViewField
+from fiftyone.core.stages import ViewStage
 
-from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.results.boxes import BoxResults, MissingObject
-from fiftyone_dfaulo.adapter.storage.documents import batches
-from fiftyone_dfaulo.adapter.storage.items import Item, Items, ListedItems, now
+from fiftyone_dfaulo.adapter.results.boxes import BoxResults
+from fiftyone_dfaulo.adapter.storage.items import LABEL_PARTS, Item, Items, ListedItems
 from fiftyone_dfaulo.adapter.storage.schema import (
     BETTER_BOX,
+    BETTER_BOXES,
     MISSING,
+    REMOVED,
     FieldSpec,
     RunField,
+    RunFields,
+    label_field,
     missing_field,
+    part_of,
 )
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.edits import BoxLabelEdit
 from fiftyone_dfaulo.adapter.targets.detector.labels import BoxLabels
+from fiftyone_dfaulo.adapter.targets.detector.writing import (
+    write_better_boxes,
+    write_missing,
+)
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
-from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
+from fiftyone_dfaulo.adapter.targets.object import LISTS, ObjectTarget
 
 _BETTER_BOX: FieldSpec = {
     "ftype": fo.ListField,
@@ -38,6 +47,11 @@ _BETTER_BOX: FieldSpec = {
     "description": "Where the detector sees the object: left, top, width and height, "
     "fractions of the image (DFauLo)",
 }
+_ABOUT_BETTER_BOXES = "Where misplaced boxes should be"
+_ABOUT_REMOVED = "The objects that corrections have removed"
+
+_EXTRA = (MISSING, BETTER_BOX, BETTER_BOXES, REMOVED)
+"""The parts of a run that only boxes have."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +61,20 @@ class BoxTarget(ObjectTarget):
     Args:
         missing: the samples' field with the objects that look missing; None if it was
             deleted, or no run is meant.
+        better_boxes: the samples' field with the better boxes, likewise.
+        removed: the samples' field with the objects that were removed, likewise.
         better_box: name of the objects' better box, likewise.
     """
 
     missing: str | None = None
+    better_boxes: str | None = None
+    removed: str | None = None
     better_box: str | None = None
 
     kind = "box"
     labels_type = BoxLabels
     results_type = BoxResults
-    unsupported = ("method", "depth", "classes")
+    unsupported = ("method", "depth", "classes", "out_of_sample")
 
     @classmethod
     def of_field(cls, name: str, label_type: type, frames: bool) -> None:
@@ -71,32 +89,65 @@ class BoxTarget(ObjectTarget):
     def _for_others(self, setting: str) -> str:
         return f"says nothing about the boxes in {self.label_field!r}"
 
-    def items(self, dataset: Dataset) -> Items:
-        """The objects in the lists; what looks missing counts in the maximum."""
-        items = super().items(dataset)
-        assert isinstance(items, ListedItems)
-        also = None if self.missing is None else f"{self.missing}.detections.confidence"
-        return replace(items, also=also)
+    def items(self, dataset: Dataset) -> ListedItems:
+        """The objects in the lists, those that look missing, and those removed."""
+        better = () if self.better_box is None else (self.better_box,)
+        return replace(
+            cast(ListedItems, super().items(dataset)),
+            others=self._others,
+            label_parts=(*LABEL_PARTS, self.shape_name, "mask", "mask_path", *better),
+        )
+
+    @property
+    def _others(self) -> tuple[str, ...]:
+        """Where the objects lie that look missing, and those that were removed."""
+        missing = () if self.missing is None else (f"{self.missing}.detections",)
+        removed = () if self.removed is None else (f"{self.removed}.{self.list_name}",)
+        return (*missing, *removed)
 
     def run_fields(self, key: str) -> list[RunField]:
-        """Those of any object, the better box, and the objects that look missing."""
+        """Those of any object, and all that is said of boxes."""
+        kind = next(kind for kind, name in LISTS.items() if name == self.list_name)
         return [
             *super().run_fields(key),
             RunField(self.path(f"{key}_{BETTER_BOX}"), _BETTER_BOX),
             missing_field(key, fo.Detections, "object"),
+            label_field(f"{key}_{BETTER_BOXES}", fo.Detections, _ABOUT_BETTER_BOXES),
+            label_field(f"{key}_{REMOVED}", kind, _ABOUT_REMOVED),
         ]
 
     def with_fields(self, paths: Sequence[str]) -> LabelTarget:
         """The same objects, beside which a run has these fields."""
-        missing = [p for p in paths if "." not in p and p.endswith(f"_{MISSING}")]
-        better = [p.rpartition(".")[2] for p in paths if p.endswith(f"_{BETTER_BOX}")]
-        same = super().with_fields([p for p in paths if p not in missing])
-        assert isinstance(same, BoxTarget)
+        found: dict[str, str] = {}
+        for path in paths:
+            part = part_of(path)
+            if part in _EXTRA:
+                found.setdefault(part, path.rpartition(".")[2])
+        same = super().with_fields([p for p in paths if p not in found.values()])
         return replace(
-            same,
-            missing=next(iter(missing), None),
-            better_box=next(iter(better), None),
+            cast(BoxTarget, same),
+            missing=found.get(MISSING),
+            better_boxes=found.get(BETTER_BOXES),
+            removed=found.get(REMOVED),
+            better_box=found.get(BETTER_BOX),
         )
+
+    def lists_with_attributes(self, paths: Iterable[str]) -> list[str]:
+        """The list of the objects, and what is made of them."""
+        names = [path for path in paths if "." not in path]
+        ours = (f"{p}.{n}" for p in names for n in ("detections", self.list_name))
+        return [*dict.fromkeys((self.attributes_path, *ours))]
+
+    # ---- writing ----
+
+    def write_first(self, dataset: Dataset, results: DFauLoResults) -> None:
+        """Writes the objects that look missing, which are items of the run."""
+        if self.missing is not None:
+            documents, found = (
+                self.storage(dataset).collection,
+                cast(BoxResults, results),
+            )
+            write_missing(documents, self.missing, found)
 
     def write_more(
         self,
@@ -105,48 +156,82 @@ class BoxTarget(ObjectTarget):
         results: DFauLoResults,
         rows: slice,
     ) -> None:
-        """Writes the better boxes, and once which objects look missing."""
-        assert isinstance(results, BoxResults)
-        documents = self.storage(dataset).collection
+        """Writes the better boxes: of each object, and of misplaced ones as labels."""
+        results = cast(BoxResults, results)
         values = zip(results.ids[rows], results.better_boxes[rows].tolist())
-        name, missing = str(self.better_box), str(self.missing)
+        name = str(self.better_box)
         better = [
             (items[one], {name: None if box[0] != box[0] else box})
             for one, box in values
         ]
+        documents = self.storage(dataset).collection
         documents.bulk_write(self.items(dataset).fill(better), ordered=False)
-        if rows.start == 0:
-            for part in batches(list(self._missing_updates(dataset, results, missing))):
-                documents.bulk_write(list(part), ordered=False)
-
-    def _missing_updates(
-        self, dataset: Dataset, results: BoxResults, name: str
-    ) -> Iterator[UpdateOne]:
-        """One a sample in which an object looks missing."""
-        from fiftyone_dfaulo.engine.boxes.scoring import LEAST
-
-        likely = [one for one in results.missing if one.probability >= LEAST]
-        form = fo.Detection(label="", bounding_box=[], confidence=0.0).to_dict()
-        empty = fo.Detections().to_dict()
-        items = self.items(dataset)
-        assert isinstance(items, ListedItems)
-
-        def stored(one: MissingObject) -> Item:
-            made = {"_id": ObjectId(), "label": one.label, "bounding_box": [*one.box]}
-            return {**form, **made, "confidence": one.probability}
-
-        for sample, group in groupby(
-            sorted(likely, key=lambda one: (one.sample, -one.probability)),
-            key=lambda one: one.sample,
-        ):
-            found = {**empty, "detections": [stored(one) for one in group]}
-            values = {name: {"$literal": found}, **now()}
-            yield UpdateOne(
-                {"_id": ObjectId(sample)}, [{"$set": values}, *items.maximum_stages()]
-            )
+        if self.better_boxes is not None:
+            write_better_boxes(documents, self.better_boxes, items, results, rows)
 
     def label_edit(
         self, items: Items, original: str, load: Callable[[], DFauLoResults]
     ) -> LabelEdit:
-        """Replaces the class; see :class:`.BoxLabelEdit`."""
-        return BoxLabelEdit(items, original)
+        """What each object looks like: another class, another box, nothing."""
+        return BoxLabelEdit(
+            cast(ListedItems, items),
+            original,
+            missing=self.missing,
+            removed=self.removed,
+            better_box=self.better_box,
+        )
+
+    # ---- views ----
+
+    def narrow(self, samples: Samples, expression: ViewExpression | None) -> Samples:
+        """The patches of the objects that match, missing ones among them."""
+        return super().narrow(self._with_all(samples), expression)
+
+    def select(self, samples: Samples, ids: Sequence[str]) -> Samples:
+        """The patches of these objects, missing ones among them.
+
+        FiftyOne's ``select_labels`` would take the better boxes away.
+        """
+        field, wanted = self.label_field, list(ids)
+        some = self._with_all(samples).match_labels(ids=wanted, fields=field)
+        return self._as_patches(some).select(wanted, ordered=True)
+
+    def shown(self, samples: Samples) -> Samples:
+        """The objects as patches, missing ones among them."""
+        return self._as_patches(self._with_all(samples))
+
+    def _as_patches(self, samples: Samples) -> Samples:
+        """The objects as patches, each with its own better box beside it.
+
+        The App shows as much of the image as all labels of a patch need.
+        """
+        patches = super()._as_patches(samples)
+        own = ViewField("_id") == ViewField("$_id")
+        for name in self.beside()[1]:
+            patches = patches.filter_labels(name, own, only_matches=False)
+        return patches
+
+    def _with_all(self, samples: Samples) -> Samples:
+        stage, _ = self.beside()
+        return samples if stage is None else samples.add_stage(stage)
+
+    def beside(self) -> tuple[ViewStage | None, tuple[str, ...]]:
+        """Shows what looks missing, and what was removed, in the list of the labels."""
+        fields = (self.missing, self.better_boxes)
+        shown = tuple(name for name in fields if name is not None)
+        lists = [at for at in self._others if at.endswith(f".{self.list_name}")]
+        if not lists:
+            return None, shown
+        at = self.attributes_path
+        every = [{"$ifNull": [f"${path}", []]} for path in (at, *lists)]
+        return fo.SetField(at, ViewExpression({"$concatArrays": every})), shown
+
+    def unreviewed(self, view: Samples, fields: RunFields, floor: float) -> Samples:
+        """Samples that have an object without a verdict, if only a missing one."""
+        scored = ViewField(fields.suspiciousness) >= floor
+        unchecked = scored & ~ViewField(fields.verdict).exists()
+        left = [
+            ViewField(path).filter(unchecked).length() > 0
+            for path in (self.attributes_path, *self._others)
+        ]
+        return view.match(ViewExpression.any(left))
