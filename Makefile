@@ -6,7 +6,8 @@ PORT ?= 5161# not FiftyOne's 5151, where an App of the user's own may run alread
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ISOLATED := $(BIN)/python tools/isolated.py
-SIDE_BY_SIDE ?= --numprocesses logical --maxprocesses 4 --dist loadfile
+SIDE_BY_SIDE ?= --numprocesses logical --maxprocesses 4 --dist loadfile \
+	--no-loadscope-reorder
 DEMO_DIR ?= .demo
 DEMO := $(ISOLATED) --directory $(DEMO_DIR)
 SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \

@@ -44,6 +44,14 @@ os.environ["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
 
 DatasetFactory = Callable[..., Any]
 
+LONG = ("test_ways_in", "test_benchmark", "test_killed", "test_two_at_once", "app/")
+"""Files whose tests take longest; they come first, so that no process ends alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has the longest files begin first."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
 
 @pytest.fixture
 def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 PROBE = Path(__file__).with_name("install_probe.py")
 PLUGIN = "@dfaulo/dfaulo"
 SKILL = "skills/find-label-errors/SKILL.md"
+SCRIPT = "fiftyone_dfaulo/keys.js"
 
 
 class Machine:
@@ -253,6 +254,7 @@ def test_register_writes_the_manifest_and_an_entry(plugins: Path) -> None:
         "__init__.py": cli.ENTRY_TEXT,
         "fiftyone_dfaulo/__init__.py": cli.ENTRY_TEXT,
         SKILL: (ROOT / SKILL).read_text(encoding="utf-8"),
+        SCRIPT: (ROOT / SCRIPT).read_text(encoding="utf-8"),
     }
 
 

@@ -115,8 +115,3 @@ def test_each_kind_is_found_corrected_and_undone(app: App, digits: Any) -> None:
     app.button("Execute").click()
     expect(app.tab.get_by_text("Brought back: the label of 4 objects")).to_be_visible()
     assert raw(digits) == before
-
-    review.press("Learn")
-    expect(app.tab.get_by_text("the ranking is up to date")).to_be_visible()
-    app.settle()
-    app.photograph("next batch of boxes")

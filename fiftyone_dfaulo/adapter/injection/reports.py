@@ -42,10 +42,13 @@ def quality_reports(samples: Samples) -> list[dict[str, Any]]:
     Raises:
         RunError: if the dataset was deleted.
 
-    Example::
-
-        for one in quality_reports(dataset):
-            print(one["at"], one["source"], one["with_real"]["AP"])
+    Examples:
+        >>> quality = dfaulo.estimate_quality(
+        ...     dataset, embeddings="my_embeddings", keep=True, progress=False
+        ... )
+        >>> newest = dfaulo.quality_reports(dataset)[0]
+        >>> newest["kind"], newest["figures"]["AP"] == quality["AP"]
+        ('random_label', True)
     """
     kept = (dataset_document(samples._root_dataset).get("info") or {}).get(REPORTS)
     return list(reversed(kept)) if isinstance(kept, list) else []

@@ -70,3 +70,14 @@ def true_label_fields(dataset: Dataset) -> list[str]:
     """The field of true labels of the injection that a dataset holds, if any."""
     record = find_record(dataset)
     return [] if record is None else [record.fields.true_label]
+
+
+def count_planted(dataset: Dataset, record: Record) -> dict[str, int]:
+    """The number of samples by what was done to them.
+
+    Args:
+        dataset: a dataset that holds planted faults.
+        record: what :func:`find_record` found in it.
+    """
+    kind = record.fields.kind
+    return dict(dataset.exists(kind).count_values(kind))

@@ -18,9 +18,11 @@ def count_with_verdict(review: ReviewSession, verdict: str) -> int:
 
 
 def list_classes(review: ReviewSession) -> list[str]:
-    """The classes that the label field now holds, sorted."""
+    """The classes that the label field now holds, sorted; none if it is gone."""
     target = review.target
     path = path_in(review.samples, target, target.class_path)
+    if review.samples.get_field(path) is None:
+        return []
     return list(review.samples.distinct(path))
 
 

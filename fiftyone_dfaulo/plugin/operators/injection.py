@@ -17,9 +17,12 @@ from fiftyone_dfaulo.adapter.injection.evaluation import (
     evaluate,
     list_fault_fields,
 )
-from fiftyone_dfaulo.adapter.injection.planted import count_planted
 from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
-from fiftyone_dfaulo.adapter.reading.injection_record import Record, find_record
+from fiftyone_dfaulo.adapter.reading.injection_record import (
+    Record,
+    count_planted,
+    find_record,
+)
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.config import Settings

@@ -405,6 +405,7 @@ def test_fields_that_another_tool_saves_away_are_added_again(
             datasets.update_one(query, {"$set": {"sample_fields": old}})
 
     monkeypatch.setattr(declaration, "_add", add_late)
+    monkeypatch.setattr(declaration, "_WATCHED", 10)  # somebody else is there
     inject_faults(pictures, rate=0.2, in_place=True)
     pictures.clear_cache()
     pictures.reload()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fiftyone_dfaulo.adapter.injection.inject import inject_faults
-from fiftyone_dfaulo.adapter.injection.planted import count_planted
-from fiftyone_dfaulo.adapter.reading.injection_record import find_record
+from fiftyone_dfaulo.adapter.reading.injection_record import count_planted, find_record
 
 
 def test_faults_are_counted_by_what_was_done(make_dataset: Any) -> None:

@@ -79,6 +79,7 @@ class Given(FeatureSource):
 
     def __init__(self, vectors: np.ndarray, missing: int | None, note: str) -> None:
         self.vectors, self.missing, self.note = vectors, missing, note
+        self.name = f"the {note}"
 
     def read(self, context: ScoringContext) -> Features:
         index = np.array([n for n in range(60) if n != self.missing])
@@ -107,9 +108,14 @@ def test_several_sources_are_scored_together() -> None:
 
     items, scores = method.score(context)
 
-    assert len(items.ids) == len(scores.suspiciousness) == 59
-    assert items.unreadable == {"i7": "gone"}
-    assert scores.notes[:2] == ("noise", "clusters")
+    assert len(items.ids) == len(scores.suspiciousness) == 60
+    assert items.unreadable == {}
+    assert scores.notes[:3] == (
+        "noise",
+        "clusters",
+        "the clusters lacks some samples, which the other sources judge: 1 (the first: "
+        "gone).",
+    )
     first = np.argsort(-scores.suspiciousness)[:2]
     assert {items.ids[n] for n in first} == {"i3", "i22"}
     assert told == sorted(told)

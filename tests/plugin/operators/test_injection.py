@@ -222,7 +222,7 @@ def test_only_the_target_is_copied(scored: Any) -> None:
     request = {"view_target": "SELECTED_SAMPLES", "selected": chosen}
     answers = {"source": "embeddings", "embeddings": "vectors", "rate": 0.2}
     sent = list(EstimateQuality().execute(context(scored, request=request, **answers)))
-    assert "Of 20 ranked samples" in shown(sent)
+    assert "among the 20 ranked samples" in shown(sent)
 
 
 def test_a_failure_is_told_and_leaves_nothing(
@@ -267,7 +267,7 @@ def test_who_closes_it_finds_nothing_left(
 
     monkeypatch.setattr(quality, "run", watched)
     sent = EstimateQuality().execute(context(scored, kind="mixture", **FEW))
-    while next(sent).body.params["label"] != "Training the network":
+    while "Training the network" not in json.dumps(next(sent).body.params):
         pass
     sent.close()
     closed.set()
