@@ -20,8 +20,8 @@ examples:
   fiftyone-dfaulo find my-dataset --embeddings clip_embeddings
   fiftyone-dfaulo find my-dataset --model resnet18 --brain-key with_resnet
 
-Without --embeddings, --model or --predictions, a small network is trained on the
-images themselves: minutes for 10,000 small images on a CPU.
+Without --embeddings, --model or --predictions, all embeddings of the dataset are used,
+and a small network is trained on the images: alone, or as well if that takes minutes.
 """
 
 _STATUS = """\
