@@ -39,7 +39,7 @@ app: .venv/.ready
 	@$(DEMO) $(BIN)/python examples/open_demo.py $(PORT)
 
 test: lint
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 test-matrix: .venv/.ready-test
 	@$(BIN)/python tools/matrix.py $(ARGS)
