@@ -129,3 +129,12 @@ def test_every_package_that_is_imported_is_a_requirement() -> None:
         for name in imports(ast.parse(path.read_text(encoding="utf-8")))
     } - {"", "fiftyone_dfaulo", *sys.stdlib_module_names}
     assert {DISTRIBUTIONS.get(name, name) for name in imported} - OPTIONAL == required
+
+
+def test_what_older_releases_lack_comes_from_one_file() -> None:
+    found = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        if "operators.types import RiskLevel" in path.read_text(encoding="utf-8")
+    ]
+    assert found == ["plugin/host.py"]

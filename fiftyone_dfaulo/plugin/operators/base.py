@@ -55,6 +55,7 @@ class Operator(foo.Operator):
         icon: the name of a Material icon.
         risk: what the operator can do to a dataset.
         takes: the names of the parameters that ``__call__`` passes on.
+        is_listed: whether the App's list of operators shows it.
         has_form: whether :meth:`ask` builds a form. The App builds it anew after every
             keystroke.
         sends_messages: whether ``execute`` is a generator of messages to the App.
@@ -67,6 +68,7 @@ class Operator(foo.Operator):
     icon: str
     risk: RiskLevel = RiskLevel.MEDIUM
     takes: tuple[str, ...] = ()
+    is_listed = True
     has_form = True
     sends_messages = True
     can_be_delegated = False
@@ -84,6 +86,7 @@ class Operator(foo.Operator):
             allow_immediate_execution=True,
             allow_delegated_execution=self.can_be_delegated,
             risk_level=self.risk,
+            unlisted=not self.is_listed,
         )
 
     def resolve_input(self, ctx: Context) -> Property | None:

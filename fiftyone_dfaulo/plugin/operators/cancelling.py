@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fiftyone.operators as foo
-from fiftyone.operators.types import RiskLevel
-
 from fiftyone_dfaulo.plugin.app.background import cancel
-from fiftyone_dfaulo.plugin.host import Context
+from fiftyone_dfaulo.plugin.host import Context, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import Operator
 
 
@@ -18,15 +15,9 @@ class CancelRun(Operator):
     description = "Stop a run; the dataset stays as it was"
     icon = "cancel"
     risk = RiskLevel.LOW
+    is_listed = False
     has_form = False
     sends_messages = False
-
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne runs this operator; it does not list it."""
-        config = super().config
-        config.unlisted = True
-        return config
 
     def execute(self, ctx: Context) -> None:
         """Stops it, or says that it has ended."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from fiftyone_dfaulo.adapter.corrections.apply import apply
@@ -75,16 +74,10 @@ class LookAtCorrections(ReviewOperator):
     description = "Show the samples of a group in the form 'Correct labels'"
     icon = "visibility"
     risk = RiskLevel.LOW
+    is_listed = False
     has_form = False
     sends_messages = False
     needs = ("suspiciousness", "suggestion", "verdict")
-
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne runs this operator; it does not list it."""
-        config = super().config
-        config.unlisted = True
-        return config
 
     def execute(self, ctx: Context) -> None:
         """Shows them."""

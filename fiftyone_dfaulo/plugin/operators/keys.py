@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import fiftyone.operators as foo
-
 from fiftyone_dfaulo.adapter.corrections.apply import apply
 from fiftyone_dfaulo.adapter.corrections.plan import Wish
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
@@ -26,16 +24,10 @@ class MarkByKey(ReviewOperator):
     description = "Give the open sample, or the selection, the verdict of a key"
     icon = "keyboard"
     takes = ("key",)
+    is_listed = False
     has_form = False
     sends_messages = False
     needs = ("suspiciousness", "suggestion", "verdict")
-
-    @property
-    def config(self) -> foo.OperatorConfig:
-        """How FiftyOne runs this operator; it does not list it."""
-        config = super().config
-        config.unlisted = True
-        return config
 
     def execute(self, ctx: Context) -> None:
         """Marks, and has the App show it; or says why not, and fails."""
