@@ -18,6 +18,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.injection.planting import keep_true_labels
 from fiftyone_dfaulo.adapter.injection.request import Injection
 from fiftyone_dfaulo.adapter.reading.detections import Found, read_given
 from fiftyone_dfaulo.adapter.reading.injection_record import FaultFields
@@ -57,17 +58,15 @@ class BoxDraft(NamedTuple):
     ) -> None:
         """Writes the faults: the true labels first, then one update a sample."""
         storage, now = Storage(dataset), datetime.now(timezone.utc)
-        copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
-        for ids in batches([ObjectId(one) for one in self.samples], 100_000):
-            storage.collection.update_many({"_id": {"$in": ids}}, [{"$set": copied}])
+        keep_true_labels(storage, request, fields, self.samples)
         for part in batches(self.samples):
             wanted = {"_id": {"$in": [ObjectId(one) for one in part]}}
             documents = storage.collection.find(wanted, {request.label_field: 1})
             at = f"{request.label_field}.detections"
+            when = {"last_modified_at": now}
             updates = [
                 UpdateOne({"_id": one}, {"$set": {at: objects, **changed, **when}})
                 for one, objects, changed in self._changes(documents, request, fields)
-                for when in ({"last_modified_at": now},)
             ]
             storage.collection.bulk_write(updates, ordered=False)
         storage.reload()
@@ -128,19 +127,9 @@ def draw_boxes(samples: Samples, request: Injection) -> BoxDraft:
     target = find_target(samples, request.label_field)
     assert isinstance(target, ObjectTarget)
     ids, found = read_given(target, samples)
-    rows = [
-        n
-        for n, label in enumerate(found.labels)
-        if label is not None and not found.crowds[n]
-    ]
-    given = Found(
-        [found.ids[n] for n in rows],
-        found.images[rows],
-        found.boxes[rows],
-        [found.labels[n] for n in rows],
-        found.confidence[rows],
-        found.crowds[rows],
-    )
+    named = np.array([label is not None for label in found.labels], bool)
+    rows = np.flatnonzero(named & ~found.crowds)
+    given = found.take(rows)
     names = sorted({str(name) for name in given.labels})
     number = {name: n for n, name in enumerate(names)}
     plan = plan_boxes(

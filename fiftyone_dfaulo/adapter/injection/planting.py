@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -105,6 +105,15 @@ def plant(
     draft.write(dataset, request, fields, folder, report)
 
 
+def keep_true_labels(
+    storage: Storage, request: Injection, fields: FaultFields, ids: Sequence[str]
+) -> None:
+    """Copies the labels of samples to the field of true labels; none is a fault yet."""
+    copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
+    for some in batches([ObjectId(one) for one in ids], 100_000):
+        storage.collection.update_many({"_id": {"$in": some}}, [{"$set": copied}])
+
+
 def _record(
     dataset: Dataset, request: Injection, fields: FaultFields, folder: Path | None
 ) -> Record:
@@ -128,9 +137,7 @@ def _write(
 ) -> None:
     labelled, plan = draft.labelled, draft.plan
     storage, now = Storage(dataset), datetime.now(timezone.utc)
-    copied = {fields.true_label: f"${request.label_field}", fields.fault: False}
-    for ids in batches([ObjectId(i) for i in labelled.ids], 100_000):
-        storage.collection.update_many({"_id": {"$in": ids}}, [{"$set": copied}])
+    keep_true_labels(storage, request, fields, labelled.ids)
     changed = [n for n in range(len(labelled.ids)) if plan.what(n)]
     for part in batches(changed):
         updates = []

@@ -40,6 +40,17 @@ class Found:
     confidence: np.ndarray
     crowds: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Found:
+        """Some of the boxes: int64, their positions."""
+        return Found(
+            [self.ids[n] for n in rows],
+            self.images[rows],
+            self.boxes[rows],
+            [self.labels[n] for n in rows],
+            self.confidence[rows],
+            self.crowds[rows],
+        )
+
 
 def check_detections(samples: Samples, field: str, label_field: str) -> None:
     """Makes sure that a field holds a detector's predictions.

@@ -69,7 +69,7 @@ def _score(given: Found, predicted: Found, seed: int) -> _Judged:
     """Scores all boxes but crowds, under which nothing is missing."""
     single = np.flatnonzero(~given.crowds)
     crowds = Boxes(given.images[given.crowds], given.boxes[given.crowds])
-    given = _take(given, single)
+    given = given.take(single)
     if not given.ids:
         raise InputError("all boxes are marked as crowds (iscrowd); none can be scored")
     where = Boxes(given.images, given.boxes)
@@ -93,17 +93,6 @@ def _score(given: Found, predicted: Found, seed: int) -> _Judged:
         notes=(*notes, *scores.notes),
     )
     return _Judged(given, replace(predicted, labels=[*seen]), names, scores)
-
-
-def _take(found: Found, rows: np.ndarray) -> Found:
-    return Found(
-        [found.ids[n] for n in rows],
-        found.images[rows],
-        found.boxes[rows],
-        [found.labels[n] for n in rows],
-        found.confidence[rows],
-        found.crowds[rows],
-    )
 
 
 def _renamed(
