@@ -114,6 +114,6 @@ def confused(clean: Case, load: Callable[[Case], Outputs]) -> list[tuple[int, in
     outputs, labels = load(clean), clean.labels
     features = heads.standardise(outputs.embeddings)
     folds = heads.assign_folds(labels, np.random.default_rng(0))
-    seen = heads.out_of_sample(features, labels, folds)
+    seen = heads.out_of_sample(features, labels, folds)[:]
     seen[np.arange(len(labels)), labels] = -np.inf
     return class_pairs.rank_pairs(labels, seen.argmax(1), int(labels.max()) + 1)

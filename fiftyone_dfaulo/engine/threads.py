@@ -28,7 +28,7 @@ from functools import cache
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from threadpoolctl import ThreadpoolController, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:  # heads alone do without it, and it takes seconds to load
     import torch
@@ -106,9 +106,6 @@ def _crowd() -> Iterator[None]:
 sharing_cores = Shared(_crowd)
 """Inside it, torch's threads sleep while they wait for each other."""
 
-one_blas_thread = Shared(lambda: threadpool_limits(1, user_api="blas"))
-"""Inside it, products of numpy, scipy and scikit-learn take one thread each."""
-
 
 def threads_for(pixels: int, device: torch.device) -> AbstractContextManager[object]:
     """As many of torch's threads as a training step needs, in the calling thread.
@@ -126,6 +123,23 @@ def threads_for(pixels: int, device: torch.device) -> AbstractContextManager[obj
     wanted = min(most, max(1, pixels // PIXELS_PER_THREAD))
     limits: AbstractContextManager[object] = _openmp().limit(limits=wanted)
     return limits
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """BLAS libraries: numpy's and scipy's, which are loaded by now."""
+    import scipy.linalg  # noqa: F401
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    limits: AbstractContextManager[object] = _blas().limit(limits=1)
+    return limits
+
+
+one_blas_thread = Shared(_one_blas_thread)
+"""Inside it, products of numpy, scipy and scikit-learn take one thread each."""
 
 
 @cache

@@ -110,8 +110,11 @@ def read_embeddings(
         everyone = target.item_ids(samples)
         array = _check_array(embeddings, len(everyone), target)
         row = {one: n for n, one in enumerate(everyone)}
+        order = np.array([row[i] for i in ids], np.int64)
+        if len(order) < len(array) or (np.diff(order) < 0).any():
+            array = array[order]  # a copy; none is made of what is in order
         with np.errstate(over="ignore"):  # infinity is reported below
-            array = array[[row[i] for i in ids]].astype(np.float32)
+            array = array.astype(np.float32, copy=False)
         return telling(array, np.arange(len(ids)), ids, "embeddings")
     kind, name = _find_source(samples, embeddings, target)
     batches = _read(samples, target, kind, name, ids)

@@ -89,18 +89,22 @@ def telling(
             f"{source} holds {why} for all {len(ids)} samples, the first {ids[0]}; "
             "compute the embeddings again, or pass another source"
         )
-    _check_differ(array[good], source)
+    _check_differ(array, good, source)
     reasons = dict.fromkeys(range(len(ids)), NO_EMBEDDING)
     reasons |= dict.fromkeys(kept[~finite].tolist(), NOT_FINITE)
     reasons |= dict.fromkeys(kept[finite & constant].tolist(), CONSTANT)
     for position in kept[good].tolist():
         del reasons[position]
+    if good.all():  # no copy of what may be gigabytes
+        return array, kept, reasons
     return array[good], kept[good], reasons
 
 
-def _check_differ(array: np.ndarray, source: str) -> None:
-    if len(array) > 1 and (array == array[0]).all():
+def _check_differ(array: np.ndarray, good: np.ndarray, source: str) -> None:
+    rows = np.flatnonzero(good)
+    differ = any((array[n] != array[rows[0]]).any() for n in rows[1:])
+    if len(rows) > 1 and not differ:
         raise InputError(
-            f"all {len(array)} embeddings from {source} are the same, which tells "
+            f"all {len(rows)} embeddings from {source} are the same, which tells "
             "nothing about labels; compute them again, or pass another source"
         )

@@ -18,17 +18,22 @@ import numpy as np
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
-from fiftyone_dfaulo.engine.method import near_duplicates, outliers
+from fiftyone_dfaulo.engine.method import near_duplicates, outliers, regression
 from fiftyone_dfaulo.engine.method.heads import (
-    INVERSE_REGULARIZATION,
-    LEAST_PROBABILITY,
     assign_folds,
     inverse_regularization,
     leave_out,
     out_of_sample,
     standardise,
 )
-from fiftyone_dfaulo.engine.method.sharpness import fit_power
+from fiftyone_dfaulo.engine.method.outputs import (
+    Outputs,
+    SpreadOutputs,
+    in_memory,
+    judge,
+    likeliest,
+)
+from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
 HIGH_LOSS = 0.10  # share of the samples left out for a high loss
@@ -42,8 +47,7 @@ class Ensemble(NamedTuple):
     """What the models around one network say of N samples and K classes.
 
     Attributes:
-        heads: name, one of :data:`HEADS`, to out-of-sample log-probabilities, float32
-            (N, K).
+        heads: name, one of :data:`HEADS`, to out-of-sample log-probabilities (N, K).
         original: log-probabilities (N, K) of the network itself, or None.
         original_votes: whether these count in the vote.
         learned: whether the network has learned the labels, faulty ones too.
@@ -54,8 +58,8 @@ class Ensemble(NamedTuple):
             all classes are equally likely.
     """
 
-    heads: dict[str, np.ndarray]
-    original: np.ndarray | None
+    heads: dict[str, Outputs]
+    original: Outputs | None
     original_votes: bool
     learned: bool
     foreign: np.ndarray
@@ -63,12 +67,12 @@ class Ensemble(NamedTuple):
     known: np.ndarray
 
     @property
-    def mutants(self) -> list[np.ndarray]:
+    def mutants(self) -> list[Outputs]:
         """The mutants' log-probabilities; the last lacks the best-known subset."""
         return [self.heads[name] for name in HEADS[1:]]
 
     @property
-    def voters(self) -> list[np.ndarray]:
+    def voters(self) -> list[Outputs]:
         """The log-probabilities whose mean is the vote.
 
         They are those of the last mutant, and of a model of all samples: the network
@@ -101,18 +105,34 @@ def fit_ensemble(
     """
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
-    inverse = inverse_regularization(features, labels, folds)
-    full_head_log_probs = out_of_sample(
-        features, labels, folds, None, _part(report, 0), inverse
-    )
+    along = regression.directions(features)
+    inverse = inverse_regularization(features, labels, folds, along)
+
+    weights: list[np.ndarray] = []
+
+    def fit(left_out: np.ndarray | None = None) -> Outputs:
+        """Heads without a subset; mutants start from the heads of the same folds."""
+        fitted = out_of_sample(
+            features,
+            labels,
+            folds,
+            left_out,
+            _part(report, len(weights)),
+            inverse,
+            along,
+            weights[-1] if weights else None,
+        )
+        weights.append(fitted.weights)
+        return in_memory(fitted)
+
+    full_heads = fit()
+    loss, _, seen_as = judge(full_heads, labels)
     if foreign is None:
         foreign = np.zeros(len(labels))
     if appearance is not None:
-        contradicted = full_head_log_probs.argmax(1) != labels
-        foreign = outliers.foreign_content(appearance, labels, folds, contradicted)
+        foreign = outliers.foreign_content(appearance, labels, folds, seen_as != labels)
     near_duplicate_of = np.full(len(labels), -1)
     if points is not None:
-        loss = signals.loss(full_head_log_probs, labels)
         near_duplicate_of = near_duplicates.conflicting(points, labels, loss)
         # a copy may be noisier than all other images, but its content is known
         foreign = np.where(
@@ -120,11 +140,11 @@ def fit_ensemble(
             foreign,
             np.minimum(foreign, foreign[near_duplicate_of]),
         )
-    mutants = fit_mutants(
-        features, labels, folds, full_head_log_probs, foreign, report, inverse
-    )
+    first = fit(mutant_subset(loss, labels, foreign, HIGH_LOSS))
+    loss = judge(first, labels).loss
+    last = fit(mutant_subset(loss, labels, foreign, HIGH_MUTANT_LOSS))
     return Ensemble(
-        heads=dict(zip(HEADS, [full_head_log_probs, *mutants], strict=True)),
+        heads=dict(zip(HEADS, [full_heads, first, last], strict=True)),
         original=None if logits is None else signals.log_softmax(logits),
         original_votes=logits_vote,
         learned=learned,
@@ -148,15 +168,14 @@ def spread(
     Returns:
         it, where classes that it never saw have a probability of 1e-12.
     """
-    count, classes = shape
+    count, _ = shape
     if len(rows) == count:
         return ensemble
+    position = np.full(count, -1)
+    position[rows] = np.arange(len(rows))
 
-    def widen(log_probabilities: np.ndarray) -> np.ndarray:
-        wide = np.full(shape, -np.log(classes), log_probabilities.dtype)
-        wide[rows] = np.log(LEAST_PROBABILITY)
-        wide[np.ix_(rows, columns)] = log_probabilities
-        return wide
+    def widen(outputs: Outputs) -> Outputs:
+        return in_memory(SpreadOutputs(outputs, position, columns, shape))
 
     known = np.zeros(count, bool)
     known[rows] = True
@@ -202,42 +221,30 @@ def _told(ensemble: Ensemble, labels: np.ndarray) -> float:
     given = labels[ensemble.known]
     frequencies = np.bincount(given) / len(given)
     chance = -float(np.log(frequencies[given]).mean())
-    seen = ensemble.heads[HEADS[0]][ensemble.known]
-    return max(chance - fit_power(seen, given)[1], 0.0)
+    some = np.flatnonzero(ensemble.known)[evenly(given)]
+    seen = likeliest(ensemble.heads[HEADS[0]][some], labels[some])
+    return max(chance - fit_power(seen, labels[some])[1], 0.0)
 
 
-def fit_mutants(
-    features: np.ndarray,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    full_head_log_probs: np.ndarray,
-    foreign: np.ndarray,
-    report: StageReport = silent_stage,
-    inverse: float = INVERSE_REGULARIZATION,
-) -> list[np.ndarray]:
-    """Out-of-sample log-probabilities, float32 (N, K), of the two head mutants.
+def mutant_subset(
+    loss: np.ndarray, labels: np.ndarray, foreign: np.ndarray, share: float
+) -> np.ndarray:
+    """The subset that a mutant is fitted without: high losses and foreign content.
 
     Args:
-        features: float32 (N, D), standardised.
+        loss: (N,), by the heads before it.
         labels: int64 (N,).
-        folds: int64 (N,), from :func:`.heads.assign_folds`.
-        full_head_log_probs: float32 (N, K), those of the heads on all samples.
         foreign: float64 (N,), probabilities of foreign content.
-        report: called with the fraction of all heads fitted.
-        inverse: as of :func:`.heads.out_of_sample`.
+        share: of the samples that are left out for a high loss.
+
+    Returns:
+        bool (N,), True for samples left out; see :func:`.heads.leave_out`.
     """
-    mutants, last = [], full_head_log_probs
-    for position, share in enumerate((HIGH_LOSS, HIGH_MUTANT_LOSS), 1):
-        loss = signals.loss(last, labels)
-        subset = leave_out(loss, labels, int(share * len(labels)))
-        subset |= foreign >= FOREIGN
-        # where a class has more than may be left out, the foreign ones go first
-        order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
-        subset = leave_out(order, labels, int(subset.sum()))
-        part = _part(report, position)
-        last = out_of_sample(features, labels, folds, subset, part, inverse)
-        mutants.append(last)
-    return mutants
+    subset = leave_out(loss, labels, int(share * len(labels)))
+    subset |= foreign >= FOREIGN
+    # where a class has more than may be left out, the foreign ones go first
+    order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
+    return leave_out(order, labels, int(subset.sum()))
 
 
 def _part(report: StageReport, position: int) -> StageReport:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
+from fiftyone_dfaulo.engine.method import regression
+from fiftyone_dfaulo.engine.method.outputs import (
+    LEAST_LOG,
+    HeadOutputs,
+    likeliest,
+)
 from fiftyone_dfaulo.engine.method.sharpness import fit_power
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.signals import rank_in_class
@@ -27,13 +31,9 @@ UNSURE = 2.5
 MOST_TRIED = 7
 SAMPLES = 20_000  # of which it is chosen; evenly drawn of all labels
 HELD_OUT = 400  # at least so many of them judge, or all
-LEAST_PROBABILITY = 1e-12
 LEAST_SPREAD = 1e-6
 """A feature that spreads by a smaller share of its largest value is constant but for
 rounding."""
-
-MANY_CLASSES = "The number of unique classes"
-"""Begins a warning of scikit-learn's, which takes the labels for a regression's."""
 
 _BLOCK = 10_000
 
@@ -102,7 +102,9 @@ def out_of_sample(
     left_out: np.ndarray | None = None,
     report: StageReport = silent_stage,
     inverse: float = INVERSE_REGULARIZATION,
-) -> np.ndarray:
+    along: regression.Directions | None = None,
+    start: np.ndarray | None = None,
+) -> HeadOutputs:
     """Log-probabilities of every sample by a head fitted on the other folds.
 
     The only sample of a class is never held out: no head could know its class then.
@@ -115,39 +117,39 @@ def out_of_sample(
         report: called with the fraction of heads fitted.
         inverse: C times the number of training samples, from
             :func:`inverse_regularization`.
+        along: of the features, if they are known.
+        start: weights of heads of the same folds, to start from.
 
     Returns:
-        float32 (N, K), from log(1e-12) to 0.
+        (N, K), from log(1e-12) to 0.
     """
     single = np.bincount(labels)[labels] == 1
     used = np.ones(len(labels), bool) if left_out is None else ~left_out
-    result = np.empty((len(labels), int(labels.max()) + 1), np.float32)
+    along = regression.directions(features) if along is None else along
 
-    def fit(fold: int) -> None:
-        held_out = folds == fold
-        training = (used & ~held_out) | single
-        if held_out.any():
-            head = _head(inverse / training.sum())
-            head.fit(features[training], labels[training])
-            result[held_out] = head.predict_proba(features[held_out])
+    def fit(fold: int) -> np.ndarray:
+        rows = np.flatnonzero((used & (folds != fold)) | single)
+        first = None if start is None else start[fold]
+        return regression.fit(features, labels, rows, inverse, along, first)
 
     # One thread a fold. Several threads in one fold would wait for one another at
     # each of many small products, and long where the machine is busy.
     with (
-        warnings.catch_warnings(),
         one_blas_thread,
         ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool,
     ):
-        warnings.filterwarnings("ignore", MANY_CLASSES)
         heads = [pool.submit(fit, fold) for fold in range(FOLDS)]
-        for done, head in enumerate(as_completed(heads), 1):
-            head.result()
+        for done, _ in enumerate(as_completed(heads), 1):
             report(done / FOLDS)
-    return np.log(np.clip(result, LEAST_PROBABILITY, 1.0))
+    weights = np.stack([head.result() for head in heads])
+    return HeadOutputs(features, folds, weights)
 
 
 def inverse_regularization(
-    features: np.ndarray, labels: np.ndarray, folds: np.ndarray
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    along: regression.Directions | None = None,
 ) -> float:
     """How weakly heads are regularised: C times the number of training samples.
 
@@ -156,48 +158,51 @@ def inverse_regularization(
     are judged on the fifth, in as many folds as it takes.
 
     Args:
-        features, labels, folds: as of :func:`out_of_sample`.
+        features, labels, folds, along: as of :func:`out_of_sample`.
 
     Returns:
         30 times a power of the square root of 10, at most 30,000.
     """
+    along = regression.directions(features) if along is None else along
     order = np.argsort(labels, kind="stable")
     count = min(len(order), SAMPLES)
     some = order[np.arange(count) * len(order) // count]
     features, labels, folds = features[some], labels[some], folds[some]
     inverse = INVERSE_REGULARIZATION
-    with warnings.catch_warnings(), one_blas_thread:
-        warnings.filterwarnings("ignore", MANY_CLASSES)
+    with one_blas_thread:
         for _ in range(MOST_TRIED - 1):
-            if _power(features, labels, folds, inverse) <= UNSURE:
+            if _power(features, labels, folds, inverse, along) <= UNSURE:
                 break
             inverse *= WEAKER
     return inverse
 
 
 def _power(
-    features: np.ndarray, labels: np.ndarray, folds: np.ndarray, inverse: float
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    inverse: float,
+    along: regression.Directions,
 ) -> float:
     """The power at which heads of some folds explain the labels that they never saw."""
     numbers = np.unique(labels, return_inverse=True)[1]
     seen, given = [], []
     for fold in range(FOLDS):
-        training, held_out = folds != fold, folds == fold
+        training = np.flatnonzero(folds != fold)
         classes = np.unique(numbers[training])
-        held_out &= np.isin(numbers, classes)
+        held_out = (folds == fold) & np.isin(numbers, classes)
         if len(classes) > 1 and held_out.any():
-            head = _head(inverse / training.sum())
-            head.fit(features[training], numbers[training])
-            found = np.zeros((held_out.sum(), numbers.max() + 1))
-            found[:, classes] = head.predict_proba(features[held_out])
-            seen.append(np.log(np.clip(found, LEAST_PROBABILITY, 1.0)))
+            known = np.searchsorted(classes, numbers)
+            weights = regression.fit(features, known, training, inverse, along)
+            found = np.full((held_out.sum(), numbers.max() + 1), LEAST_LOG)
+            found[:, classes] = regression.log_probabilities(
+                features[held_out], weights
+            )
+            seen.append(np.maximum(found, LEAST_LOG))
             given.append(numbers[held_out])
         if sum(map(len, given)) >= HELD_OUT:
             break
     if not given:
         return 1.0
-    return fit_power(np.concatenate(seen), np.concatenate(given))[0]
-
-
-def _head(strength: float) -> LogisticRegression:
-    return LogisticRegression(C=strength, tol=1e-3, max_iter=200)
+    labels = np.concatenate(given)
+    return fit_power(likeliest(np.concatenate(seen), labels), labels)[0]

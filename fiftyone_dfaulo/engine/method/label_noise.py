@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fiftyone_dfaulo.engine.method.outputs import BLOCK, Likeliest, in_blocks
 from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
@@ -49,7 +50,7 @@ class Noise(NamedTuple):
 
 
 def transition_matrix(
-    probabilities: np.ndarray,
+    seen: Likeliest,
     labels: np.ndarray,
     *,
     prior: float,
@@ -59,7 +60,7 @@ def transition_matrix(
     """How likely samples of each class are to be given each label.
 
     Args:
-        probabilities: float (N, K) of the classes, each above 0, out-of-sample.
+        seen: probabilities (N, K) of the classes, each above 0, out-of-sample.
         labels: int64 (N,), in 0..K-1, K at least 2.
         prior: weight of the prior, above 0: as much as mistakes in this share of the
             samples of an average class.
@@ -71,8 +72,10 @@ def transition_matrix(
     Returns:
         float64 (K, K), true class by given label; above 0, rows add up to 1.
     """
+    order = np.argsort(labels, kind="stable")
     return fit_noise(
-        *by_label(probabilities, labels),
+        seen.take(order),
+        labels[order],
         prior=prior,
         mistakes=mistakes,
         equal_counts_prior=equal_counts_prior,
@@ -80,17 +83,9 @@ def transition_matrix(
     ).transitions
 
 
-def by_label(
-    probabilities: np.ndarray, labels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The same samples in the order of their labels, as :func:`fit_noise` needs."""
-    order = np.argsort(labels, kind="stable")
-    return probabilities[order], labels[order]
-
-
 @one_blas_thread
 def fit_noise(
-    probabilities: np.ndarray,
+    seen: Likeliest,
     labels: np.ndarray,
     *,
     prior: float,
@@ -102,13 +97,13 @@ def fit_noise(
     """The transition matrix, the share of mistakes, and how well they fit.
 
     Args:
-        probabilities, prior, mistakes, equal_counts_prior: as of
-            :func:`transition_matrix`.
+        seen, prior, mistakes, equal_counts_prior: as of :func:`transition_matrix`.
         labels: int64 (N,), ascending.
         start: the noise to start from; None is equally likely mistakes.
         steps: of expectation-maximisation, at least 1.
     """
-    total, count = probabilities.shape
+    total, count = len(labels), seen.values.shape[1] + seen.others
+    expect = _expect_few if seen.others else _expect_all
     share = FIRST_MISTAKES if mistakes is None else _bounded(mistakes)
     transitions = _uniform(count, share)
     prior_counts = total / count * transitions
@@ -117,7 +112,7 @@ def fit_noise(
         prior_counts = total / count * _uniform(count, share)
     fit = 0.0
     for step in range(steps):
-        expected, fit = _expect(probabilities, labels, transitions)
+        expected, fit = expect(seen, labels, transitions)
         if step == steps - 1:
             densest = prior_counts / prior_counts.sum(1, keepdims=True)
             density = prior_counts * (np.log(transitions) - np.log(densest))
@@ -132,21 +127,51 @@ def fit_noise(
     return Noise(transitions, share, fit)
 
 
-def _expect(
-    probabilities: np.ndarray, labels: np.ndarray, transitions: np.ndarray
+def _expect_all(
+    seen: Likeliest, labels: np.ndarray, transitions: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """Expected numbers (K, K) of samples by true class and label; log-likelihood."""
-    count = probabilities.shape[1]
+    count = len(transitions)
     expected, likelihood = np.zeros((count, count)), 0.0
-    of_label = np.ascontiguousarray(transitions.T, probabilities.dtype)
+    of_label = np.ascontiguousarray(transitions.T, seen.values.dtype)
     ends = np.cumsum(np.bincount(labels, minlength=count))
     for given, (start, end) in enumerate(zip([0, *ends], ends)):
         if start < end:
-            block = probabilities[start:end]
+            block = seen.values[start:end]
             chances = block @ of_label[given]  # of the label, whatever the true class
             likelihood += float(np.log(chances).sum(dtype=np.float64))
             expected[:, given] = (1 / chances) @ block
     return expected * transitions, likelihood
+
+
+def _expect_few(
+    seen: Likeliest, labels: np.ndarray, transitions: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The same where most classes of a sample are only known together."""
+    count = len(transitions)
+    by_rest = _mean_mistake(transitions) * seen.others
+    expected, of_rest = np.zeros(count * count), np.zeros(count)
+    likelihood = 0.0
+    step = max(BLOCK, count * count // seen.values.shape[1])
+    for start in range(0, len(labels), step):
+        some, given = seen.take(slice(start, start + step)), labels[start:][:step]
+        chances = (some.values * transitions[some.classes, given[:, None]]).sum(1)
+        chances += some.rest * by_rest[given]
+        likelihood += float(np.log(chances).sum())
+        expected += np.bincount(
+            (some.classes * np.int64(count) + given[:, None]).ravel(),
+            (some.values / chances[:, None]).ravel(),
+            count * count,
+        )
+        of_rest += np.bincount(given, some.rest / chances, count)
+    mistaken = np.broadcast_to(of_rest, (count, count)) * (1 - np.eye(count))
+    return (expected.reshape(count, count) + mistaken) * transitions, likelihood
+
+
+def _mean_mistake(transitions: np.ndarray) -> np.ndarray:
+    """How likely each label is given to samples of another class, in the mean, (K,)."""
+    wrong = transitions.sum(0) - transitions.diagonal()
+    return np.asarray(wrong / (len(transitions) - 1))
 
 
 def _bounded(mistakes: float) -> float:
@@ -173,7 +198,7 @@ def _equal_counts(sizes: np.ndarray, mistakes: float) -> np.ndarray:
 
 
 def log_odds_of_mistake(
-    probabilities: np.ndarray,
+    seen: Likeliest,
     labels: np.ndarray,
     transitions: np.ndarray,
     near_duplicate_labels: np.ndarray | None = None,
@@ -181,18 +206,30 @@ def log_odds_of_mistake(
     """Log-odds float64 (N,) that the true class is not the label.
 
     Args:
-        probabilities: float (N, K), as of :func:`transition_matrix`.
+        seen: probabilities (N, K), as of :func:`transition_matrix`.
         labels: int64 (N,).
         transitions: float64 (K, K), from :func:`transition_matrix`.
         near_duplicate_labels: int64 (N,), the other label, of a near duplicate; -1
             where there is none.
     """
-    rows = np.arange(len(labels))
-    of_label = transitions.T.astype(probabilities.dtype)
-    joint = probabilities * of_label[labels]
-    if near_duplicate_labels is not None:
-        paired = near_duplicate_labels >= 0
-        joint[paired] *= of_label[near_duplicate_labels[paired]]
-    own = joint[rows, labels].astype(np.float64)
-    joint[rows, labels] = 0.0
-    return np.log(joint.sum(1, dtype=np.float64)) - np.log(own)
+    found = np.empty(len(labels))
+    by_rest = _mean_mistake(transitions) * seen.others
+    own_column = seen.of_label(labels)
+
+    def compare(rows: slice) -> None:
+        some, given = seen.take(rows), labels[rows]
+        joint = some.values * transitions[some.classes, given[:, None]]
+        rest = some.rest * by_rest[given]
+        if near_duplicate_labels is not None:
+            other = near_duplicate_labels[rows]
+            paired = np.flatnonzero(other >= 0)
+            of_other = other[paired]
+            joint[paired] *= transitions[some.classes[paired], of_other[:, None]]
+            rest[paired] *= by_rest[of_other] / max(seen.others, 1)
+        own = (np.arange(len(given)), own_column[rows])
+        right = joint[own]
+        joint[own] = 0.0
+        found[rows] = np.log(joint.sum(1) + rest) - np.log(right)
+
+    in_blocks(len(labels), compare)
+    return found

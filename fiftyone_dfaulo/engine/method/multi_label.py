@@ -21,13 +21,19 @@ import numpy as np
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
-from fiftyone_dfaulo.engine.method import ensemble, reasons, single_label
+from fiftyone_dfaulo.engine.method import (
+    ensemble,
+    reasons,
+    regression,
+    single_label,
+)
 from fiftyone_dfaulo.engine.method.heads import (
     FOLDS,
     assign_folds,
     out_of_sample,
     standardise,
 )
+from fiftyone_dfaulo.engine.method.outputs import Outputs, in_memory, judge
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
 REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
@@ -156,25 +162,27 @@ def score(
 
 def _fit_heads(
     features: np.ndarray, labels: np.ndarray, seed: int, report: StageReport
-) -> dict[str, np.ndarray]:
+) -> dict[str, Outputs]:
     """The heads of an :class:`.ensemble.Ensemble`, for one class against the rest."""
     folds = assign_folds(labels, np.random.default_rng(seed))
-    heads: dict[str, np.ndarray] = {}
-    left_out = None
+    heads: dict[str, Outputs] = {}
+    along = regression.directions(features)
+    left_out = start = None
     for position, (name, share) in enumerate(zip(ensemble.HEADS, _LEFT_OUT)):
         part = _part(report, position, len(ensemble.HEADS))
-        heads[name] = out_of_sample(features, labels, folds, left_out, part)
+        fitted = out_of_sample(
+            features, labels, folds, left_out, part, along=along, start=start
+        )
+        heads[name], start = in_memory(fitted), fitted.weights
         left_out = high_loss(heads[name], labels, share)
     return heads
 
 
-def high_loss(
-    log_probabilities: np.ndarray, labels: np.ndarray, share: float
-) -> np.ndarray:
+def high_loss(outputs: Outputs, labels: np.ndarray, share: float) -> np.ndarray:
     """The subset that the next mutant is fitted without: the highest losses.
 
     Args:
-        log_probabilities: float (N, 2), of *no* and *yes*.
+        outputs: log-probabilities (N, 2), of *no* and *yes*.
         labels: int64 (N,), 0 for *no* or 1 for *yes*.
         share: of the samples of each of the two, rounded up; none is left out of fewer
             than ``2 * FOLDS``.
@@ -184,8 +192,7 @@ def high_loss(
     """
     totals = np.bincount(labels)
     most = np.where(totals >= 2 * FOLDS, np.ceil(share * totals), 0)
-    losses = signals.loss(log_probabilities, labels)
-    return signals.rank_in_class(losses, labels) < most[labels]
+    return signals.rank_in_class(judge(outputs, labels).loss, labels) < most[labels]
 
 
 def _part(report: StageReport, position: int, count: int) -> StageReport:

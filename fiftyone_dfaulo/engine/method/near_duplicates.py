@@ -18,6 +18,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from fiftyone_dfaulo.engine.method.regression import directions
+
 NEIGHBOURS = 10
 COPIES = 3  # near duplicates that a sample may have
 CHANCE = 1e-4  # share of samples that may have a near duplicate by chance
@@ -29,6 +31,11 @@ as close."""
 EVEN_LOSS = np.log(2)  # a loss below it: the label is likelier than not
 SEARCHED = 10_000  # samples for which a near duplicate is searched, at most
 SIDE = 8  # of thumbnails, in pixels
+
+MANY = 20_000  # points
+DIRECTIONS = 64
+CANDIDATES = 100
+LARGEST_EXPONENT = 40  # of a number whose square is taken as it is
 
 
 def thumbnails(pixels: np.ndarray) -> np.ndarray:
@@ -66,11 +73,9 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     near_duplicate_of = np.full(len(labels), -1)
     if len(labels) <= NEIGHBOURS:
         return near_duplicate_of
-    # no square overflows; a power of two changes no other bit
-    points = np.ldexp(points, -np.frexp(np.abs(points).max())[1])
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1, algorithm="brute").fit(points)
+    search = _Search(points)
     searched = np.argsort(-loss, kind="stable")[:SEARCHED]
-    distances, neighbours = _neighbours(search, points, searched)
+    distances, neighbours = search.neighbours(searched)
     far = np.minimum(distances[:, -1], np.median(distances[:, -1]))
     share = _closest(distances)
     near = distances < share * far[:, None]
@@ -80,7 +85,7 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     ones, others = searched[rows], neighbours[rows, columns]
     apart = distances[rows, columns]
     unique, inverse = np.unique(others, return_inverse=True)
-    far_from_other = _neighbours(search, points, unique)[0][:, -1][inverse]
+    far_from_other = search.neighbours(unique)[0][:, -1][inverse]
     told_apart = np.maximum(loss[ones], loss[others]) < EVEN_LOSS
     pairs = np.flatnonzero((apart < share * far_from_other) & ~told_apart)
     pairs = pairs[np.argsort(-apart[pairs], kind="stable")]  # the last one stays
@@ -89,17 +94,51 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     return near_duplicate_of
 
 
-def _neighbours(
-    search: NearestNeighbors, points: np.ndarray, samples: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and positions (n, NEIGHBOURS) of the nearest others, nearest first."""
-    distances, neighbours = search.kneighbors(points[samples])
-    distances[neighbours == samples[:, None]] = np.inf
-    order = np.argsort(distances, 1, kind="stable")[:, :NEIGHBOURS]
-    return (
-        np.take_along_axis(distances, order, 1),
-        np.take_along_axis(neighbours, order, 1),
-    )
+class _Search:
+    """Nearest neighbours among points (N, P).
+
+    Where N and P are large, the neighbours are looked for among :data:`CANDIDATES` that
+    are nearest in the directions in which the points vary most. In these no two points
+    are farther apart than in all, so near duplicates are among them.
+    """
+
+    def __init__(self, points: np.ndarray) -> None:
+        # no square overflows; a power of two changes no other bit
+        exponent = np.frexp(max(points.max(), -points.min()))[1]
+        if abs(exponent) > LARGEST_EXPONENT:
+            points = np.ldexp(points, -exponent)
+        self.points = points
+        self._seen, nearest = points, NEIGHBOURS + 1
+        if len(points) > MANY and points.shape[1] > 2 * DIRECTIONS:
+            self._seen, nearest = _along_most(points), CANDIDATES
+        self._search = NearestNeighbors(n_neighbors=nearest, algorithm="brute")
+        self._search.fit(self._seen)
+
+    def neighbours(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and positions (n, NEIGHBOURS) of the nearest others, nearest first.
+
+        Args:
+            samples: int64 (n,), positions of the points whose neighbours are wanted.
+        """
+        distances, found = self._search.kneighbors(self._seen[samples])
+        if self._seen is not self.points:
+            for n, sample in enumerate(samples):
+                away = self.points[found[n]] - self.points[sample]
+                distances[n] = np.sqrt(np.einsum("ij,ij->i", away, away))
+        distances[found == samples[:, None]] = np.inf
+        order = np.argsort(distances, 1, kind="stable")[:, :NEIGHBOURS]
+        return (
+            np.take_along_axis(distances, order, 1),
+            np.take_along_axis(found, order, 1),
+        )
+
+
+def _along_most(points: np.ndarray) -> np.ndarray:
+    """Points (N, DIRECTIONS): along the directions in which they vary most."""
+    some = points[np.arange(MANY) * len(points) // MANY]
+    mean = some.mean(0)
+    along = directions(some - mean).vectors[:, -DIRECTIONS:]
+    return np.asarray(points @ along - mean @ along)
 
 
 def _closest(distances: np.ndarray) -> float:

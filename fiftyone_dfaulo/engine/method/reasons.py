@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fiftyone_dfaulo.engine import signals
-
 NEAR_DUPLICATE = "near duplicate has another label"
 REASONS = ("looks like another class", "fits no class", "hard to learn", NEAR_DUPLICATE)
 """In the order of the columns of ``Scores.reasons``:
@@ -24,32 +22,34 @@ LEAST = 0.2
 
 
 def find_reasons(
-    probabilities: np.ndarray,
+    suggestion: np.ndarray,
+    confidence: np.ndarray,
     labels: np.ndarray,
     suspiciousness: np.ndarray,
     foreign: np.ndarray,
     paired: np.ndarray,
-    original: np.ndarray | None = None,
+    original_loss: np.ndarray | None = None,
 ) -> np.ndarray:
     """Which reasons apply to the samples that are suspicious enough to need one.
 
     Args:
-        probabilities: float (N, K) of the classes, by the vote.
+        suggestion: int64 (N,), the likeliest class by the vote.
+        confidence: float (N,), its probability.
         labels: int64 (N,).
         suspiciousness: float (N,), in [0, 1].
         foreign: bool (N,), whether the content is foreign to the dataset.
         paired: bool (N,), whether a near duplicate has another label.
-        original: log-probabilities (N, K) of the original model, if there is one.
+        original_loss: float (N,), of the original model, if there is one.
 
     Returns:
         bool (N, 4), columns as in :data:`REASONS`; none is True where suspiciousness is
         below :data:`LEAST`.
     """
     enough = suspiciousness >= LEAST
-    clear = probabilities.max(1) >= 0.5
-    another = enough & clear & (probabilities.argmax(1) != labels) & ~foreign
+    clear = confidence >= 0.5
+    another = enough & clear & (suggestion != labels) & ~foreign
     neither = enough & (foreign | ~clear)
     hard = np.zeros(len(labels), bool)
-    if original is not None:
-        hard = enough & (np.exp(-signals.loss(original, labels)) < 0.5)
+    if original_loss is not None:
+        hard = enough & (np.exp(-original_loss) < 0.5)
     return np.column_stack([another, neither, hard, enough & paired])

@@ -17,39 +17,46 @@ explains the wrong labels away, and they are not counted.
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 from scipy.optimize import minimize_scalar
 
-from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import label_noise
+from fiftyone_dfaulo.engine.method.outputs import Likeliest
 
 LEAST_POWER, MOST_POWER = 0.1, 100.0
 STEP = 0.1  # between the logarithms of the powers that are compared
 STEPS_OF_NOISE = 12  # of expectation-maximisation at each, from the power before
 FURTHEST = 1.6  # of the logarithm of a power, above the least
 HOPELESS = 20.0  # nats below the best: no greater power is looked at after two of these
-SAMPLES, CELLS = 20_000, 5_000_000
-"""A power is one number; more samples or probabilities than these, drawn evenly from
-all labels, would hardly change it."""
+SAMPLES = 20_000
+"""A power is one number; more samples than these, drawn evenly from all labels, would
+hardly change it."""
 
 
-def probabilities(log_probabilities: np.ndarray, power: float) -> np.ndarray:
-    """Float32 (N, K), each above 0: the probabilities to the power, normalised."""
-    least = np.finfo(np.float32).tiny
-    sharp = signals.softmax(power * log_probabilities)
-    return np.maximum(sharp, least).astype(np.float32)
+def evenly(labels: np.ndarray) -> np.ndarray:
+    """Positions of at most :data:`SAMPLES` samples, in the order of their labels."""
+    order = np.argsort(labels, kind="stable")
+    count = min(len(order), SAMPLES)
+    return order[np.arange(count) * len(order) // count]
 
 
-def fit_power(log_probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+def fit_power(seen: Likeliest, labels: np.ndarray) -> tuple[float, float]:
     """The power, .1 to 100, at which labels are likeliest; the log-loss there.
 
     Args:
-        log_probabilities: float (N, K), of models that did not see these labels.
+        seen: log-probabilities (N, K), of models that did not see these labels.
         labels: int64 (N,).
     """
+    rows, own = np.arange(len(labels)), seen.of_label(labels)
+    logs = seen.values.astype(np.float64)
+    others = np.log(seen.others) if seen.others else 0.0
 
     def loss(logarithm: float) -> float:
-        sharp = signals.log_softmax(np.exp(logarithm) * log_probabilities)
-        return float(signals.loss(sharp, labels).mean(dtype=np.float64))
+        power = np.exp(logarithm)
+        total = np.logaddexp(
+            special.logsumexp(power * logs, axis=1), power * seen.rest + others
+        )
+        return float((total - power * logs[rows, own]).mean())
 
     ends = np.log([LEAST_POWER, MOST_POWER])
     found = minimize_scalar(
@@ -59,7 +66,7 @@ def fit_power(log_probabilities: np.ndarray, labels: np.ndarray) -> tuple[float,
 
 
 def explain_labels(
-    log_probabilities: np.ndarray,
+    seen: Likeliest,
     labels: np.ndarray,
     *,
     prior: float,
@@ -68,7 +75,7 @@ def explain_labels(
     """The power at which models and label noise together explain the labels.
 
     Args:
-        log_probabilities: float (N, K), of models that did not see these labels.
+        seen: log-probabilities (N, K), of models that did not see these labels.
         labels: int64 (N,), in 0..K-1.
         prior, equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
 
@@ -76,18 +83,16 @@ def explain_labels(
         The mean, in logarithms, of the powers that explain them well; at least that of
         :func:`fit_power`.
     """
-    seen, given = label_noise.by_label(log_probabilities, labels)
-    count = min(len(given), SAMPLES, max(CELLS // seen.shape[1], 1))
-    some = np.arange(count) * len(given) // count
-    seen, given = seen[some], given[some]
-    least, _ = fit_power(seen, given)
+    some = evenly(labels)
+    seen, labels = seen.take(some), labels[some]
+    least, _ = fit_power(seen, labels)
     powers = least * np.exp(np.arange(0.0, FURTHEST, STEP))
     fits: list[float] = []
     noise = None
     for power in powers:
         noise = label_noise.fit_noise(
-            probabilities(seen, power),
-            given,
+            seen.sharpened(power),
+            labels,
             prior=prior,
             equal_counts_prior=equal_counts_prior,
             start=noise,

@@ -21,20 +21,17 @@ itself is :mod:`.paper.method`. ``docs/benchmark.md`` lists what else was tried.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import reasons
 from fiftyone_dfaulo.engine.method.ensemble import (
     FOREIGN,
-    HEADS,
     Ensemble,
     fit_ensemble,
     shares,
 )
+from fiftyone_dfaulo.engine.method.outputs import Vote, judge, likeliest
 from fiftyone_dfaulo.engine.method.wrong_label import SHARPNESS, wrong_label
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.scores import Scores
@@ -99,16 +96,14 @@ def score_labels(
     """
     first = ensembles[0]
     share = shares(ensembles, labels)
-    vote = _mean([each.voters for each in ensembles], share)
     # a network that has learned the labels counts faults only where it is alone
     counting = share * [not each.learned for each in ensembles]
     learned = not counting.any()
     counting = np.where(counting.any(1, keepdims=True), counting, share)
-    mutant_vote = _mean([each.mutants for each in ensembles], counting)
-    vote, mutant_vote = (
-        _shared(vote, first.near_duplicate_of),
-        _shared(mutant_vote, first.near_duplicate_of),
-    )
+    paired = first.near_duplicate_of
+    vote = likeliest(Vote([each.voters for each in ensembles], share, paired), labels)
+    mutants = [each.mutants for each in ensembles]
+    mutant_vote = likeliest(Vote(mutants, counting, paired), labels)
     wrong = wrong_label(
         vote,
         mutant_vote,
@@ -121,77 +116,55 @@ def score_labels(
         equal_counts_prior=equal_counts_prior,
     )
     suspiciousness = 1 - (1 - first.foreign) * (1 - wrong)
-    probabilities = signals.softmax(SHARPNESS * vote)
-    columns = _signals(ensembles, vote, labels)
+    suggestion, confidence = vote.best(), vote.sharpened(SHARPNESS).values.max(1)
+    columns, agreeing = _signals(ensembles, labels)
+    columns["doubt"] = 1.0 - np.exp(vote.values.max(1))
+    columns["foreign_content"] = first.foreign
     return Scores(
         suspiciousness=suspiciousness,
-        suggestion=vote.argmax(1),
-        confidence=probabilities.max(1).astype(np.float32),
+        suggestion=suggestion,
+        confidence=confidence,
         reasons=reasons.find_reasons(
-            probabilities,
+            suggestion,
+            confidence,
             labels,
             suspiciousness,
             first.foreign >= FOREIGN,
-            first.near_duplicate_of >= 0,
-            first.original,
+            paired >= 0,
+            columns.get("loss_original"),
         ),
         signals=np.column_stack(list(columns.values())).astype(np.float32),
         signal_names=tuple(columns),
-        near_duplicate_of=first.near_duplicate_of,
+        near_duplicate_of=paired,
         estimated_faults=round(float(suspiciousness.sum())),
-        notes=_notes(first.heads[HEADS[0]], labels),
+        notes=_notes(agreeing, labels),
     )
 
 
-def _mean(
-    groups: Sequence[Sequence[np.ndarray]], share: np.ndarray | None = None
-) -> np.ndarray:
-    """Log-probabilities of the geometric mean of groups; np.mean would copy them all.
-
-    Args:
-        groups: log-probabilities (N, K), some of each of S groups.
-        share: float (N, S), how much each group counts, from 0 on; None is alike.
-    """
-    exact = np.result_type(*(each for group in groups for each in group))
-    total = np.zeros(groups[0][0].shape, exact)
-    if share is None:
-        share = np.ones((len(total), len(groups)))
-    share = share / share.sum(1, keepdims=True)
-    for group, counts in zip(groups, share.T.astype(np.float32), strict=True):
-        for each in group if counts.any() else ():
-            total += (counts / len(group))[:, None] * each
-    return signals.log_softmax(total)
-
-
-def _shared(log_probabilities: np.ndarray, near_duplicate_of: np.ndarray) -> np.ndarray:
-    """Log-probabilities (N, K) where two near duplicates have the mean of both."""
-    paired = np.flatnonzero(near_duplicate_of >= 0)
-    if not len(paired):
-        return log_probabilities
-    shared = log_probabilities.copy()
-    pair = [log_probabilities[paired], log_probabilities[near_duplicate_of[paired]]]
-    shared[paired] = _mean([pair])
-    return shared
-
-
 def _signals(
-    ensembles: tuple[Ensemble, ...], vote: np.ndarray, labels: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Signal name to float (N,); those of full mutants begin with ``full_``."""
-    columns = {}
+    ensembles: tuple[Ensemble, ...], labels: np.ndarray
+) -> tuple[dict[str, np.ndarray], int]:
+    """What each model says of the labels.
+
+    Returns:
+        signal name to float (N,), those of full mutants beginning with ``full_``; and
+        how many labels the first heads hold for the likeliest class.
+    """
+    columns, agreeing = {}, -1
     for number, each in enumerate(ensembles):
         prefix = "full_" * number
         for name, head in each.heads.items():
-            columns[f"{prefix}loss_{name}"] = signals.loss(head, labels)
-            columns[f"{prefix}margin_{name}"] = signals.margin(head, labels)
+            judged = judge(head, labels)
+            columns[f"{prefix}loss_{name}"] = judged.loss
+            columns[f"{prefix}margin_{name}"] = judged.margin
+            if agreeing < 0:
+                agreeing = int((judged.likeliest == labels).sum())
         if each.original is not None:
-            columns[f"{prefix}loss_original"] = signals.loss(each.original, labels)
-    columns["doubt"] = signals.doubt(vote, labels)
-    columns["foreign_content"] = ensembles[0].foreign
-    return columns
+            columns[f"{prefix}loss_original"] = judge(each.original, labels).loss
+    return columns, agreeing
 
 
-def _notes(full_head_log_probs: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+def _notes(agreeing: int, labels: np.ndarray) -> tuple[str, ...]:
     counts = np.bincount(labels)
     notes = []
     if alone := int((counts == 1).sum()):
@@ -201,7 +174,7 @@ def _notes(full_head_log_probs: np.ndarray, labels: np.ndarray) -> tuple[str, ..
         )
     largest = counts.max() / len(labels)
     spread = np.sqrt(len(labels) * largest * (1 - largest))
-    if (full_head_log_probs.argmax(1) == labels).sum() <= counts.max() + 3 * spread:
+    if agreeing <= counts.max() + 3 * spread:
         notes.append(
             "The embeddings do not tell the classes apart: heads agree with hardly "
             "more labels than if they always said the largest class. The scores mean "

@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from fiftyone_dfaulo.engine.method import label_noise, sharpness
+from fiftyone_dfaulo.engine.method.outputs import Likeliest
 
 SHARPNESS = 1.65
 """Regularised heads are right more often than they are sure, and the log-odds that come
@@ -32,8 +33,8 @@ PRIOR = 0.02
 
 
 def wrong_label(
-    vote: np.ndarray,
-    mutant_vote: np.ndarray,
+    vote: Likeliest,
+    mutant_vote: Likeliest,
     labels: np.ndarray,
     trusted: np.ndarray,
     *,
@@ -54,57 +55,33 @@ def wrong_label(
         equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
     """
 
-    def log_odds(seen: np.ndarray, power: float, mistakes: float | None) -> np.ndarray:
-        return _log_odds(
-            sharpness.probabilities(seen, power),
-            labels,
-            trusted,
-            near_duplicate_labels,
-            equal_counts_prior,
-            mistakes,
+    def log_odds(seen: Likeliest, power: float, mistakes: float | None) -> np.ndarray:
+        sharp = seen.sharpened(power)
+        matrix = label_noise.transition_matrix(
+            sharp.take(kept),
+            labels[kept],
+            prior=PRIOR,
+            mistakes=mistakes,
+            equal_counts_prior=equal_counts_prior,
+        )
+        return label_noise.log_odds_of_mistake(
+            sharp, labels, matrix, near_duplicate_labels
         )
 
+    kept = slice(None) if trusted.all() else np.flatnonzero(trusted)
     power = SHARPNESS
     if not learned:
         power = sharpness.explain_labels(
-            mutant_vote[trusted],
-            labels[trusted],
+            mutant_vote.take(kept),
+            labels[kept],
             prior=PRIOR,
             equal_counts_prior=equal_counts_prior,
         )
     explained = expit(log_odds(mutant_vote, power, None))[trusted].sum()
-    contradicted = (mutant_vote.argmax(1) != labels)[trusted].sum()
+    contradicted = (mutant_vote.best() != labels)[trusted].sum()
     count = explained ** (1 - HARD) * max(contradicted, explained) ** HARD
     order = SHARPNESS * log_odds(vote, 1.0, float(count / trusted.sum()))
     return expit(order + _shift_to_sum(order[trusted], count))
-
-
-def _log_odds(
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-    trusted: np.ndarray,
-    near_duplicate_labels: np.ndarray | None,
-    equal_counts_prior: bool,
-    mistakes: float | None,
-) -> np.ndarray:
-    """Log-odds (N,) of a wrong label, with the noise of the trusted samples.
-
-    Args:
-        probabilities: float32 (N, K), each above 0.
-        labels, trusted, near_duplicate_labels: as of :func:`wrong_label`.
-        mistakes, equal_counts_prior: as of
-            :func:`.label_noise.transition_matrix`.
-    """
-    matrix = label_noise.transition_matrix(
-        probabilities[trusted],
-        labels[trusted],
-        prior=PRIOR,
-        mistakes=mistakes,
-        equal_counts_prior=equal_counts_prior,
-    )
-    return label_noise.log_odds_of_mistake(
-        probabilities, labels, matrix, near_duplicate_labels
-    )
 
 
 def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:

@@ -174,3 +174,14 @@ def test_noise_leaves_an_image_a_near_duplicate(size: int) -> None:
     labels[120] = labels[7] + 1
     near_duplicate_of = find(near_duplicates.thumbnails(pixels), labels)
     assert np.flatnonzero(near_duplicate_of != NONE).tolist() == [7, 120]
+
+
+def test_many_are_searched_along_few_directions_with_the_same_result(
+    monkeypatch,
+) -> None:
+    points, labels = with_twins([(3, 100), (500, 7), (550, 551)], 0.3, dimension=160)
+    points *= np.linspace(1, 3, 160, dtype=np.float32)
+    exact = find(points, labels)
+    monkeypatch.setattr(near_duplicates, "MANY", 300)
+    assert find(points, labels).tolist() == exact.tolist()
+    assert (exact >= 0).sum() == 6

@@ -8,10 +8,12 @@ OWN, OTHER, NONE = [0.9, 0.05, 0.05], [0.1, 0.8, 0.1], [0.34, 0.33, 0.33]
 
 
 def find(rows, suspiciousness, foreign, original=None, paired=None):
-    if original is not None:
-        original = np.log(original)
+    if original is not None:  # the loss of label 0
+        original = -np.log(original)[:, 0]
+    rows = np.array(rows)
     return reasons.find_reasons(
-        np.array(rows),
+        rows.argmax(1),
+        rows.max(1),
         np.zeros(len(rows), int),
         np.array(suspiciousness),
         np.array(foreign),
