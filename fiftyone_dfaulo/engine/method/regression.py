@@ -138,9 +138,12 @@ def _loss(
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         seen, own = features[block], (np.arange(len(block)), labels[block])
-        found = log_probabilities(seen, weights)
+        found = _logits(seen, weights)
         total -= float(found[own].sum(dtype=np.float64))
         np.exp(found, out=found)
+        sums = found.sum(1, keepdims=True)
+        total += float(np.log(sums).sum(dtype=np.float64))
+        found /= sums
         found[own] -= 1.0
         gradient[:-1] += seen.T @ found
         gradient[-1] += found.sum(0)
@@ -149,8 +152,14 @@ def _loss(
 
 def log_probabilities(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Float32 (n, K), of samples with features (n, D), by weights of :func:`fit`."""
+    found = _logits(features, weights)
+    found -= np.log(np.exp(found).sum(1, keepdims=True))
+    return found
+
+
+def _logits(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Log-probabilities but for a constant of each sample; the highest is 0."""
     found = features @ weights[:-1]
     found += weights[-1]
     found -= found.max(1, keepdims=True)
-    found -= np.log(np.exp(found).sum(1, keepdims=True))
     return found
