@@ -29,10 +29,11 @@ A_SAMPLE = 10
 
 
 @contextmanager
-def many_objects(count: int) -> Iterator[Any]:
-    """A dataset with so many objects and a run on them; then deleted.
+def many_objects(count: int) -> Iterator[tuple[Any, np.ndarray]]:
+    """A dataset with so many objects and a run on them, and which of them are faults.
 
-    Their embeddings are clusters that overlap; one in twenty has another class.
+    It is deleted in the end. Their embeddings are clusters that overlap; one in twenty
+    has another class.
     """
     rng = np.random.default_rng(0)
     true = rng.integers(0, CLASSES, count)
@@ -58,26 +59,42 @@ def many_objects(count: int) -> Iterator[Any]:
         dfaulo.compute_suspiciousness(
             dataset, "boxes", embeddings=vectors.astype(np.float32), progress=False
         )
-        yield dataset
+        yield dataset, labels != true
     finally:
         dataset.delete()
 
 
 class Panel:
-    """The panel as the App holds it, with a clock."""
+    """The panel as the App holds it, with a clock.
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset, self.view = dataset, dataset.view()
+    Args:
+        dataset: the dataset.
+        wrong: ids of the items that are faults.
+    """
+
+    def __init__(self, dataset: Any, wrong: set[str]) -> None:
+        self.dataset, self.view, self.wrong = dataset, dataset.view(), wrong
         self.state: dict[str, Any] = {}
 
-    def click(self, name: str, event: str, **params: Any) -> None:
-        """An event; prints how long the answer took."""
+    def click(
+        self, name: str, event: str, *, select: bool = False, **params: Any
+    ) -> None:
+        """An event; prints how long the answer took.
+
+        Args:
+            name: what is printed.
+            event: the method of the panel.
+            select: whether the faults in the grid are selected.
+            **params: of the event.
+        """
+        faults = self.wrong.intersection(self.view.values("id")) if select else ()
         start = time.perf_counter()
         ctx = ExecutionContext(
             request_params={
                 "dataset_name": self.dataset.name,
                 "view": self.view._serialize(),
                 "params": {"panel_id": "p", "panel_state": self.state, **params},
+                "selected_samples": [{"id": i, "type": "default"} for i in faults],
             },
             executor=Executor(),
         )
@@ -96,21 +113,27 @@ class Panel:
         assert "problem" not in shown["type"]["properties"], self.state["facts"]
 
 
-def go_through(dataset: Any) -> None:
+def go_through(dataset: Any, wrong: set[str]) -> None:
     """Opens the panel and presses what it has."""
-    panel = Panel(dataset)
+    panel = Panel(dataset, wrong)
     panel.click("open the panel", "on_load")
     panel.click("open it again", "on_load")
     panel.click("next batch", "next_batch")
     panel.click("the grid has changed", "on_change_view")
-    panel.click("mark it, the next one follows", "rest_is_faulty", count=50)
-    panel.click("mark that, the next one follows", "rest_is_correct", count=50)
+    for _ in range(4):
+        mark = "mark what is wrong, the next one follows"
+        panel.click(mark, "rest_is_correct", select=True, count=50)
+        panel.click("the grid has changed", "on_change_view")
     panel.click("undo", "undo_marking")
     panel.click("a row of confused classes", "on_pair", row=0)
     panel.click("next batch of these", "next_batch")
     panel.click("a row of the classes", "on_class", row=0)
     panel.click("show all", "show_all")
     panel.click("draw an audit", "audit")
+
+
+def _faults(ids: list[str], faults: np.ndarray) -> set[str]:
+    return {str(one) for one, is_fault in zip(ids, faults) if is_fault}
 
 
 def main() -> None:
@@ -124,12 +147,13 @@ def main() -> None:
     for count in options.counts:
         if options.kind != "objects":
             print(f"{count:,} samples", flush=True)
-            with large_run(count, CLASSES) as (dataset, _):
-                go_through(dataset)
+            with large_run(count, CLASSES) as (dataset, faults):
+                go_through(dataset, _faults(dataset.values("id"), faults))
         if options.kind != "samples":
             print(f"{count:,} objects", flush=True)
-            with many_objects(count) as dataset:
-                go_through(dataset)
+            with many_objects(count) as (dataset, faults):
+                ids = dataset.values("boxes.detections.id", unwind=True)
+                go_through(dataset, _faults(ids, faults))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
 from fiftyone_dfaulo.checks import check_whole_number
@@ -65,7 +64,7 @@ def draw_audit(review: ReviewSession, size: int) -> list[str]:
     size = check_whole_number("size", size, STRATA)
     results = review.load_results()
     state = read_state(review, results)
-    drawn = read_drawn(review, results)
+    drawn = state.drawn
     chosen = np.flatnonzero(state.present & drawn & (state.verdicts < 0))[:size]
     stratum = strata(results.suspiciousness)
     seed = crc32(str(review.config.token).encode()) + int(drawn.sum())
@@ -83,21 +82,9 @@ def draw_audit(review: ReviewSession, size: int) -> list[str]:
     return [results.ids[n] for n in chosen]
 
 
-def read_drawn(review: ReviewSession, results: DFauLoResults) -> np.ndarray:
-    """Bool (N,), which items of the results an audit has drawn."""
-    name = review.own.audit
-    drawn = np.zeros(len(results.ids), bool)
-    if not review.storage.has_field(review.target.path(name)):
-        return drawn
-    found = {str(d["_id"]) for d in review.find(None, {name: True}, name)}
-    if found:
-        drawn[:] = [one in found for one in results.ids]
-    return drawn
-
-
-def count_drawn(drawn: np.ndarray, state: ReviewState) -> tuple[int, int]:
+def count_drawn(state: ReviewState) -> tuple[int, int]:
     """Numbers of items that were drawn and have a verdict, and that have none."""
-    drawn = drawn & state.present
+    drawn = state.drawn & state.present
     checked = int((drawn & (state.verdicts >= 0)).sum())
     return checked, int(drawn.sum()) - checked
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.learning import (
+    MOST,
     estimate_state,
     learned_scores,
     write_learned,
@@ -75,13 +76,38 @@ def take_batch(
     better = first(learned)
     faults = float(chances[better].sum())
     gain = faults - float(chances[rows].sum())
-    cost = WRITE * int((learned != state.scores).sum())
+    cost = WRITE * min(MOST, int((learned != state.scores).sum()))
     pays = gain > 0 and LOOK * size * gain / faults > cost
     if pays:
-        write_learned(review, results, state, learned)
+        write_learned(review, results, state, learned, MOST)
         rows = better
     faults = float(chances[rows].sum())
     return Batch([results.ids[n] for n in rows], faults, gain if pays else 0.0, pays)
+
+
+def lowest_shown(
+    review: ReviewSession, part: dict[str, Any] | None, most: int, unchecked: bool
+) -> tuple[float, int]:
+    """What the most suspicious items of a part score at least, and how many there are.
+
+    Args:
+        review: the review.
+        part: as of :func:`take_batch`.
+        most: how many are to be shown, at least 1.
+        unchecked: whether items with a verdict are no part of it.
+
+    Returns:
+        the score, 0.0 if all can be shown; and how many items the part has.
+    """
+    results = review.load_results()
+    state = read_state(review, results)
+    some = np.isfinite(state.scores) & _part_of(results, state, state.scores, part)
+    if unchecked:
+        some &= state.verdicts < 0
+    scores, count = state.scores[some], int(some.sum())
+    if count <= most:
+        return 0.0, count
+    return float(np.partition(scores, -most)[-most]), count
 
 
 def _part_of(

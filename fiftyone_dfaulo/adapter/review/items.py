@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import fiftyone as fo
+
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.targets.shown import path_in
@@ -23,6 +25,9 @@ def list_classes(review: ReviewSession) -> list[str]:
     path = path_in(review.samples, target, target.class_path)
     if review.samples.get_field(path) is None:
         return []
+    if isinstance(review.samples, fo.Dataset):  # the database's own way is faster
+        found = review.items.documents.distinct(target.class_path)
+        return sorted(name for name in found if isinstance(name, str))
     return list(review.samples.distinct(path))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.audit import count_drawn, read_drawn
+from fiftyone_dfaulo.adapter.review.audit import count_drawn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import (
     ReviewState,
@@ -22,6 +22,11 @@ from fiftyone_dfaulo.checks import check_whole_number
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.feedback.estimate import FaultEstimate
+
+
+MOST = 1_000
+"""Scores that are written while a person waits: those of twenty batches, of which
+objects take a third of a second."""
 
 
 @public
@@ -66,24 +71,41 @@ def write_learned(
     results: DFauLoResults,
     state: ReviewState,
     learned: np.ndarray,
+    most: int | None = None,
 ) -> None:
-    """Writes the scores that differ from those that were read."""
-    changed = np.flatnonzero(state.present & (learned != state.scores))
-    _write_scores(review, [results.ids[n] for n in changed], learned[changed])
+    """Writes the scores that differ from those that were read.
+
+    Args:
+        review, results, state: the review, of which run, and how it stands.
+        learned: float64 (N,), the scores.
+        most: of how many unchecked ones at most; None for all. Those at the top of the
+            ranking, before or after, come first: so the top is right.
+    """
+    changed = state.present & (learned != state.scores)
+    checked, rows = (
+        np.flatnonzero(changed & some)
+        for some in (state.verdicts >= 0, state.verdicts < 0)
+    )
+    if most is not None and len(rows) > most:
+        highest = np.fmax(learned, state.scores)[rows]
+        rows = rows[np.argsort(-highest, kind="stable")[:most]]
+    rows = np.union1d(checked, rows)  # in order: objects of a sample together
+    _write_scores(review, [results.ids[n] for n in rows], learned[rows])
 
 
 def relearn(review: ReviewSession) -> bool:
-    """Ranks the run anew if it was ranked by verdicts, some of which may be gone.
+    """Ranks the run anew if it was ranked by verdicts; writes :data:`MOST` scores.
 
     Returns:
-        whether it was.
+        whether it was; some of the verdicts may be gone.
     """
     results = review.load_results()
     state = read_state(review, results)
     scored = state.present & np.isfinite(state.scores)
     learned = bool((scored & (state.scores != results.suspiciousness)).any())
     if learned:
-        learn(review)
+        scores = learned_scores(results, state.verdicts)
+        write_learned(review, results, state, scores, MOST)
     return learned
 
 
@@ -237,11 +259,10 @@ def describe_state(
     )
     if estimate is None:
         estimate = estimate_state(results, state)
-    drawn = read_drawn(review, results)
-    audited, to_audit = count_drawn(drawn, state)
+    audited, to_audit = count_drawn(state)
     audit = None
     if audited:
-        audit = estimate_by_audit(initial, drawn[state.present], verdicts)
+        audit = estimate_by_audit(initial, state.drawn[state.present], verdicts)
     count, low, high = audit or (estimate.count, estimate.low, estimate.high)
     faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
     as_applied, corrected = _corrected(review)

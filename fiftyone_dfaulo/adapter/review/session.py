@@ -60,6 +60,7 @@ class ReviewSession:
         items: their items in the database.
         fields: names of the run's values.
         own: names of what the review adds.
+        recent: whether :func:`.state.read_state` keeps what it reads, for a while.
     """
 
     samples: Samples
@@ -70,6 +71,7 @@ class ReviewSession:
     items: Items
     fields: RunFields
     own: ReviewFields
+    recent: bool = False
 
     @property
     def storage(self) -> Storage:
@@ -246,7 +248,11 @@ class ReviewSession:
 
 
 def open_review(
-    samples: Samples, brain_key: str, *needed: str, reload: bool = True
+    samples: Samples,
+    brain_key: str,
+    *needed: str,
+    reload: bool = True,
+    recent: bool = False,
 ) -> ReviewSession:
     """The run as the database has it now, with the fields that are needed.
 
@@ -255,6 +261,7 @@ def open_review(
         brain_key: the key of the run.
         *needed: which of :class:`.RunFields` must exist.
         reload: whether to load the dataset anew; not where that was just done.
+        recent: as of :class:`ReviewSession`.
 
     Raises:
         InputError: if ``samples`` is neither a dataset nor a view, one of frames where
@@ -283,4 +290,5 @@ def open_review(
         target.items(dataset),
         config.run_fields,
         config.review_fields or review_names(brain_key),
+        recent,
     ).need(*needed)

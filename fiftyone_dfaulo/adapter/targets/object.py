@@ -29,6 +29,7 @@ from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
 from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Rows, Values
 from fiftyone_dfaulo.adapter.targets.object_edits import ObjectLabelEdit
 from fiftyone_dfaulo.adapter.targets.sample import other_patches, with_tag
+from fiftyone_dfaulo.adapter.targets.shown import holding
 from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
@@ -193,19 +194,15 @@ class ObjectTarget(LabelTarget):
 
     def has_attribute(self, samples: Samples, name: str) -> bool:
         """Whether objects have an attribute, declared in the schema or not."""
-        storage = self.storage(samples._root_dataset)
-        if storage.has_field(self.path(name)):
-            return True
-        query = {self.path(name): {"$exists": True}}
-        return storage.collection.find_one(query, {"_id": True}) is not None
+        storage, path = self.storage(samples._root_dataset), self.path(name)
+        return storage.has_field(path) or storage.has_value(path)
 
     def read_field(self, samples: Samples, name: str, ids: Sequence[str]) -> Values:
         """The values of an attribute."""
         number = {one: n for n, one in enumerate(ids)}
         patches = samples._is_patches
         paths = [self.path("id"), self.path(name)]
-        if patches:
-            paths = ["id", self.tile_path(name)]
+        paths = ["id", self.tile_path(name)] if patches else paths
         everyone = samples.values("id")
         for start in range(0, len(everyone), _BATCH):
             some = samples.select(everyone[start : start + _BATCH])
@@ -278,7 +275,8 @@ class ObjectTarget(LabelTarget):
 
     def select(self, samples: Samples, ids: Sequence[str]) -> Samples:
         """The patches of these objects."""
-        some = samples.select_labels(ids=list(ids), fields=self.label_field)
+        within = holding(samples, self, ids)
+        some = within.select_labels(ids=list(ids), fields=self.label_field)
         return self._as_patches(some).select(ids, ordered=True)
 
     def unreviewed(self, view: Samples, fields: RunFields, floor: float) -> Samples:

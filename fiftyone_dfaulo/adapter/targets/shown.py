@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.storage.frames import TO_FRAMES, shows_frames
+from fiftyone_dfaulo.adapter.storage.items import SAMPLE
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.errors import InputError
 
@@ -13,6 +16,12 @@ def path_in(samples: Samples, target: LabelTarget, name: str) -> str:
     if shows_frames(samples):
         return name
     return target.storage(samples._root_dataset).path(name)
+
+
+def holding(samples: Samples, target: LabelTarget, ids: Sequence[str]) -> Samples:
+    """The samples that hold some items: FiftyOne looks at every label of all others."""
+    found = target.items(samples._root_dataset).by_id(ids)
+    return samples.select({str(item[SAMPLE]) for item in found.values()})
 
 
 def check_kind(samples: Samples, brain_key: str, target: LabelTarget) -> None:

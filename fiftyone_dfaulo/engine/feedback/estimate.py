@@ -151,10 +151,13 @@ def _posterior(
     seen = expit((SHIFT + SHIFT_SPREAD * shift)[:, None] + slope[:, None] * centres)
     chances = unseen[:, None] + (1 - unseen[:, None]) * seen
     prior = -(shift**2 + log_slope**2) / 2
+    some = np.flatnonzero(faulty + correct)  # logarithms take most of the time
     logs = []
     for wrong in WRONG_VERDICTS:
-        reported = np.clip(wrong + (1 - 2 * wrong) * chances, 1e-12, 1 - 1e-12)
-        logs.append(np.log(reported) @ faulty + np.log1p(-reported) @ correct)
+        reported = wrong + (1 - 2 * wrong) * chances[:, some]
+        reported = np.clip(reported, 1e-12, 1 - 1e-12)
+        log, log_not = np.log(reported), np.log1p(-reported)
+        logs.append(log @ faulty[some] + log_not @ correct[some])
     together = prior + CREDIT * np.logaddexp.reduce(logs)
     weights = np.exp(together - together.max())
     return chances, weights / weights.sum()

@@ -10,7 +10,9 @@ from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.host import Context
 
 
-def open_in_app(ctx: Context, brain_key: str, *needed: str) -> ReviewSession:
+def open_in_app(
+    ctx: Context, brain_key: str, *needed: str, recent: bool = False
+) -> ReviewSession:
     """The review of a run, on the dataset.
 
     Of a run on frames, it is on the frames that the grid's view was made of, if it is a
@@ -19,14 +21,14 @@ def open_in_app(ctx: Context, brain_key: str, *needed: str) -> ReviewSession:
     Args:
         ctx: the context of the request.
         brain_key: the key of the run.
-        *needed: as of :func:`.session.open_review`.
+        *needed, recent: as of :func:`.session.open_review`.
 
     Raises:
         DFauLoError: as there; also if the grid shows other labels than the dataset
             holds, so that nobody judges or corrects what is not there.
     """
     # FiftyOne has loaded the dataset anew for this request
-    review = open_review(ctx.dataset, brain_key, *needed, reload=False)
+    review = open_review(ctx.dataset, brain_key, *needed, reload=False, recent=recent)
     if ctx.view is not None:
         check_not_mapped(ctx.view, review.target)
     view = _frames(ctx)

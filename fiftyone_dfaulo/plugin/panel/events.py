@@ -13,6 +13,7 @@ from pymongo.errors import ConnectionFailure
 from fiftyone_dfaulo.adapter.doors import AWAY
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.state import forget_state
 from fiftyone_dfaulo.adapter.storage.refresh import current_name
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import patches_anew, tile_fields
@@ -42,12 +43,16 @@ class Event:
 
     Args:
         ctx: the context that FiftyOne made for it.
+
+    Attributes:
+        whole: whether all of a run is read anew, whatever was read before.
     """
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
         self.ops = ctx.ops
         self.state = ctx.panel.state
+        self.whole = False
         for name, kind in _STATE.items():
             if not isinstance(ctx.panel.get_state(name), (kind, type(None))):
                 ctx.panel.set_state(name, None)
@@ -76,7 +81,10 @@ class Event:
         """
         if brain_key not in self._reviews:
             needed = ("suspiciousness", "verdict")
-            self._reviews[brain_key] = open_in_app(self.ctx, brain_key, *needed)
+            review = open_in_app(self.ctx, brain_key, *needed, recent=True)
+            if self.whole:
+                forget_state(review)
+            self._reviews[brain_key] = review
         return self._reviews[brain_key]
 
     @property

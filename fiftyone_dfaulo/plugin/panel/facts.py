@@ -156,7 +156,10 @@ def _last_line(traceback: str) -> str:
 
 
 def filtered(
-    samples: Samples, review: ReviewSession, chosen: dict[str, Any] | None
+    samples: Samples,
+    review: ReviewSession,
+    chosen: dict[str, Any] | None,
+    lowest: float = 0.0,
 ) -> Samples:
     """The part of a run's items that a filter of the panel leaves, as a view.
 
@@ -165,8 +168,10 @@ def filtered(
         review: the run.
         chosen: None; or ``looks_like``, ``given`` (the label), or both; or
             ``reason``; or ``low`` and ``high``, bounds of the suspiciousness.
+        lowest: the least suspiciousness.
     """
     target, fields, expression = review.target, review.fields, None
+    score = target.view_field("suspiciousness", fields)
     if chosen and "reason" in chosen:
         reasons = target.view_field("reasons", fields)
         expression = reasons.contains([chosen["reason"]])
@@ -179,8 +184,10 @@ def filtered(
         ]
         expression = equal[0] & equal[1] if len(equal) > 1 else equal[0]
     elif chosen:
-        score = target.view_field("suspiciousness", fields)
         expression = (score >= chosen["low"]) & (score < chosen["high"])
+    if lowest > 0:
+        enough = score >= lowest
+        expression = enough if expression is None else expression & enough
     return target.narrow(samples, expression)
 
 

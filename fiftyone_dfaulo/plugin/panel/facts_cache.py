@@ -13,11 +13,8 @@ from collections.abc import Hashable
 from typing import Any
 
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.state import fingerprint
+from fiftyone_dfaulo.adapter.review.state import EXPIRY, fingerprint
 from fiftyone_dfaulo.plugin.panel.facts import read_facts
-
-EXPIRY = 60.0
-"""Seconds after which the dataset is read anew in any case: not every write shows."""
 
 _RUNS = 8
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fiftyone_dfaulo.adapter.review.audit import SIZE, draw_audit
-from fiftyone_dfaulo.adapter.review.batches import Batch, take_batch
+from fiftyone_dfaulo.adapter.review.batches import Batch, lowest_shown, take_batch
 from fiftyone_dfaulo.adapter.review.views import most_suspicious, view_ids
 from fiftyone_dfaulo.adapter.runs.saved_view import find_view
 from fiftyone_dfaulo.checks import check_whole_number
@@ -20,6 +20,10 @@ from fiftyone_dfaulo.plugin.panel.facts import (
     filtered,
     near_duplicates,
 )
+
+PATCHES = 10_000
+"""Objects that the grid shows at once: their patches are made in a quarter of a second,
+and nobody looks at more."""
 
 
 def show_ranked(event: Event, *, instead: bool = False) -> None:
@@ -146,18 +150,34 @@ def show_part(event: Event, chosen: JsonDict | None) -> None:
     if chosen == NEAR_DUPLICATES:
         view = list_view(event.ctx, review, near_duplicates(review))
     else:
-        samples = filtered(showable(event.ctx, review), review, chosen)
         # a row counts the unchecked samples; bars and reasons count all
         unreviewed = "looks_like" in (chosen or {})
         if unreviewed and _is_small(event, chosen):
             event.state.filter = chosen
             show_batch(event)  # can be marked in one go
             return
+        samples = showable(event.ctx, review)
+        lowest = _lowest(event, chosen, unreviewed)
         view = most_suspicious(
-            samples, review.key, review.config, unreviewed=unreviewed
+            filtered(samples, review, chosen, lowest),
+            review.key,
+            review.config,
+            unreviewed=unreviewed,
         )
     event.state.filter = chosen
     event.show(view)
+
+
+def _lowest(event: Event, chosen: JsonDict | None, unreviewed: bool) -> float:
+    """Where a part ends for the grid: FiftyOne makes a patch of each object in it."""
+    review = event.shown
+    if not review.target.patches_field:
+        return 0.0
+    lowest, count = lowest_shown(review, chosen, PATCHES, unreviewed)
+    if lowest:
+        shown = f"The {PATCHES:,} most suspicious of {count:,} {review.target.noun}s"
+        event.ops.notify(f"{shown} are shown", variant="info")
+    return lowest
 
 
 def _is_small(event: Event, chosen: JsonDict | None) -> bool:

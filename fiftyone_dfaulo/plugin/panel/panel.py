@@ -1,10 +1,9 @@
 """The panel ``dfaulo_review``: what its buttons do.
 
 Its state is a cache and what the person is about to ask for: verdicts, scores and
-labels lie in the dataset. The state holds ``facts``, what
-:func:`.facts.read_facts` read last; ``filter``, the part
-of the samples that batches come from; ``undo``, the last markings; ``damage``, what is
-to be repaired; and the inputs.
+labels lie in the dataset. The state holds ``facts``, what :func:`.facts.read_facts`
+read last; ``filter``, the part of the samples that batches come from; ``undo``, the
+last markings; ``damage``, what is to be repaired; and the inputs.
 """
 
 from __future__ import annotations
@@ -105,6 +104,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_load(self, event: Event) -> None:
         """The panel opens."""
+        event.whole = True
         event.show_selection_style()
         colors = own_scheme(event.dataset)
         if colors is not None:  # a run from Python: the App has read them before it

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from fiftyone_dfaulo import compute_suspiciousness, record_verdicts, suspicious_view
+from fiftyone_dfaulo.adapter.review import batches
 from fiftyone_dfaulo.adapter.review.batches import take_batch
+from fiftyone_dfaulo.adapter.review.learning import learned_scores
 from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.state import read_state
 
 SIZE = 20
 
@@ -91,3 +94,33 @@ def test_a_batch_of_a_part_is_what_a_view_of_it_would_show(mixed: Any) -> None:
         assert take_batch(review, 400, part, ids[:50]).ids == [
             one for one in some if one in ids[:50]
         ]
+
+
+def test_few_scores_are_written_for_a_batch_and_the_top_is_right(
+    mixed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, looks = suspicious_view(mixed, limit=60).values(
+        ["id", "dfaulo_suggestion.label"]
+    )
+    faulty = [one for one, look in zip(ids, looks) if look == "c"]
+    record_verdicts(mixed, faulty=faulty, correct={*ids} - {*faulty})
+    before = mixed.values("dfaulo_suspiciousness")
+    review = open_review(mixed, "dfaulo")
+    results = review.load_results()
+    verdicts = read_state(review, results).verdicts
+    learned = learned_scores(results, verdicts)
+    assert (learned != before).sum() > 90
+    monkeypatch.setattr(batches, "MOST", 50)
+
+    batch = take_batch(review, SIZE)
+
+    assert batch.learned
+    mixed.reload()
+    after = np.array(mixed.values("dfaulo_suspiciousness"))
+    checked = verdicts >= 0
+    assert (after != before)[~checked].sum() == 50
+    np.testing.assert_array_equal(after[checked], learned[checked])
+    left = np.maximum(learned, before)[after != learned].max()
+    np.testing.assert_array_equal(after[after > left], learned[after > left])
+    assert (after[~checked] > left).sum() >= SIZE
+    assert batch.ids == suspicious_view(mixed, limit=SIZE, unreviewed=True).values("id")

@@ -27,7 +27,14 @@ def results(kind: type) -> Any:
 def test_classes_with_the_most_faults_come_first() -> None:
     labels = np.array(["a", "a", "a", "b", "b", None], object)
     verdicts = np.array([1, -1, -1, -1, 0, -1], np.int8)
-    state = ReviewState(np.ones(6, bool), CHANCES, verdicts, labels)
+    state = ReviewState(
+        np.ones(6, bool),
+        CHANCES,
+        verdicts,
+        labels,
+        np.zeros(6, bool),
+        np.zeros(6, "S12"),
+    )
     first, second = class_reports(results(ClassLabels), state, CHANCES)
     # of a, one is found, one more looks half like c; of b, one is correct
     assert first[:3] == ("a", 3, 1)

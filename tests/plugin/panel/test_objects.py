@@ -13,6 +13,7 @@ from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.plugin.app.selection import batch_of
 from fiftyone_dfaulo.plugin.operators.corrections import ApplySuggestions
 from fiftyone_dfaulo.plugin.operators.review import MarkFaulty
+from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.facts import filtered, read_facts
 from tests.objects import paste_digits
 from tests.plugin.panel.test_panel import Opened
@@ -120,6 +121,21 @@ def test_the_grid_is_narrowed_to_the_objects_that_fit(objects: Any) -> None:
     panel = Opened(objects)
     panel.did("on_pair", row=0)
     assert len(panel.view) == pair["count"]
+
+
+def test_of_many_objects_the_most_suspicious_are_shown(
+    objects: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "PATCHES", 30)
+    panel = Opened(objects)
+    said = panel.did("show_all")["notify"]["message"]
+    assert said == "The 30 most suspicious of 200 objects are shown"
+    assert panel.view.values("id") == ranked(objects)[:30]
+
+    class_of = panel.facts["classes"][0]
+    asked = panel.did("on_class", row=0)  # few: all of them, and nothing is said
+    assert "notify" not in asked
+    assert len(panel.view) == class_of["scored"]
 
 
 def test_edited_objects_are_shown(objects: Any) -> None:

@@ -40,6 +40,7 @@ from fiftyone_dfaulo.adapter.targets.detector.writing import (
 )
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
 from fiftyone_dfaulo.adapter.targets.object import LISTS, ObjectTarget
+from fiftyone_dfaulo.adapter.targets.shown import holding
 
 _BETTER_BOX: FieldSpec = {
     "ftype": fo.ListField,
@@ -193,7 +194,8 @@ class BoxTarget(ObjectTarget):
         FiftyOne's ``select_labels`` would take the better boxes away.
         """
         field, wanted = self.label_field, list(ids)
-        some = self._with_all(samples).match_labels(ids=wanted, fields=field)
+        some = self._with_all(holding(samples, self, ids))
+        some = some.match_labels(ids=wanted, fields=field)
         return self._as_patches(some).select(wanted, ordered=True)
 
     def shown(self, samples: Samples) -> Samples:
