@@ -134,7 +134,7 @@ class App:
     def progress(self) -> tuple[str, int] | None:
         """Stage and per cent on the screen; None if there is no progress to see."""
         shown = " ".join(self.message.all_inner_texts()).split()
-        match = re.fullmatch(r"(\d+)% (.+) Cancel Done", " ".join(shown))
+        match = re.fullmatch(r"(\d+)% (.+) Cancel .+ Done", " ".join(shown))
         return (match[2], int(match[1])) if match else None
 
     def works_until(self, text: str) -> None:

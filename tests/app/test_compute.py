@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
+import pytest
 from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 from playwright.sync_api import expect
@@ -50,6 +52,7 @@ def test_run_shows_progress_then_a_summary_then_the_sorted_grid(
     app.button("Execute").click()
     told = watch(app)
     app.photograph("summary")
+    expect(app.tab.get_by_text("does not exist")).to_be_hidden()  # the saved view does
     assert len({stage for stage, _ in told}) >= 2
     percents = [percent for _, percent in told]
     assert len(set(percents)) >= 2
@@ -78,6 +81,31 @@ def test_run_shows_progress_then_a_summary_then_the_sorted_grid(
     assert tags["ground_truth"] == first.ground_truth.label
     assert tags["dfaulo_suggestion"] == first.dfaulo_suggestion.label
     assert abs(float(tags["dfaulo_suspiciousness"]) - highest) < 5e-3
+
+
+class TestOnAView:
+    """A run on a part of the samples."""
+
+    @pytest.fixture
+    def address(self, digits: Any) -> str:
+        """200 of the digits, with embeddings that take no time."""
+        vectors = np.random.default_rng(0).normal(size=(600, 4))
+        digits.set_values("vectors", vectors.tolist())
+        digits.save_view("some", digits.limit(200))
+        return f"{digits.name}?view=some"
+
+    def test_the_summary_leads_to_the_review(self, app: App) -> None:
+        app.open_form()
+        app.form.get_by_text("Use embeddings that are there").click()
+        expect(app.form.get_by_text("vectors (field)")).to_be_visible()
+        app.button("Execute").click()
+        app.works_until("198 samples")
+        panel = app.tab.locator("[data-cy='panel-content-dfaulo_review']")
+        expect(panel).to_be_hidden()
+        app.photograph("summary that leads to the review")
+        app.message.get_by_role("button", name="Review them", exact=True).click()
+        app.tab.get_by_role("button", name="Done", exact=True).click()
+        expect(panel.get_by_text("Next batch")).to_be_visible()
 
 
 def watch(app: App) -> list[tuple[str, int]]:
@@ -120,6 +148,10 @@ def test_cancel_and_closing_the_tab_cancel_the_run(
     before = digits.get_field_schema().keys()
     app.open_form()
     app.button("Execute").click()
+    expect(app.message.get_by_text("Training the network")).to_be_visible()
+    expect(app.message.get_by_text("Done does not: this stays")).to_be_visible()
+    app.tab.get_by_role("button", name="Done", exact=True).click()
+    app.tab.wait_for_timeout(1000)
     expect(app.message.get_by_text("Training the network")).to_be_visible()
     app.photograph("progress with a button to cancel")
     app.message.get_by_role("button", name="Cancel", exact=True).click()

@@ -60,8 +60,11 @@ def summarize(results: DFauLoResults) -> JsonDict:
     }
 
 
+REVIEW = "@dfaulo/dfaulo/open_review"
+
+
 def show_summary(summary: JsonDict) -> Property:
-    """Shows a run's summary, as :func:`summarize` makes it."""
+    """Shows a run's summary, as :func:`summarize` makes it, and leads to the review."""
     noun = summary.get("noun", "sample")
     rows = {
         "Scored": f"{summary['scored']:,} {noun}s",
@@ -83,12 +86,10 @@ def show_summary(summary: JsonDict) -> Property:
         "",
         *(f"- {plain(note)}" for note in summary["notes"]),
     ]
-    return _markdown("\n".join(lines))
-
-
-def _markdown(text: str) -> Property:
     outputs = types.Object()
-    outputs.md(text, name="summary")
+    outputs.md("\n".join(lines), name="summary")
+    button = types.Button(label="Review them", operator=REVIEW, variant="contained")
+    outputs.view("review", button)
     return types.Property(outputs)
 
 
@@ -227,6 +228,10 @@ def _what_was_ranked(samples: int, faults: int, planted: bool) -> str:
 
 
 CANCEL = "@dfaulo/dfaulo/cancel_run"
+_GOES_ON = (
+    "*Cancel stops it at its next step, and so does closing this tab. Done does not: "
+    "this stays until the run ends.*"
+)
 
 
 def show_progress(stage: str, name: str) -> Property:
@@ -240,6 +245,7 @@ def show_progress(stage: str, name: str) -> Property:
     outputs.float("progress", view=types.ProgressView(label=stage))
     button = types.Button(label="Cancel", operator=CANCEL, params={"run": name})
     outputs.view("cancel", button)
+    outputs.md(_GOES_ON, name="hint")
     return types.Property(outputs)
 
 

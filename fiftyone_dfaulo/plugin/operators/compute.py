@@ -32,6 +32,8 @@ from fiftyone_dfaulo.plugin.host import Context, Inputs, JsonDict, Property, Ris
 from fiftyone_dfaulo.plugin.operators.base import DelegableOperator, call, check_params
 from fiftyone_dfaulo.plugin.operators.running import Messages
 
+PANEL = "dfaulo_review"
+
 
 class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
     """Scores how likely each label is wrong, and shows the most suspicious first.
@@ -136,11 +138,11 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         name = None
         if not (samples.view()._stages or samples._is_generated):
             name = find_view(dataset, key, config.fields)
-        if name is None:  # the panel, once open, would show that view instead
+        # The panel shows the saved view when it opens. The App does not know it yet.
+        if name is None or ctx.view._stages or _shows_panel(ctx):
             yield ctx.ops.set_view(suspicious_view(samples, key))
-        else:
-            yield ctx.ops.set_view(name=name)
-            yield ctx.ops.open_panel("dfaulo_review", layout="horizontal")
+        if name is not None:
+            yield ctx.ops.open_panel(PANEL, layout="horizontal")
         yield from super().show(ctx, request, result)
 
     def summarize(self, request: Request, result: DFauLoResults) -> JsonDict:
@@ -150,3 +152,8 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
     def show_summary(self, summary: JsonDict) -> Property:
         """The summary as the App shows it."""
         return show_summary(summary)
+
+
+def _shows_panel(ctx: Context) -> bool:
+    """Whether the panel of the review is open."""
+    return ctx.spaces is not None and f"'{PANEL}'" in str(ctx.spaces.to_dict())

@@ -78,24 +78,40 @@ def test_progress_goes_through_all_stages_and_never_back(
 
 def test_grid_is_sorted_and_shows_label_suggestion_and_score(scored: Any) -> None:
     sent = bodies(messages(scored, **WITH_VECTORS))
-    last = dict(sent[-6:])
+    last = dict(sent[-5:])
     assert list(last) == [
         "reload_dataset",
         "set_color_scheme",
         "set_active_fields",
-        "set_view",
-        "open_panel",
+        "open_panel",  # which shows the saved view
         "show_output",
     ]
     assert last["set_active_fields"] == {
         "fields": ["ground_truth", "dfaulo_suggestion", "dfaulo_suspiciousness"]
     }
-    view = scored.load_saved_view(last["set_view"]["name"])
+    view = scored.load_saved_view("Most suspicious (dfaulo)")
     shown = view.values("dfaulo_suspiciousness")
     assert len(shown) == 37
     assert shown == sorted(shown, reverse=True)
     assert view.first().id == scored.skip(7).first().id
     assert "37 samples" in json.dumps(last["show_output"])
+
+
+@pytest.mark.parametrize("already", ["a view", "the panel"])
+def test_the_grid_is_sorted_also_where_the_panel_does_not_open_on_it(
+    scored: Any, already: str
+) -> None:
+    request: dict[str, Any] = {"view_target": "DATASET"}
+    if already == "the panel":
+        request["spaces"] = fo.Space(
+            children=[fo.Panel(type="dfaulo_review")]
+        ).to_dict()
+    view = scored.limit(5) if already == "a view" else scored
+    sent = dict(bodies(messages(view, request=request, **WITH_VECTORS)))
+    shown = fo.DatasetView._build(scored, sent["set_view"]["view"])
+    scores = shown.values("dfaulo_suspiciousness")
+    assert len(scores) == 37
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_verdicts_of_the_last_run_go_on_and_the_summary_says_so(scored: Any) -> None:
