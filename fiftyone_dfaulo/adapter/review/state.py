@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +24,8 @@ EXPIRY = 60.0
 """Seconds after which all is read anew: not every write shows."""
 
 OVERLAP = timedelta(seconds=5)
-"""How long after its time stamp a write may come: 100,000 scores have one of these, and
-are written in so many seconds (``docs/review.md``)."""
+"""How long after its time stamp a write may come, by a clock like ours: 100,000 scores
+have one of these, and are written in so many seconds (``docs/review.md``)."""
 
 _RUNS = 8
 _IN_ONE_GROUP = 100_000  # of 60 bytes each; a document holds 16 MB
@@ -51,12 +51,8 @@ class _Kept:
         self.lock = threading.Lock()
         self.state: ReviewState | None = None
         self.began = float("-inf")
-        self.last: datetime | None = None
+        self.read_at = datetime.min
         self.count = 0
-
-    def since(self) -> Query:
-        """A query on the samples that were written since; empty if that is not told."""
-        return {} if self.last is None else {_WHEN: {"$gte": self.last - OVERLAP}}
 
 
 _lock = threading.Lock()
@@ -72,17 +68,18 @@ def read_state(review: ReviewSession, results: DFauLoResults) -> ReviewState:
         return _read(review, results, _nothing(len(results.ids)), {})
     kept = _entry(review)
     with kept.lock:
-        began, last, count = time.monotonic(), _last_write(review), _count(review)
+        began, now, count = time.monotonic(), datetime.now(timezone.utc), _count(review)
         before, kept.state = kept.state, None  # whatever fails, nothing half-read stays
-        since: Query = {}
-        if before is not None and began - kept.began <= EXPIRY and kept.count == count:
-            since = kept.since()
-            before = _without(before, _written(review, since)) if since else None
-        if before is None or not since:
+        since: Query = {_WHEN: {"$gte": kept.read_at - OVERLAP}} if before else {}
+        if began - kept.began > EXPIRY or kept.count != count or not _stamped(review):
+            before = None
+        if before is not None:
+            before = _without(before, _written(review, since))
+        if before is None:
             since, kept.began = {}, began
             before = _nothing(len(results.ids))
         kept.state = _read(review, results, before, since)
-        kept.last, kept.count = last, count
+        kept.read_at, kept.count = now, count
         return kept.state
 
 
@@ -228,6 +225,11 @@ def _last_write(review: ReviewSession) -> datetime | None:
         {}, {_WHEN: True, "_id": False}, sort=[(_WHEN, -1)]
     )
     return (last or {}).get(_WHEN)
+
+
+def _stamped(review: ReviewSession) -> bool:
+    """Whether writes to samples can be told by their time, as FiftyOne stamps them."""
+    return _last_write(review) is not None
 
 
 def _count(review: ReviewSession) -> int:
