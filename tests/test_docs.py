@@ -21,6 +21,7 @@ from readability import LEAST, prose, reading_ease, words
 
 import fiftyone_dfaulo as dfaulo
 from fiftyone_dfaulo.adapter.storage.schema import field_names, review_names
+from fiftyone_dfaulo.engine.detector import training
 from fiftyone_dfaulo.engine.method import multi_label
 from fiftyone_dfaulo.engine.method.reasons import REASONS
 from tests.objects import paste_digits
@@ -126,6 +127,8 @@ def loaded(
         return made[name] if name in made else load(name)
 
     monkeypatch.setattr(fo, "load_dataset", load_dataset)
+    monkeypatch.setattr(training, "PASSES", 40)  # a detector that has hardly learned
+    monkeypatch.setattr(training, "LEAST", 0.0)
     monkeypatch.chdir(tmp_path)
     yield made
     for dataset in made.values():

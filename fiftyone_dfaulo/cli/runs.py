@@ -54,7 +54,11 @@ def add_find(commands: Subparsers) -> None:
     add_key(parser)
     parser.add_argument("--embeddings", metavar="FIELD", help="a field of vectors")
     parser.add_argument("--model", help="a torchvision or FiftyOne zoo model")
-    parser.add_argument("--predictions", metavar="FIELD", help="a model's predictions")
+    parser.add_argument(
+        "--predictions",
+        metavar="FIELD",
+        help="a model's predictions; auto trains a detector, for boxes",
+    )
     add_training(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a run that has verdicts"

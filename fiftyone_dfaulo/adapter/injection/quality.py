@@ -35,6 +35,7 @@ from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.scoring import checks, compute
 from fiftyone_dfaulo.adapter.scoring.request import (
+    AUTO,
     Request,
     SourceOptions,
     as_sources,
@@ -139,7 +140,7 @@ def check(
     if request.kind in BOX_FAULTS and settings.predictions is None:
         raise InputError(
             f"kind={request.kind!r} is of boxes, which a detector's predictions judge; "
-            "pass predictions, a Detections field"
+            "pass predictions, a Detections field, or 'auto' to train a detector"
         )
     checks.check(
         Request(
@@ -185,7 +186,8 @@ def run(
     check(samples, request, embeddings, settings)
     with unfinished_name() as name:
         images = Path(tempfile.gettempdir()) / name
-        only = tuple(filter(None, (request.label_field, settings.predictions)))
+        used = {request.label_field, settings.predictions} - {AUTO}
+        only = tuple(sorted(filter(None, used)))
         there = replace(request, name=name, folder=images, only=only)
         try:
             copy = inject.run(samples, there, _part(report, 0.0, 0.1))

@@ -59,17 +59,22 @@ def check_detections(samples: Samples, field: str, label_field: str) -> None:
         InputError: if there is no such field, it is the label field or of another type,
             or these are patches, which do not show what is missing.
     """
-    if samples._is_patches:
-        raise InputError(
-            "this is a view of patches, which does not hold the predictions of whole "
-            "images; pass the dataset, or a view of its samples"
-        )
+    check_no_patches(samples)
     kind = field_type(samples, field, label_field, "a detector's", _choices)
     if not issubclass(kind, fo.Detections):
         raise InputError(
             f"predictions={field!r} is a {kind.__name__} field, and "
             f"{label_field!r} holds objects; expected a Detections field. "
             f"{_choices(samples, label_field)}"
+        )
+
+
+def check_no_patches(samples: Samples) -> None:
+    """Raises InputError if these are patches, which show parts of images."""
+    if samples._is_patches:
+        raise InputError(
+            "this is a view of patches, which does not hold the predictions of whole "
+            "images; pass the dataset, or a view of its samples"
         )
 
 

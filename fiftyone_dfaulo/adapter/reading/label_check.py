@@ -6,11 +6,14 @@ from fiftyone import ViewField
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
+from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.errors import DFauLoError
 
 
-def labels_problem(samples: Samples, label_field: str) -> str:
+def labels_problem(
+    samples: Samples, label_field: str, target: LabelTarget | None = None
+) -> str:
     """Why the labels of a field cannot be scored; empty if they can.
 
     Labels of whole samples are all read only if no two of them differ.
@@ -18,12 +21,13 @@ def labels_problem(samples: Samples, label_field: str) -> str:
     Args:
         samples: a dataset or view that :func:`.media.check_samples` accepts.
         label_field: a field that :func:`.label_fields.check_label_field` accepts.
+        target: the labels in it, as they are to be judged; None finds them.
     """
-    target = find_target(samples, label_field)
+    target = target or find_target(samples, label_field)
     if target.one_class_a_sample and _two_differ(samples, target.class_path):
         return ""
     try:
-        read_labels(samples, label_field)
+        read_labels(samples, label_field, target)
     except DFauLoError as error:
         return str(error)
     return ""

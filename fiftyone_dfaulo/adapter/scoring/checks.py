@@ -5,7 +5,11 @@ from __future__ import annotations
 import fiftyone as fo
 
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.reading.detections import check_detections, list_detections
+from fiftyone_dfaulo.adapter.reading.detections import (
+    check_detections,
+    check_no_patches,
+    list_detections,
+)
 from fiftyone_dfaulo.adapter.reading.embeddings import check_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
 from fiftyone_dfaulo.adapter.reading.media import check_samples
@@ -16,9 +20,15 @@ from fiftyone_dfaulo.adapter.reading.predictions import (
 from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.auto import resolve
 from fiftyone_dfaulo.adapter.scoring.models import check_model
-from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources, is_auto
+from fiftyone_dfaulo.adapter.scoring.request import (
+    AUTO,
+    Request,
+    as_sources,
+    is_auto,
+)
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
@@ -40,7 +50,7 @@ def check(request: Request) -> None:
     refresh(dataset)  # runs may have been made by another process
     target.check_writable(dataset)
     check_key(dataset, request.brain_key, target=target, overwrite=request.overwrite)
-    target.check_settings(settings)
+    check_kind(target, settings)
     embeddings = resolve(request, target).embeddings
     vectors = [] if is_auto(embeddings) else as_sources(embeddings)
     if vectors:
@@ -59,12 +69,35 @@ def check(request: Request) -> None:
         pick_device(settings.device)
 
 
+def check_kind(target: LabelTarget, settings: Settings) -> None:
+    """Makes sure that the settings are for labels of this kind.
+
+    Raises:
+        InputError: if they are not.
+    """
+    target.check_settings(settings)
+    if settings.predictions == AUTO and not isinstance(target, BoxTarget):
+        raise InputError(
+            f"predictions={AUTO!r} trains a detector on boxes, and "
+            f"{target.label_field!r} holds labels of whole images; leave predictions "
+            "out, or pass a field"
+        )
+
+
 def check_prediction_field(samples: Samples, field: str, target: LabelTarget) -> None:
     """Makes sure that a field holds predictions that can judge these labels.
+
+    Args:
+        samples: a dataset or view.
+        field: name of the field; :data:`AUTO` if a detector is to make them.
+        target: the labels.
 
     Raises:
         InputError: if it does not.
     """
+    if field == AUTO:
+        check_no_patches(samples)
+        return
     checks = {fo.Classification: check_predictions, fo.Detections: check_detections}
     if target.predictions_type is not None:
         checks[target.predictions_type](samples, field, target.label_field)

@@ -118,7 +118,10 @@ def compute_suspiciousness(
             the samples' maximum and in the review. The suggestion is a class,
             ``"(another box)"``, ``"(no object)"`` or ``"(missing object)"``;
             ``<key>_better_boxes`` shows misplaced boxes where they should be, and
-            ``<key>_removed`` keeps the objects that corrections remove.
+            ``<key>_removed`` keeps the objects that corrections remove. ``"auto"``
+            trains a detector on the boxes here, whose predictions of each image come
+            from training on others; of 3 images or more, better some hundred. Classes
+            are then judged by what is in the boxes, as without predictions.
             Not with ``embeddings``, ``classes``, ``depth`` or ``method="paper"``.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
             Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by

@@ -21,7 +21,12 @@ from fiftyone_dfaulo.adapter.scoring.model_sources import (
     TrainedNetwork,
     train,
 )
-from fiftyone_dfaulo.adapter.scoring.request import Request, as_sources, is_auto
+from fiftyone_dfaulo.adapter.scoring.request import (
+    AUTO,
+    Request,
+    as_sources,
+    is_auto,
+)
 from fiftyone_dfaulo.adapter.scoring.sources import ExistingEmbeddings, pick_sources
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
@@ -40,15 +45,24 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
     if settings.method == "paper":
         return PaperMethod()
     if isinstance(target, BoxTarget):
-        from fiftyone_dfaulo.adapter.scoring.box_method import BoxMethod
-
-        return BoxMethod(target, str(settings.predictions))
+        return _pick_box_method(target, str(settings.predictions))
     share = target.labels_type.scoring_share
     shares = {} if share is None else {SCORING: share}
     if is_auto(request.embeddings):
         return AutoMethod(find_embeddings(request.samples, target), shares)
     vectors = as_sources(request.embeddings)
     return FeatureMethod(pick_sources(vectors, request.original, settings), shares)
+
+
+def _pick_box_method(target: BoxTarget, predictions: str) -> Method:
+    if predictions == AUTO:
+        from fiftyone_dfaulo.adapter.scoring.boxes.trained import DetectorMethod
+
+        network = TrainedNetwork(full=False)
+        return DetectorMethod(target, FeatureMethod([network], {}), network)
+    from fiftyone_dfaulo.adapter.scoring.boxes.method import BoxMethod
+
+    return BoxMethod(target, predictions)
 
 
 class FeatureMethod(Method):

@@ -159,11 +159,14 @@ class TrainedNetwork(FeatureSource):
         self.stages = {**own, **({RETRAINING: 100, RESCORING: 15} if full else {})}
         self._full = full
         self._images: Images | None = None
+        self._network: Network | None = None
+        self._side = 0
 
     def read(self, context: ScoringContext) -> Features:
         from fiftyone_dfaulo.engine.method import near_duplicates
 
         items, images, network = train(context)
+        self._network, self._side = network, images.pixels.shape[1]
         pixels, size = images.pixels, context.settings.batch_size
         with context.stages.stage(EMBEDDING) as report:
             vectors, _ = network.outputs(
@@ -203,6 +206,29 @@ class TrainedNetwork(FeatureSource):
         return Features(
             vectors, np.arange(len(items.ids)), {}, logits=logits, learned=True
         )
+
+    def classify(self, sources: Sequence[Source], settings: Settings) -> np.ndarray:
+        """What other images, or parts of some, look like to the trained network.
+
+        Returns:
+            int64 (S,), positions among the classes that it was trained on; 0 where an
+            image cannot be read.
+        """
+        from fiftyone_dfaulo.engine.images import batches
+
+        assert self._network is not None
+        images = batches.decode_images(
+            sources,
+            size=self._side,
+            workers=settings.workers,
+            memory_budget=settings.memory_budget,
+        )
+        found = np.zeros(len(sources), np.int64)
+        if len(images.index):
+            size = settings.batch_size
+            _, logits = self._network.outputs(images.pixels, batch_size=size)
+            found[images.index] = logits.argmax(1)
+        return found
 
 
 def train(context: ScoringContext) -> tuple[ScoredItems, Images, Network]:

@@ -16,7 +16,8 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
 AUTO = "auto"
-"""As ``embeddings``: whatever the dataset has; see :mod:`.auto`."""
+"""As ``embeddings``: whatever the dataset has; see :mod:`.auto`. As ``predictions``:
+those of a detector that is trained here."""
 
 
 @dataclass(frozen=True)

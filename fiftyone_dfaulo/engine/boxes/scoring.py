@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logit
 
+from fiftyone_dfaulo.engine.boxes.classes import ClassFaults, by_detector
 from fiftyone_dfaulo.engine.boxes.doubles import find_doubles
 from fiftyone_dfaulo.engine.boxes.matching import Matching, match
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
@@ -120,9 +121,10 @@ def score_boxes(
     given: Boxes,
     labels: np.ndarray,
     predicted: Boxes,
-    classes: np.ndarray,
+    classes: np.ndarray | None,
     confidence: np.ndarray,
     *,
+    class_faults: ClassFaults | None = None,
     seed: int = 51,
 ) -> BoxScores:
     """Scores given boxes by predicted ones.
@@ -132,45 +134,56 @@ def score_boxes(
         labels: int64 (N,), their classes, at least 0.
         predicted: M boxes, at least 1, in the same images; of images without any given
             box too, if these are known to be empty.
-        classes: int64 (M,), of the same numbers; one that no label has is allowed.
+        classes: int64 (M,), of the same numbers; one that no label has is allowed. None
+            if the detector tells no classes.
         confidence: float64 (M,), in [0, 1].
+        class_faults: what else tells of the classes of the N boxes, if the detector
+            tells none; None is nothing.
         seed: deals the images over the folds.
 
     Raises:
         InputError: if no given box overlaps any prediction.
     """
-    found = match(given, predicted, labels, classes)
+    one = classes is None
+    called = np.zeros_like(labels) if one else labels
+    seen = np.zeros(len(confidence), np.int64) if classes is None else classes
+    found = match(given, predicted, called, seen)
     if not len(found.pairs.iou):
         raise InputError(
-            f"none of the {len(labels)} boxes overlaps any of the {len(classes)} "
+            f"none of the {len(labels)} boxes overlaps any of the {len(seen)} "
             "predictions; are they of the same images, and both fractions of the "
             "image's size?"
         )
     sure = logit(np.clip(confidence, 1e-4, 1 - 1e-4))
-    precision = _precision(predicted, classes, sure, found, seed)
+    precision = _precision(predicted, seen, sure, found, seed)
     gone, double, first = _existence(given, labels, found, precision, seed)
     kinds = np.zeros((len(labels), MISSING))
     kinds[:, SPURIOUS], kinds[:, DOUBLE] = gone, double
     rows = np.flatnonzero(found.partner >= 0)
     # what the detector says, not what may be wrong itself
     there = _features(predicted.take(found.partner[rows]), sure[found.partner[rows]])
-    apart, kinds[rows, PLACE] = _place(found.iou[rows], there, given.images[rows], seed)
-    suggestion, confident = labels.copy(), np.ones(len(labels))
-    seen = classes[found.partner[rows]]
-    wrong, right = _class(labels[rows], seen, there, given.images[rows], seed)
-    kinds[rows, CLASS] = wrong * (1 - apart)  # boxes apart may be of two objects
-    suggestion[rows], confident[rows] = seen, right
+    apart = np.zeros(len(labels))  # boxes apart may be of two objects
+    apart[rows], kinds[rows, PLACE] = _place(
+        found.iou[rows], there, given.images[rows], seed
+    )
+    if classes is None:
+        faults = class_faults or ClassFaults.none(labels)
+        # what a box shows that is misplaced, or of nothing, says nothing of its class
+        apart = kinds[:, PLACE] + gone
+    else:
+        faults = by_detector(labels, classes, found.partner, there, given.images, seed)
+    kinds[:, CLASS] = faults.wrong * (1 - np.minimum(apart, 1.0))
     kept = (1 - kinds[:, CLASS]) * (1 - kinds[:, PLACE])
     suspiciousness = 1 - kept * (1 - kinds[:, SPURIOUS] - kinds[:, DOUBLE])
     return BoxScores(
         np.clip(suspiciousness, 0.0, 1.0),
         kinds,
-        suggestion,
-        confident,
+        faults.seen,
+        faults.right,
         found.partner,
         first,
         np.where(found.given < 0, precision.credit(), 0.0),
-        tuple(_notes(labels, classes, confidence, found)),
+        tuple(_notes(called, seen, confidence, found)),
     )
 
 
@@ -246,33 +259,6 @@ def _place(
     away = find_misplaced(iou, features)
     trust = learn_trust(1 - away, features, np.zeros(len(iou), np.int64), images, seed)
     return away, away * trust.blame()
-
-
-def _class(
-    labels: np.ndarray,
-    seen: np.ndarray,
-    features: np.ndarray,
-    images: np.ndarray,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """How likely the labels of matches are wrong, and the detector's classes right.
-
-    Labels of classes that the detector lacks are not judged, nor by others.
-    """
-    wrong, right = np.zeros(len(labels)), np.ones(len(labels))
-    shared = np.intersect1d(labels, seen)
-    rows = np.flatnonzero(np.isin(labels, shared) & np.isin(seen, shared))
-    if len(shared) < 2:
-        return wrong, right
-    labels, seen = labels[rows], seen[rows]
-    agree = labels == seen
-    trust = learn_trust(agree.astype(float), features[rows], seen, images[rows], seed)
-    # both may be wrong in the same way, one of K - 1
-    slip = trust.faulty * (1 - trust.right) / (len(shared) - 1)
-    both = slip / (slip + (1 - trust.faulty) * trust.right)
-    wrong[rows] = np.where(agree, both, trust.blame())
-    right[rows] = np.where(agree, 1 - both, trust.credit())
-    return wrong, right
 
 
 def _notes(

@@ -11,7 +11,8 @@ LEAST_SPREAD = 0.05
 """Added to a channel's standard deviation, so that a blank image has a logarithm."""
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """A 3 x 3 convolution, batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
         nn.BatchNorm2d(outputs),
@@ -19,12 +20,14 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two convolutions; their input is added to their output."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(_conv(channels, channels), _conv(channels, channels))
+        self.body = nn.Sequential(
+            convolution(channels, channels), convolution(channels, channels)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
@@ -46,18 +49,18 @@ class SmallResNet(nn.Module):
     def __init__(self, num_classes: int, size: int, width: int = 128) -> None:
         super().__init__()
         channels = width // 4
-        stem = [_conv(3, channels, stride=2 if size > 16 else 1)]
+        stem = [convolution(3, channels, stride=2 if size > 16 else 1)]
         if size > 32:
-            stem.append(_conv(channels, channels, stride=2))
+            stem.append(convolution(channels, channels, stride=2))
         self.stem = nn.Sequential(*stem)
-        self.first = _Residual(channels)
+        self.first = Residual(channels)
         layers: list[nn.Module] = []
         for _ in range(int(math.log2(min(size, 16))) - 2):
             wider = min(2 * channels, width)
-            layers += [_conv(channels, wider, stride=2), _Residual(wider)]
+            layers += [convolution(channels, wider, stride=2), Residual(wider)]
             channels = wider
         if channels < width:
-            layers.append(_conv(channels, width))
+            layers.append(convolution(channels, width))
         self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(width, num_classes)
 

@@ -143,7 +143,7 @@ def train_network(
     module = module.to(memory_format=torch.channels_last)
     used = np.ones(len(labels), bool) if left_out is None else ~left_out
     samples = np.flatnonzero(used)
-    mean, std = _channel_statistics(pixels, samples)
+    mean, std = channel_statistics(pixels, samples)
     learning = np.zeros((len(labels), num_classes), np.float32)
     network = Network(module, mean.to(device), std.to(device), learning)
     trainer = _Trainer(network, pixels, labels, samples, settings)
@@ -237,7 +237,7 @@ def _channels_last(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def _channel_statistics(
+def channel_statistics(
     pixels: np.ndarray, samples: np.ndarray, most: int = 1024
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation by channel, of an evenly spaced part of samples."""

@@ -105,8 +105,9 @@ def _add_label_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     field = params.label_field(ctx)
     problem = problem_message(check_label_field, samples, field)
     if not problem:
-        key = ("labels", field)
-        problem = cached(ctx, key, lambda: labels_problem(samples, field))
+        target = params.target(ctx)
+        key = ("labels", field, target.kind)
+        problem = cached(ctx, key, lambda: labels_problem(samples, field, target))
     mark_invalid(prop, problem)
 
 

@@ -24,10 +24,11 @@ from fiftyone_dfaulo.plugin.forms.presets import preset_key, samples
 from fiftyone_dfaulo.plugin.host import Context, JsonDict
 
 NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
-PREDICTIONS, ZOO, FILE = "predictions", "zoo", "file"
+PREDICTIONS, ZOO, FILE, DETECTOR = "predictions", "zoo", "file", "detector"
 """Ways to score: a network trained here, embeddings that exist, pretrained weights;
-predictions that exist, a model of FiftyOne's zoo, a model's file. And ``AUTO``: all
-embeddings that exist, and a network trained here where that is quick."""
+predictions that exist, a model of FiftyOne's zoo, a model's file, a detector trained
+here. And ``AUTO``: all embeddings that exist, and a network trained here where that is
+quick."""
 
 BACKBONES = {
     "resnet18": 45,
@@ -83,6 +84,8 @@ def read_request(ctx: Context) -> Request:
         settings["trust_model_file"] = file and trust.is_trusted(model(ctx))
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
+    elif chosen == DETECTOR:
+        settings["predictions"] = AUTO
     sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
     vectors = {AUTO: AUTO, EMBEDDINGS: embeddings(ctx)}
     return Request(
@@ -130,6 +133,8 @@ def given_source(ctx: Context) -> str | None:
         return str(params["source"])
     if params.get("embeddings") == AUTO:
         return AUTO
+    if params.get("predictions") == AUTO:
+        return DETECTOR
     for name, way in (
         ("embeddings", EMBEDDINGS),
         ("predictions", PREDICTIONS),
@@ -164,7 +169,8 @@ def target(ctx: Context) -> LabelTarget:
     if field not in label_fields(ctx):
         return SampleTarget(str(field))
     found = find_target(samples(ctx), field)
-    return by_predictions(found) if given_source(ctx) == PREDICTIONS else found
+    compared = given_source(ctx) in (PREDICTIONS, DETECTOR)
+    return by_predictions(found) if compared else found
 
 
 def several_sources(ctx: Context) -> bool:
@@ -268,4 +274,6 @@ def numbers(ctx: Context) -> JsonDict:
 
 def trains(ctx: Context) -> bool:
     """Whether a network is trained here, alone or beside something else."""
-    return source(ctx) in (AUTO, NETWORK) or bool(model_settings(ctx).get("train"))
+    return source(ctx) in (AUTO, NETWORK, DETECTOR) or bool(
+        model_settings(ctx).get("train")
+    )

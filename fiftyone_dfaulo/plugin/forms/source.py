@@ -19,6 +19,7 @@ from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
     AUTO,
     BACKBONE,
+    DETECTOR,
     EMBEDDINGS,
     FILE,
     NETWORK,
@@ -60,15 +61,17 @@ _SOURCES = {
 }
 """Way to score to its label and description."""
 
-_SOURCES_OF: dict[type | None, dict[str, tuple[str, str]]] = {
-    fo.Detections: {
-        PREDICTIONS: (
-            "Use a detector's predictions",
-            "Finds misplaced, doubled, spurious and missing boxes as well",
-        )
-    }
+_SOURCES_OF_BOXES = {
+    PREDICTIONS: (
+        "Use a detector's predictions",
+        "Finds misplaced, doubled, spurious and missing boxes as well",
+    ),
+    DETECTOR: (
+        "Train a detector here",
+        "Finds these too, without any predictions; minutes for some hundred images",
+    ),
 }
-"""The same, where it is another one: type of the predictions' field to these."""
+"""The same of boxes, where it is another one."""
 
 _ADVANCED = {
     "depth": ("", ""),
@@ -106,7 +109,8 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
         )
         if not found and chosen != name
     }
-    texts = {**_SOURCES, **_SOURCES_OF.get(params.target(ctx).predictions_type, {})}
+    boxes = params.target(ctx).predictions_type is fo.Detections
+    texts = {**_SOURCES, **_SOURCES_OF_BOXES} if boxes else _SOURCES
     offered = {name: text for name, text in texts.items() if name not in hidden}
     label = "How to score"
     usual = AUTO if AUTO in offered else NETWORK
@@ -149,7 +153,7 @@ def _unsupported(ctx: Context) -> str:
         settings = params.read_request(ctx).settings
     except InputError:
         return ""  # the setting that is wrong says so itself
-    return problem_message(params.target(ctx).check_settings, settings)
+    return problem_message(checks.check_kind, params.target(ctx), settings)
 
 
 def _add_embeddings(inputs: Inputs, ctx: Context, samples: Samples) -> None:
@@ -289,11 +293,8 @@ def _add_input(inputs: Inputs, problem: str) -> None:
 def _model_problem(ctx: Context) -> str:
     """The problem with the model, by its name and a look at its file."""
 
-    def check() -> None:
-        try:
-            settings = params.read_request(ctx).settings
-        except InputError:
-            return  # the setting that is wrong says so itself
-        models.check_model(params.model(ctx), settings)
-
-    return problem_message(check)
+    try:
+        settings = params.read_request(ctx).settings
+    except InputError:
+        return ""  # the setting that is wrong says so itself
+    return problem_message(models.check_model, params.model(ctx), settings)

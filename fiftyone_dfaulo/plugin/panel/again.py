@@ -6,6 +6,7 @@ from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.forms.params import (
     AUTO,
+    DETECTOR,
     EMBEDDINGS,
     FILE,
     MODEL_SETTINGS,
@@ -52,6 +53,8 @@ def _source_of(config: DFauLoConfig) -> JsonDict:
         return {"source": AUTO}
     if names[0] not in (None, "array"):
         return {"source": EMBEDDINGS, "embeddings": names[0]}
+    if stored.get("predictions") == AUTO:
+        return {"source": DETECTOR}
     if stored.get("predictions"):
         return {"source": PREDICTIONS, "predictions": stored["predictions"]}
     name = stored.get("model")

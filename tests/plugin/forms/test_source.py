@@ -68,6 +68,27 @@ def test_predictions_are_offered_where_there_are_some(predicted: Any) -> None:
     assert settings == Settings(predictions="guesses", out_of_sample=True)
 
 
+def test_a_detector_is_trained_for_boxes_alone(scored: Any) -> None:
+    def choices(**given: Any) -> dict[str, str]:
+        shown = form(scored, **given)["source"].view.choices
+        return {one.value: one.label for one in shown}
+
+    assert "detector" not in choices()
+    boxes = fo.Detections(
+        detections=[fo.Detection(label="a", bounding_box=[0, 0, 1, 1])]
+    )
+    scored.set_values("boxes", [boxes.copy() for _ in scored])
+    asked = {"label_field": "boxes", "source": "detector"}
+    assert choices(label_field="boxes")["detector"] == "Train a detector here"
+    assert problems(scored, **asked) == {}  # one class is enough
+    assert request(scored, seed=3, **asked) == Settings(predictions="auto", seed=3)
+    assert (
+        request(scored, label_field="boxes", predictions="auto").predictions == "auto"
+    )
+    said = problems(scored, source="detector", label_field="ground_truth")
+    assert "holds labels of whole images" in said["source"]
+
+
 def test_zoo_models_are_offered_by_name(scored: Any) -> None:
     shown = form(scored, source="zoo")["zoo_model"]
     names = [choice.value for choice in shown.view.choices]

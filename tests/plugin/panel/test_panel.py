@@ -568,6 +568,7 @@ RUNS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         | {"seed": 3, "input_size": 32, "input_mean": "0.5, 0.4, 0.3"}
         | {"input_mode": "RGB", "input_std": "0.229, 0.224, 0.225", "advanced": True},
     ),
+    ({"predictions": "auto"}, {"source": "detector"}),
     ({"model": "resnet18"}, {"source": "backbone", "model": "resnet18"}),
     ({"depth": "full"}, {"depth": "full", "advanced": True}),
     (

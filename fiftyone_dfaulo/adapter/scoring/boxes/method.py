@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -51,13 +53,20 @@ class BoxMethod(Method):
             samples, given = read_given(self._target, context.samples)
             predicted = read_predicted(context.samples, self._field, samples)
         with context.stages.stage(SCORING):
-            found = _score(given, predicted, context.settings.seed)
-            return _results(context, samples, found)
+            found = _by_predictions(given, predicted, context.settings.seed)
+            return make_scores(context, samples, found)
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """What was scored, and the scores."""
+class Judged:
+    """What was scored, and the scores.
+
+    Attributes:
+        given: the boxes.
+        predicted: the predictions, with a class each, one of the names.
+        names: of the classes.
+        scores: of both.
+    """
 
     given: Found
     predicted: Found
@@ -65,34 +74,50 @@ class _Judged:
     scores: BoxScores
 
 
-def _score(given: Found, predicted: Found, seed: int) -> _Judged:
-    """Scores all boxes but crowds, under which nothing is missing."""
-    single = np.flatnonzero(~given.crowds)
+def apart_from_crowds(given: Found) -> tuple[Found, Boxes]:
+    """The boxes of single objects, and those of crowds.
+
+    Raises:
+        InputError: if all are of crowds.
+    """
     crowds = Boxes(given.images[given.crowds], given.boxes[given.crowds])
-    given = given.take(single)
-    if not given.ids:
+    single = given.take(np.flatnonzero(~given.crowds))
+    if not single.ids:
         raise InputError("all boxes are marked as crowds (iscrowd); none can be scored")
+    return single, crowds
+
+
+def without_crowds(scores: BoxScores, predicted: Boxes, crowds: Boxes) -> BoxScores:
+    """The scores where nothing is missing under a crowd."""
+    outside = covered(predicted, crowds) <= 0.5  # most of the prediction is elsewhere
+    return replace(scores, missing=np.where(outside, scores.missing, 0.0))
+
+
+def number_labels(given: Found, names: list[str]) -> np.ndarray:
+    """Int64 (N,), the labels' positions in the names; one more where there is none."""
+    number: dict[str | None, int] = {name: n for n, name in enumerate(names)}
+    number[None] = len(names)
+    return np.array([number[name] for name in given.labels], np.int64)
+
+
+def _by_predictions(given: Found, predicted: Found, seed: int) -> Judged:
+    given, crowds = apart_from_crowds(given)
     where = Boxes(given.images, given.boxes)
     there = Boxes(predicted.images, predicted.boxes)
     seen, notes = _renamed(given, predicted, where, there)
     names = sorted({*seen, *(name for name in given.labels if name is not None)})
     number = {name: n for n, name in enumerate(names)}
-    labels = [len(names) if n is None else number[n] for n in given.labels]
     scores = score_boxes(
         where,
-        np.array(labels, np.int64),
+        number_labels(given, names),
         there,
         np.array([number[name] for name in seen], np.int64),
         predicted.confidence,
         seed=seed,
     )
-    outside = covered(there, crowds) <= 0.5  # most of the prediction is elsewhere
-    scores = replace(
-        scores,
-        missing=np.where(outside, scores.missing, 0.0),
-        notes=(*notes, *scores.notes),
-    )
-    return _Judged(given, replace(predicted, labels=[*seen]), names, scores)
+    scores = without_crowds(scores, there, crowds)
+    scores = replace(scores, notes=(*notes, *scores.notes))
+    return Judged(given, replace(predicted, labels=[*seen]), names, scores)
 
 
 def _renamed(
@@ -118,17 +143,31 @@ def _renamed(
     return [alike.get(name, name) for name in seen], notes
 
 
-def _results(
-    context: ScoringContext, samples: list[str], judged: _Judged
+def make_scores(
+    context: ScoringContext,
+    samples: list[str],
+    judged: Judged,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[ScoredItems, Scores]:
-    """The scores of the labelled objects of the view, in their order."""
+    """The scores of the labelled objects of the view, in their order.
+
+    Args:
+        context: what is scored.
+        samples: ids, whose positions are the images.
+        judged: the objects of all these samples.
+        unreadable: id of an object that was left out to the reason; the others were
+            left out as crowds.
+    """
     labelled, scores = context.labelled, judged.scores
     place = {one: n for n, one in enumerate(judged.given.ids)}
     kept = [n for n, one in enumerate(labelled.ids) if one in place]
-    crowds = {one: CROWD for one in labelled.ids if one not in place}
+    left_out = {
+        one: unreadable.get(one, CROWD) for one in labelled.ids if one not in place
+    }
     if not kept:
         raise InputError(
-            f"none of the {len(labelled.ids)} objects can be scored: {CROWD}"
+            f"none of the {len(labelled.ids)} objects can be scored: "
+            f"{next(iter(left_out.values()))}"
         )
     rows = np.array([place[labelled.ids[n]] for n in kept])
     number = {name: n for n, name in enumerate(judged.names)}
@@ -155,6 +194,6 @@ def _results(
         ids=[*(labelled.ids[n] for n in kept), *listed.values()],
         labels=labels,
         unlabeled=labelled.unlabeled,
-        unreadable={**labelled.unreadable, **crowds},
+        unreadable={**labelled.unreadable, **left_out},
     )
     return items, scores.take(rows, gaps, len(judged.names))

@@ -1,0 +1,1 @@
+"""How boxes are scored: by predictions in a field, or by a detector trained here."""

@@ -1,0 +1,203 @@
+"""Boxes judged by a detector that is trained on them here.
+
+1. A detector is trained on some of the images, and looks at the others, in turn: is
+   something there, and where? No box vouches for itself.
+2. The classes are judged as without a detector, by what is in the boxes.
+3. Both are compared with what is given, as a detector's predictions are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from fiftyone_dfaulo.adapter.reading.detections import Found, read_given
+from fiftyone_dfaulo.adapter.scoring.boxes.method import (
+    Judged,
+    apart_from_crowds,
+    make_scores,
+    number_labels,
+    without_crowds,
+)
+from fiftyone_dfaulo.adapter.scoring.features import (
+    Method,
+    ScoredItems,
+    ScoringContext,
+)
+from fiftyone_dfaulo.adapter.scoring.model_sources import TrainedNetwork
+from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
+from fiftyone_dfaulo.adapter.targets.label_edits import applied_id
+from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
+from fiftyone_dfaulo.engine.boxes.classes import ClassFaults
+from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
+from fiftyone_dfaulo.engine.boxes.scoring import score_boxes
+from fiftyone_dfaulo.engine.images.decoding import Crop
+from fiftyone_dfaulo.engine.scores import Scores
+from fiftyone_dfaulo.errors import InputError
+
+DETECTING = "Training detectors"
+COMPARING = "Comparing boxes"
+
+_READING = 0.05  # share of the time that decoding takes
+
+LEAST_IMAGES = 3
+"""With fewer, there is nothing that a detector could be trained on for each of them."""
+
+
+class DetectorMethod(Method):
+    """A detector trained here, and what judges classes without one.
+
+    Args:
+        target: the objects.
+        classes: judges their classes.
+        network: the network in it.
+    """
+
+    def __init__(
+        self, target: BoxTarget, classes: Method, network: TrainedNetwork
+    ) -> None:
+        self._target, self._classes, self._network = target, classes, network
+        self.stages = {DETECTING: 800, **classes.stages, COMPARING: 20}
+
+    def score(self, context: ScoringContext) -> tuple[ScoredItems, Scores]:
+        samples, every = read_given(self._target, context.samples)
+        given, crowds = apart_from_crowds(every)
+        if len(samples) < LEAST_IMAGES:
+            raise InputError(
+                f"{len(samples)} images have labels in {self._target.label_field!r}, "
+                f"too few to train a detector on; it takes {LEAST_IMAGES}, and some "
+                "hundred to be of use. Without predictions, the classes alone are "
+                "judged"
+            )
+        paths = dict(zip(*context.samples.values(["id", "filepath"])))
+        files = [paths[one] for one in samples]
+        there, confidence, damaged = _detect(context, files, given)
+        unreadable = {
+            one: damaged[image]
+            for one, image in zip(given.ids, given.images.tolist())
+            if image in damaged
+        }
+        given = given.take(np.flatnonzero(~np.isin(given.images, [*damaged])))
+        names = sorted({name for name in given.labels if name is not None})
+        labels = number_labels(given, names)
+        faults, known, notes = self._judge_classes(context, given, names, labels)
+        with context.stages.stage(COMPARING):
+            scores = score_boxes(
+                Boxes(given.images, given.boxes),
+                labels,
+                there,
+                None,
+                confidence,
+                class_faults=faults,
+                seed=context.settings.seed,
+            )
+            scores = without_crowds(scores, there, crowds)
+            scores = replace(scores, notes=(*notes, *scores.notes))
+            gaps = np.flatnonzero(scores.missing > 0)
+            classes = np.full(len(confidence), known[0])
+            if len(known) > 1:
+                places = zip(there.images[gaps], there.boxes[gaps].tolist())
+                crops = [Crop(files[image], tuple(box)) for image, box in places]
+                seen = self._network.classify(crops, context.settings)
+                classes[gaps] = known[seen]
+            predicted = Found(
+                [
+                    _id_of(samples[image], box)
+                    for image, box in zip(there.images, there.boxes.tolist())
+                ],
+                there.images,
+                there.boxes,
+                [names[n] for n in classes],
+                confidence,
+                np.zeros(len(classes), bool),
+            )
+            judged = Judged(given, predicted, names, scores)
+            return make_scores(context, samples, judged, unreadable)
+
+    def _judge_classes(
+        self,
+        context: ScoringContext,
+        given: Found,
+        names: list[str],
+        labels: np.ndarray,
+    ) -> tuple[ClassFaults, np.ndarray, Sequence[str]]:
+        """How likely each class is wrong, by what is in the box.
+
+        Returns:
+            of the boxes, the class faults; int64, positions in the names of the classes
+            that can be told apart, or of the only one; and what to tell.
+        """
+        number = {name: n for n, name in enumerate(names)}
+        found, shown = ClassFaults.none(labels), context.labelled.labels
+        if len(shown.classes) < 2:
+            return found, np.array([number[shown.classes[0]]]), ()
+        plain = ClassLabels(shown.classes, shown.numbers)
+        every = context.labelled._replace(labels=plain)
+        items, scores = self._classes.score(replace(context, labelled=every))
+        known = np.array([number[name] for name in items.labels.classes])
+        place = {one: n for n, one in enumerate(given.ids)}
+        kept = [n for n, one in enumerate(items.ids) if one in place]
+        rows = [place[items.ids[n]] for n in kept]
+        scores = cast("Scores", scores)
+        found.wrong[rows] = scores.suspiciousness[kept]
+        found.seen[rows] = known[scores.suggestion[kept]]
+        found.right[rows] = scores.confidence[kept]
+        return found, known, scores.notes
+
+
+def _detect(
+    context: ScoringContext, files: Sequence[str], given: Found
+) -> tuple[Boxes, np.ndarray, dict[int, str]]:
+    """Where detectors see objects in files, with confidences; and damaged files.
+
+    Raises:
+        InputError: if too few can be read, or nothing is seen.
+    """
+    from fiftyone_dfaulo.engine.detector.training import (
+        choose_side,
+        detect_out_of_sample,
+    )
+    from fiftyone_dfaulo.engine.images.batches import decode_images
+
+    settings = context.settings
+    with context.stages.stage(DETECTING) as report:
+        images = decode_images(
+            files,
+            size=choose_side(given.boxes),
+            workers=settings.workers,
+            memory_budget=settings.memory_budget,
+            report=lambda fraction: report(_READING * fraction),
+        )
+        if len(images.index) < LEAST_IMAGES:
+            first, reason = next(iter(images.unreadable.items()))
+            raise InputError(
+                f"{len(images.unreadable)} of {len(files)} labelled images could not "
+                f"be read, and {len(images.index)} are too few to train a detector on. "
+                f"The first is {files[first]}: {reason}"
+            )
+        rows = np.flatnonzero(np.isin(given.images, images.index))
+        if not len(rows):
+            raise InputError("no image that can be read has a box")
+        at = np.searchsorted(images.index, given.images[rows])
+        found = detect_out_of_sample(
+            images.pixels,
+            Boxes(at, given.boxes[rows]),
+            settings=settings,
+            report=lambda fraction: report(_READING + (1 - _READING) * fraction),
+        )
+        if not len(found.confidence):
+            raise InputError(
+                f"the detector that was trained here sees none of the {len(rows)} "
+                f"objects: {len(images.index)} images are too few for it. Without "
+                "predictions, the classes alone are judged"
+            )
+    there = Boxes(images.index[found.boxes.images], found.boxes.boxes)
+    return there, found.confidence, images.unreadable
+
+
+def _id_of(sample: str, box: Sequence[float]) -> str:
+    """The id of a prediction, the same whenever it is made."""
+    return str(applied_id(sample, DETECTING, str([*box])))

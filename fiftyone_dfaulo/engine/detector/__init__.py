@@ -1,0 +1,1 @@
+"""A small detector that is trained here: is something there, and where?"""

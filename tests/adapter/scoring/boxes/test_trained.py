@@ -1,0 +1,232 @@
+"""Boxes judged by a detector that is trained here, from the call to the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import fiftyone as fo
+import numpy as np
+import pytest
+from bench.box_datasets import add_samples
+from bench.boxes import KINDS, Objects, Predictions
+
+from fiftyone_dfaulo import InputError, compute_suspiciousness
+from fiftyone_dfaulo.adapter.scoring import compute
+from fiftyone_dfaulo.adapter.scoring.request import Request
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.boxes.reasons import REASONS
+from fiftyone_dfaulo.engine.detector import training
+from fiftyone_dfaulo.errors import Cancelled
+from tests.shapes import draw_shapes, write_shapes
+
+NOTHING = Predictions(*(np.zeros(0, int) for _ in range(5)))
+EACH = 3
+"""How many faults of each kind there are."""
+
+
+def make(folder: Path, count: int = 48) -> tuple[Any, Objects]:
+    """A dataset of shapes, and these."""
+    pixels, shapes = draw_shapes(count)
+    shapes = replace(shapes, paths=write_shapes(pixels, folder))
+    dataset = fo.Dataset()
+    add_samples(dataset, shapes, NOTHING)
+    return dataset, shapes
+
+
+def plant(dataset: Any, shapes: Objects) -> dict[str, list[str]]:
+    """Plants faults, one an image. Gives the ids of those of each kind, of missing
+    objects those of their samples."""
+    ids: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for number, sample in enumerate(dataset.iter_samples(autosave=True)):
+        if number >= EACH * len(KINDS):
+            break
+        kind, objects = KINDS[number // EACH], sample.boxes.detections
+        one, other = objects[0], objects[0].copy()
+        left, top, width, height = one.bounding_box
+        if kind == "class":
+            (one.label,) = {*shapes.names} - {one.label}
+        elif kind == "misplaced":
+            one.bounding_box = [
+                left + (0.1 if left < 0.5 else -0.1),
+                top,
+                width,
+                height,
+            ]
+        elif kind == "spurious":
+            taken = {
+                (o.bounding_box[0] > 0.48, o.bounding_box[1] > 0.48) for o in objects
+            }
+            free = next(iter({*product((True, False), repeat=2)} - taken))
+            corner = [0.13 + 0.5 * there for there in free]
+            one = other
+            one.bounding_box = [*corner, width, height]
+            objects.append(one)
+        elif kind == "doubled":
+            other.bounding_box = [left + 0.02, top - 0.01, width, height]
+            objects.append(other)
+        else:
+            objects.remove(one)
+        ids[kind].append(sample.id if kind == "missing" else one.id)
+    return ids
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Shapes with faults of every kind, scored; and the ids of the faults."""
+    dataset, shapes = make(tmp_path_factory.mktemp("shapes"))
+    ids = plant(dataset, shapes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "PASSES", 400)
+        results = score(dataset)
+    yield dataset, ids, results
+    dataset.delete()
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A dozen images, for a detector that hardly learns."""
+    monkeypatch.setattr(training, "PASSES", 8)
+    monkeypatch.setattr(training, "EPOCHS", 1)
+    monkeypatch.setattr(training, "LEAST", 0.0)
+    dataset, _ = make(tmp_path, 12)
+    yield dataset
+    dataset.delete()
+
+
+def score(dataset: Any, **changes: Any) -> Any:
+    return compute_suspiciousness(
+        dataset, "boxes", predictions="auto", progress=False, **changes
+    )
+
+
+class TestFaults:
+    @pytest.mark.parametrize("column", range(3), ids=KINDS[:3])
+    def test_those_of_each_kind_come_first(self, scored: Any, column: int) -> None:
+        _, ids, results = scored
+        first = np.argsort(-results.signals[:, column])[:EACH]
+
+        assert {results.ids[n] for n in first} == {*ids[KINDS[column]]}
+
+    def test_of_two_boxes_one_comes_first(self, scored: Any) -> None:
+        dataset, ids, results = scored
+        first = np.argsort(-results.signals[:, 3])[:EACH]
+        owners = dataset.select_labels(ids=[results.ids[n] for n in first])
+
+        assert {*owners.values("id")} == {
+            *dataset.select_labels(ids=ids["doubled"]).values("id")
+        }
+
+    def test_missing_objects_come_first_with_their_classes(
+        self, scored: Any, tmp_path: Path
+    ) -> None:
+        dataset, ids, results = scored
+        right, _ = make(tmp_path)
+        names = dict(zip(dataset.values("id"), right.values("boxes.detections.label")))
+        right.delete()
+        first = sorted(results.missing, key=lambda one: -one.probability)
+        seen = {one.sample: one.label for one in first[: EACH + 1]}
+
+        assert {*ids["missing"]} <= {*seen}
+        assert all(seen[one] == names[one][0] for one in ids["missing"])
+
+    def test_what_is_written_is_as_with_predictions(self, scored: Any) -> None:
+        dataset, _, results = scored
+        fields = dataset.get_field_schema()
+        gaps = dataset.values("dfaulo_missing.detections.id")
+        found = {one for some in gaps for one in some or ()}
+
+        assert {"dfaulo_missing", "dfaulo_better_boxes", "dfaulo_removed"} <= {*fields}
+        assert found == {one.id for one in results.missing if one.id}
+        assert tuple(results.estimate_by_kind()) == REASONS
+        assert results.config.settings["predictions"] == "auto"
+        assert dataset.load_brain_results("dfaulo").missing == results.missing
+
+
+class TestRuns:
+    def test_the_same_twice(self, small: Any) -> None:
+        first, second = score(small), score(small, brain_key="again")
+
+        assert first.suspiciousness.tolist() == second.suspiciousness.tolist()
+        assert first.missing == second.missing
+
+    def test_one_class_is_enough(self, small: Any) -> None:
+        names = small.values("boxes.detections.label")
+        small.set_values(
+            "boxes.detections.label", [["a"] * len(n or ()) for n in names]
+        )
+        results = score(small)
+
+        assert results.classes == ["a"]
+        assert {one.label for one in results.missing} <= {"a"}
+        assert results.signals[:, 0].max() == 0
+
+    def test_damaged_images_are_left_out_and_named(self, small: Any) -> None:
+        sample = small.first()
+        Path(sample.filepath).write_bytes(b"no image")
+        ids = [one.id for one in sample.boxes.detections]
+        results = score(small)
+
+        assert ids
+        assert {*ids} == {*results.unreadable}
+        assert "not an image" in results.unreadable[ids[0]]
+        assert not {*ids} & {*results.ids}
+
+    def test_progress_and_cancelling_leave_the_dataset_as_it_was(
+        self, small: Any
+    ) -> None:
+        before = small.get_field_schema(flat=True)
+        told: list[tuple[str, float]] = []
+
+        def report(stage: str, fraction: float) -> None:
+            told.append((stage, fraction))
+            if stage == "Training detectors" and fraction > 0.3:
+                raise Cancelled
+
+        request = Request(small, "boxes", Settings(predictions="auto"))
+        with pytest.raises(Cancelled):
+            compute.run(request, report)
+        assert [fraction for _, fraction in told] == sorted(f for _, f in told)
+        assert [*small.get_field_schema(flat=True)] == [*before]
+        assert not small.list_brain_runs()
+
+
+class TestRefusals:
+    def test_labels_of_whole_images(self, small: Any) -> None:
+        small.set_values("one", [fo.Classification(label=n) for n in "ab" * 6])
+
+        with pytest.raises(InputError, match="'one' holds labels of whole images"):
+            compute_suspiciousness(small, "one", predictions="auto", progress=False)
+
+    def test_patches(self, small: Any) -> None:
+        with pytest.raises(InputError, match="a view of patches"):
+            score(small.to_patches("boxes"))
+
+    def test_two_images(self, small: Any) -> None:
+        with pytest.raises(InputError, match="2 images have labels .* too few"):
+            score(small.limit(2))
+
+    def test_no_boxes(self, small: Any) -> None:
+        small.set_values("boxes", [fo.Detections() for _ in small])
+
+        with pytest.raises(InputError, match="none of the 0 objects has a label"):
+            score(small)
+
+    def test_no_image_can_be_read(self, small: Any) -> None:
+        for path in small.values("filepath"):
+            Path(path).unlink()
+
+        with pytest.raises(InputError, match="12 of 12 labelled images could not be"):
+            score(small)
+        assert not small.list_brain_runs()
+
+    def test_a_detector_that_sees_nothing(
+        self, small: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(training, "LEAST", 1.0)
+
+        with pytest.raises(InputError, match="sees none of the"):
+            score(small)
