@@ -3,13 +3,15 @@
 ::
 
     python examples/boxes.py [--voc FOLDER ...] [--skills 1 2] [--seeds 3] [--together]
-        [--only-ours]
+        [--only-ours] [--trained] [--no-digits]
 
 Scikit-learn's digits are pasted on canvases, and folders in VOC's format are read. A
 simulated detector of some skill predicts the true boxes. Then each kind of fault is
 planted in 5 % of the objects, alone and all together. All methods get the same
-predictions. Printed is the average precision, the mean of the seeds, and how many
-faults of each kind are estimated.
+predictions. With ``--trained`` none are given to ours, which trains a detector on the
+faulty boxes; what that sees, out of sample, is given to the others, and ``classes`` are
+ours without a detector. Printed is the average precision, the mean of the seeds, and
+how many faults of each kind are estimated.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.brain as fob
 import numpy as np
-from bench.box_datasets import FIELD, PREDICTED, add_samples
+from bench.box_datasets import FIELD, PREDICTED, add_samples, make_predictions
 from bench.boxes import (
     KINDS,
     Objects,
@@ -36,12 +38,14 @@ from bench.boxes import (
 )
 from bench.canvases import paste
 from bench.cases import read_digits
+from bench.trained_boxes import NOTHING, as_predictions, watching
 from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo import compute_suspiciousness
 
 RATE = 0.05
 METHODS = ("ours", "mistakenness", "ObjectLab")
+TRAINED = (*METHODS, "classes")
 OURS = {"class": 0, "misplaced": 1, "spurious": 2, "doubled": 3}
 """Kind to its column of the results' signals."""
 
@@ -57,25 +61,29 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only-ours", action="store_true")
     parser.add_argument("--together", action="store_true", help="not each kind alone")
+    parser.add_argument("--trained", action="store_true", help="no simulated detector")
+    parser.add_argument("--no-digits", action="store_true")
     options = parser.parse_args()
-    cases = {"digits": canvases(), **{p.name: read_voc(p) for p in options.voc}}
-    print("| case | skill | planted | fault |", " | ".join(METHODS), "|")
-    print("|---|---|---|---|" + "---|" * len(METHODS))
-    for name, true in cases.items():
-        for skill in options.skills:
-            alone = [] if options.together else [(kind,) for kind in KINDS]
-            for kinds in [*alone, KINDS]:
-                run_case(name, true, skill, kinds, options.seeds, options.only_ours)
-
-
-def canvases() -> Objects:
-    """Scikit-learn's digits pasted on canvases."""
+    methods = TRAINED if options.trained else METHODS
+    print("| case | skill | planted | fault |", " | ".join(methods), "|")
+    print("|---|---|---|---|" + "---|" * len(methods))
+    alone = [] if options.together else [(kind,) for kind in KINDS]
     with tempfile.TemporaryDirectory() as folder:
-        dataset = paste(read_digits(), Path(folder) / "canvases")
-        parts = ("bounding_box", "label")
-        lists = dataset.values([f"{FIELD}.detections.{part}" for part in parts])
-        paths = dataset.values("filepath")
-        dataset.delete()
+        digits = {} if options.no_digits else {"digits": canvases(Path(folder) / "c")}
+        cases = {**digits, **{p.name: read_voc(p) for p in options.voc}}
+        for name, true in cases.items():
+            for skill in [None] if options.trained else options.skills:
+                for kinds in [*alone, KINDS]:
+                    run_case(name, true, skill, kinds, options.seeds, options.only_ours)
+
+
+def canvases(folder: Path) -> Objects:
+    """Scikit-learn's digits pasted on canvases, in a folder that does not exist yet."""
+    dataset = paste(read_digits(), folder)
+    parts = ("bounding_box", "label")
+    lists = dataset.values([f"{FIELD}.detections.{part}" for part in parts])
+    paths = dataset.values("filepath")
+    dataset.delete()
     images = np.repeat(np.arange(len(paths)), [len(some) for some in lists[0]])
     boxes, labels = ([one for some in part for one in some] for part in lists)
     names = sorted(set(labels))
@@ -86,7 +94,7 @@ def canvases() -> Objects:
 def run_case(
     name: str,
     true: Objects,
-    skill: float,
+    skill: float | None,
     kinds: tuple[str, ...],
     seeds: int,
     only_ours: bool,
@@ -95,36 +103,55 @@ def run_case(
     figures: dict[tuple[str, str], list[float]] = {}
     estimates: list[dict[str, int]] = []
     seconds: list[float] = []
+    overlooked: list[int] = []
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
-        found = detect(true, rng, skill=skill)
+        found = NOTHING if skill is None else detect(true, rng, skill=skill)
         given, missing = plant(true, rng, kinds, RATE)
-        gone = (found.of >= 0) & missing[found.of]
         alone = len(kinds) == 1
         dataset = fo.Dataset()
         add_samples(dataset, given, found)
-        start = time.perf_counter()
-        results = compute_suspiciousness(
-            dataset, FIELD, predictions=PREDICTED, progress=False
-        )
-        seconds.append(time.perf_counter() - start)
+        start = time.process_time()
+        with watching() as seen:
+            results = compute_suspiciousness(
+                dataset,
+                FIELD,
+                predictions="auto" if skill is None else PREDICTED,
+                progress=False,
+            )
+        seconds.append(time.process_time() - start)
+        if skill is None:
+            found = as_predictions(seen[0], true)
+            dataset.set_values(PREDICTED, make_predictions(given, found))
+        gone = (found.of >= 0) & missing[found.of]
+        overlooked.append(int(missing.sum() - gone.sum()))
         estimates.append(results.estimate_by_kind())
         scores = {"ours": ours(dataset, results, given, found, alone)}
         if not only_ours:
             scores["mistakenness"] = mistakenness(dataset, given, found)
             scores["ObjectLab"] = with_any(objectlab(given, found))
+            if skill is None:
+                scores["classes"] = classes_alone(dataset, given)
         dataset.delete()
         for kind in [*kinds, *([] if alone else ["any"])]:
             for method, values in scores.items():
+                if kind not in values or (kind == "missing" and not gone.any()):
+                    continue
                 figure = precision(values, kind, given, gone)
                 figures.setdefault((kind, method), []).append(figure)
     for kind in dict.fromkeys(kind for kind, _ in figures):
-        each = [figures.get((kind, method)) for method in METHODS]
+        methods = TRAINED if skill is None else METHODS
+        each = [figures.get((kind, method)) for method in methods]
         means = ["" if some is None else f"{np.mean(some):.3f}" for some in each]
         planted = kinds[0] if len(kinds) == 1 else "all"
-        print(f"| {name} | {skill:g} | {planted} | {kind} |", " | ".join(means), "|")
-    count = round(RATE * len(true.labels))
-    print(f"<!-- {count} of each kind; estimated {estimates}; {max(seconds):.1f} s -->")
+        said = "trained" if skill is None else f"{skill:g}"
+        print(f"| {name} | {said} | {planted} | {kind} |", " | ".join(means), "|")
+    print(
+        f"<!-- {round(RATE * len(true.labels))} of each kind; estimated {estimates}; "
+        f"missing ones that no prediction is of {overlooked}; CPU seconds "
+        f"{[round(one, 1) for one in seconds]} -->",
+        flush=True,
+    )
 
 
 def precision(scores: Scores, kind: str, given: Objects, gone: np.ndarray) -> float:
@@ -160,6 +187,17 @@ def ours(
     for one in results.missing:
         scores["missing"][place[tuple(one.box)]] = one.probability
     return scores
+
+
+def classes_alone(dataset: Any, given: Objects) -> Scores:
+    """Ours without any detector."""
+    results = compute_suspiciousness(
+        dataset, FIELD, brain_key="classes", progress=False
+    )
+    rows = dict(_rows(dataset, FIELD, "id"))
+    values = np.zeros(len(given.labels))
+    values[[rows[one] for one in results.ids]] = results.suspiciousness
+    return {"class": values, "any": values}
 
 
 def mistakenness(dataset: Any, given: Objects, found: Predictions) -> Scores:

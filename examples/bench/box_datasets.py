@@ -19,9 +19,9 @@ def add_samples(dataset: Any, given: Objects, found: Predictions) -> None:
     and ``fault``, the kind; those of the detector in ``predictions``, with ``row``.
     """
     mine = _by_image(given.images, len(given.paths))
-    theirs = _by_image(found.images, len(given.paths))
+    theirs = make_predictions(given, found)
     samples = []
-    for path, some, others in zip(given.paths, mine, theirs):
+    for path, some, predictions in zip(given.paths, mine, theirs):
         boxes = [
             fo.Detection(
                 label=given.names[given.labels[n]],
@@ -31,20 +31,29 @@ def add_samples(dataset: Any, given: Objects, found: Predictions) -> None:
             )
             for n in some
         ]
-        predictions = [
-            fo.Detection(
-                label=given.names[found.labels[n]],
-                bounding_box=found.boxes[n].tolist(),
-                confidence=float(found.confidence[n]),
-                row=int(n),
-            )
-            for n in others
-        ]
         sample = fo.Sample(filepath=path)
         sample[FIELD] = fo.Detections(detections=boxes)
-        sample[PREDICTED] = fo.Detections(detections=predictions)
+        sample[PREDICTED] = predictions
         samples.append(sample)
     dataset.add_samples(samples, progress=False)
+
+
+def make_predictions(given: Objects, found: Predictions) -> list[fo.Detections]:
+    """The predictions of each image, with ``row``."""
+    return [
+        fo.Detections(
+            detections=[
+                fo.Detection(
+                    label=given.names[found.labels[n]],
+                    bounding_box=found.boxes[n].tolist(),
+                    confidence=float(found.confidence[n]),
+                    row=int(n),
+                )
+                for n in some
+            ]
+        )
+        for some in _by_image(found.images, len(given.paths))
+    ]
 
 
 def _by_image(images: np.ndarray, count: int) -> list[np.ndarray]:

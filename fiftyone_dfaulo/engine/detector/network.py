@@ -22,7 +22,9 @@ STRIDE = 4
 LARGEST_STRIDE = 32
 """The side of images is a multiple of it."""
 
-_RARE = 0.01  # the share of cells that are centres, to start from
+RARE = 0.01
+"""How likely a cell is a centre for a network that has learned nothing."""
+
 _STEEPEST = 5.0  # log of how far an edge may be, from the usual distance
 
 
@@ -55,7 +57,7 @@ class CentreNet(nn.Module):
         assert bias is not None
         with torch.no_grad():
             self.head.weight[1:] = 0.0
-            bias[:] = torch.tensor([math.log(_RARE / (1 - _RARE)), *[0.0] * 4])
+            bias[:] = torch.tensor([math.log(RARE / (1 - RARE)), *[0.0] * 4])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Of normalised images (B, 3, S, S), in cells of :data:`STRIDE` pixels.

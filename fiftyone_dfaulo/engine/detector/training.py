@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
 from fiftyone_dfaulo.engine.detector.lessons import Lesson, draw, loss
 from fiftyone_dfaulo.engine.detector.network import (
     LARGEST_STRIDE,
+    RARE,
+    STRIDE,
     CentreNet,
     seeded_detector,
 )
@@ -28,16 +31,29 @@ from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_cores, threads_for
 
 FOLDS = 3
+
 SMALLEST, LARGEST = 64, 320
 """Sides of images, in pixels."""
+
 SMALL_OBJECT = 16
 """Pixels of a small object's side: four cells."""
-PASSES, EPOCHS = 6_000, 4
-"""How many images a detector looks at while it learns: so many, or each so often."""
+
+PASSES = 6_000
+"""So many images a detector looks at while it learns; of more, at each once."""
+
 BATCH, RATE, DECAY = 8, 2e-3, 1e-2
-WARM_UP = 0.1  # share of the steps at a rising rate; it falls afterwards
-MOST = 300  # predictions of an image
-LEAST = 0.05  # confidence
+_STEEPEST = 10.0  # gradients are cut to this norm
+
+WARM_UP = 0.1
+"""Share of the steps at a rising rate; it falls afterwards."""
+
+LEAST = RARE
+"""Predictions are at least as sure as a network that has learned nothing."""
+
+SHARE = 1.5
+"""At most so many predictions are kept for each given box, the surest ones: a third of
+all objects may be missing. How sure a detector is depends on how much it has learned,
+so that no confidence would do."""
 
 
 def choose_side(boxes: np.ndarray) -> int:
@@ -94,7 +110,8 @@ def detect_out_of_sample(
         detector = _train(pixels, given, rest, settings, settings.seed + fold, part)
         parts += detector.look(pixels, held)
     images, boxes, confidence = (np.concatenate(some) for some in zip(*parts))
-    order = np.lexsort((-confidence, images))
+    surest = np.argsort(-confidence, kind="stable")[: int(SHARE * len(given.images))]
+    order = surest[np.argsort(images[surest], kind="stable")]
     return Detected(Boxes(images[order], boxes[order]), confidence[order])
 
 
@@ -139,8 +156,7 @@ def _peaks(heat: Tensor, distances: Tensor) -> tuple[np.ndarray, np.ndarray]:
     high = np.column_stack([columns + 0.5 + edges[2], rows + 0.5 + edges[3]])
     low, high = np.clip(low / cells, 0, 1), np.clip(high / cells, 0, 1)
     boxes = np.column_stack([low, high - low])
-    kept = np.flatnonzero((boxes[:, 2:] > 0).all(1))
-    kept = kept[np.argsort(-sure[kept], kind="stable")][:MOST]
+    kept = (boxes[:, 2:] > 0).all(1)
     return boxes[kept], sure[kept]
 
 
@@ -157,65 +173,95 @@ def _train(
     module = seeded_detector(seed).to(device).to(memory_format=torch.channels_last)
     mean, std = channel_statistics(pixels, rows)
     detector = _Detector(module, mean.to(device), std.to(device))
+    lessons = _Lessons(given, len(pixels), pixels.shape[1] // STRIDE)
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(module.parameters(), RATE, weight_decay=DECAY)
-    order = np.argsort(given.images, kind="stable")
-    bounds = np.searchsorted(given.images[order], np.arange(len(pixels) + 1))
-    corners = np.column_stack(
-        [given.boxes[:, :2], given.boxes[:, :2] + given.boxes[:, 2:]]
-    ).astype(np.float32)
     batch = min(BATCH, len(rows))
-    steps = max(PASSES, EPOCHS * len(rows)) // batch
+    steps = max(PASSES, len(rows)) // batch
     queue = np.zeros(0, np.int64)
     module.train()
     for step in range(steps):
         while len(queue) < batch:
             queue = np.append(queue, rng.permutation(rows))
         some, queue = queue[:batch], queue[batch:]
-        rate = min(step / (WARM_UP * steps), (steps - step) / ((1 - WARM_UP) * steps))
         for group in optimizer.param_groups:
-            group["lr"] = RATE * rate
-        images, moves = _move(detector.normalise(pixels[some]), rng)
-        cells = images.shape[-1] // 4
-        lessons = []
-        for row, (scale, shift) in zip(some, moves):
-            mine = corners[order[bounds[row] : bounds[row + 1]]].reshape(-1, 2, 2)
-            moved = torch.from_numpy((mine * scale + shift).astype(np.float32))
-            moved = torch.stack([moved.amin(1), moved.amax(1)], 1)
-            lessons.append(draw(moved.reshape(-1, 4).to(device), cells))
-        lesson = Lesson(*(torch.stack(parts) for parts in zip(*lessons)))
-        with threads_for(images.numel() // 3, device), repeatable():
+            group["lr"] = RATE * _share((step + 0.5) / steps)
+        moves = _draw_moves(batch, rng)
+        lesson = lessons.of(some, moves, device)
+        with threads_for(pixels[some].size // 3, device), repeatable():
+            images = _move(detector.normalise(pixels[some]), moves)
             with autocast(device):
                 log_odds, distances = module(images)
-            error = loss(log_odds, distances, lesson)
             optimizer.zero_grad()
-            error.backward()
-        torch.nn.utils.clip_grad_norm_(module.parameters(), 10.0)
-        optimizer.step()
+            loss(log_odds, distances, lesson).backward()
+            torch.nn.utils.clip_grad_norm_(module.parameters(), _STEEPEST)
+            optimizer.step()
         report((step + 1) / steps)
     return detector
 
 
-def _move(
-    images: Tensor, rng: np.random.Generator
-) -> tuple[Tensor, list[tuple[np.ndarray, np.ndarray]]]:
-    """Mirrors, scales and shifts each image at random.
+def _share(done: float) -> float:
+    """Share of the peak rate after a share of the steps."""
+    return min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
 
-    Returns:
-        the images; and for each the scale and shift (x, y) that points, fractions of
-        the image, were moved by.
+
+class _Moves(NamedTuple):
+    """How B images are moved: points, fractions of the image, are scaled and shifted.
+
+    Attributes:
+        scale, shift: float64 (B, 2), of x and y; a scale below 0 mirrors.
     """
-    count = len(images)
-    scale = np.exp(rng.uniform(-0.25, 0.25, (count, 2)))
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+
+def _draw_moves(count: int, rng: np.random.Generator) -> _Moves:
+    """Moves by up to a tenth, at scales from 0.8 to 1.25, every other one mirrored.
+
+    One class alone is told, so that no letter becomes another by a mirror.
+    """
+    scale = np.exp(rng.uniform(-np.log(1.25), np.log(1.25), (count, 2)))
     scale[:, 0] *= rng.choice([-1.0, 1.0], count)
-    shift = 0.5 - 0.5 * scale + rng.uniform(-0.1, 0.1, (count, 2))
-    # grid_sample asks where each new point comes from, from -1 to 1
-    back = np.zeros((count, 2, 3), np.float32)
+    return _Moves(scale, 0.5 - 0.5 * scale + rng.uniform(-0.1, 0.1, (count, 2)))
+
+
+def _move(images: Tensor, moves: _Moves) -> Tensor:
+    """The images (B, 3, S, S), moved; what comes in from outside is 0, the mean."""
+    scale, shift = moves
+    # torch asks where each new point comes from, in numbers from -1 to 1
+    back = np.zeros((len(images), 2, 3), np.float32)
     back[:, [0, 1], [0, 1]] = 1 / scale
-    back[:, :, 2] = (1 - 2 * shift - scale) / scale + 0 * scale
-    back[:, :, 2] = 2 * (0 - shift) / scale + 1 / scale - 1
+    back[:, :, 2] = (1 - 2 * shift) / scale - 1
     theta = torch.from_numpy(back).to(images.device)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     moved = F.grid_sample(images, grid, align_corners=False)
-    moved = moved.contiguous(memory_format=torch.channels_last)
-    return moved, list(zip(scale, shift))
+    return moved.contiguous(memory_format=torch.channels_last)
+
+
+class _Lessons:
+    """What is to be seen in images that are moved.
+
+    Args:
+        given: boxes, by position of the image.
+        count: how many images there are.
+        cells: of a side.
+    """
+
+    def __init__(self, given: Boxes, count: int, cells: int) -> None:
+        order = np.argsort(given.images, kind="stable")
+        self._starts = np.searchsorted(given.images[order], np.arange(count + 1))
+        boxes = given.boxes[order]
+        self._corners = np.stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
+        self._cells = cells
+
+    def of(self, rows: np.ndarray, moves: _Moves, device: torch.device) -> Lesson:
+        """The lessons of the images at some rows, stacked."""
+        drawn = []
+        for row, scale, shift in zip(rows, *moves):
+            mine = self._corners[self._starts[row] : self._starts[row + 1]]
+            moved = mine * scale + shift
+            corners = np.concatenate([moved.min(1), moved.max(1)], 1)
+            boxes = torch.from_numpy(corners.astype(np.float32))
+            drawn.append(draw(boxes.to(device), self._cells))
+        return Lesson(*(torch.stack(parts) for parts in zip(*drawn)))

@@ -12,7 +12,8 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from bench.box_datasets import add_samples
-from bench.boxes import KINDS, Objects, Predictions
+from bench.boxes import KINDS, Objects
+from bench.trained_boxes import NOTHING
 
 from fiftyone_dfaulo import InputError, compute_suspiciousness
 from fiftyone_dfaulo.adapter.scoring import compute
@@ -23,7 +24,6 @@ from fiftyone_dfaulo.engine.detector import training
 from fiftyone_dfaulo.errors import Cancelled
 from tests.shapes import draw_shapes, write_shapes
 
-NOTHING = Predictions(*(np.zeros(0, int) for _ in range(5)))
 EACH = 3
 """How many faults of each kind there are."""
 
@@ -90,7 +90,6 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A dozen images, for a detector that hardly learns."""
     monkeypatch.setattr(training, "PASSES", 8)
-    monkeypatch.setattr(training, "EPOCHS", 1)
     monkeypatch.setattr(training, "LEAST", 0.0)
     dataset, _ = make(tmp_path, 12)
     yield dataset
