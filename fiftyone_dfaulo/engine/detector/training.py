@@ -6,9 +6,8 @@ detector that was trained on the other folds alone, so that no box vouches for i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -43,6 +42,11 @@ PASSES = 6_000
 
 BATCH, RATE, DECAY = 8, 2e-3, 1e-2
 _STEEPEST = 10.0  # gradients are cut to this norm
+_FOR_STATISTICS = 64  # images whose colours are looked at; it bounds the memory
+_LEARNING = 0.9  # share of the time that learning takes
+
+_Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of predictions: the image, the box and the confidence."""
 
 WARM_UP = 0.1
 """Share of the steps at a rising rate; it falls afterwards."""
@@ -99,16 +103,20 @@ def detect_out_of_sample(
     """
     rng = np.random.default_rng(settings.seed)
     folds = rng.permutation(len(pixels)) % FOLDS
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    parts: list[_Seen] = []
     count = min(FOLDS, len(pixels))
     for fold in range(count):
 
-        def part(fraction: float, fold: int = fold) -> None:
-            report((fold + fraction) / count)
+        def learned(fraction: float, fold: int = fold) -> None:
+            report((fold + _LEARNING * fraction) / count)
+
+        def looked(fraction: float, fold: int = fold) -> None:
+            report((fold + _LEARNING + (1 - _LEARNING) * fraction) / count)
 
         rest, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        detector = _train(pixels, given, rest, settings, settings.seed + fold, part)
-        parts += detector.look(pixels, held)
+        seed = settings.seed + fold
+        detector = _train(pixels, given, rest, settings.device, seed, learned)
+        parts += detector.look(pixels, held, looked)
     images, boxes, confidence = (np.concatenate(some) for some in zip(*parts))
     surest = np.argsort(-confidence, kind="stable")[: int(SHARE * len(given.images))]
     order = surest[np.argsort(images[surest], kind="stable")]
@@ -127,21 +135,23 @@ class _Detector:
         return ((images - self.mean) / self.std).permute(0, 3, 1, 2)
 
     def look(
-        self, pixels: np.ndarray, rows: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Image, box and confidence of the predictions, some images at a time."""
+        self, pixels: np.ndarray, rows: np.ndarray, report: StageReport
+    ) -> list[_Seen]:
+        """The predictions of the images at some rows, image by image."""
         self.module.eval()
+        parts: list[_Seen] = []
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
-            with (
-                torch.inference_mode(),
-                threads_for(pixels[some].size // 3, self.mean.device),
-                autocast(self.mean.device),
-            ):
-                log_odds, distances = self.module(self.normalise(pixels[some]))
-                for row, heat, edges in zip(some, log_odds.sigmoid(), distances):
-                    boxes, sure = _peaks(heat, edges)
-                    yield np.full(len(sure), row), boxes, sure
+            device = self.mean.device
+            with torch.inference_mode(), threads_for(pixels[some].size // 3, device):
+                with autocast(device):
+                    log_odds, distances = self.module(self.normalise(pixels[some]))
+                seen = zip(some, log_odds.sigmoid().cpu(), distances.cpu())
+            for row, heat, edges in seen:
+                boxes, sure = _peaks(heat, edges)
+                parts.append((np.full(len(sure), row), boxes, sure))
+            report((start + len(some)) / len(rows))
+        return parts
 
 
 def _peaks(heat: Tensor, distances: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -149,9 +159,8 @@ def _peaks(heat: Tensor, distances: Tensor) -> tuple[np.ndarray, np.ndarray]:
     cells = len(heat)
     around = F.max_pool2d(heat[None], 3, stride=1, padding=1)[0]
     peak = (heat == around) & (heat >= LEAST)
-    rows, columns = (one.cpu().numpy() for one in peak.nonzero(as_tuple=True))
-    sure = heat[peak].double().cpu().numpy()
-    edges = distances[:, peak].double().cpu().numpy()
+    rows, columns = (one.numpy() for one in peak.nonzero(as_tuple=True))
+    sure, edges = heat[peak].double().numpy(), distances[:, peak].double().numpy()
     low = np.column_stack([columns + 0.5 - edges[0], rows + 0.5 - edges[1]])
     high = np.column_stack([columns + 0.5 + edges[2], rows + 0.5 + edges[3]])
     low, high = np.clip(low / cells, 0, 1), np.clip(high / cells, 0, 1)
@@ -164,14 +173,14 @@ def _train(
     pixels: np.ndarray,
     given: Boxes,
     rows: np.ndarray,
-    settings: Settings,
+    device_name: str | None,
     seed: int,
     report: StageReport,
 ) -> _Detector:
     """A detector trained on the images at some rows."""
-    device = pick_device(settings.device)
+    device = pick_device(device_name)
     module = seeded_detector(seed).to(device).to(memory_format=torch.channels_last)
-    mean, std = channel_statistics(pixels, rows)
+    mean, std = channel_statistics(pixels, rows, most=_FOR_STATISTICS)
     detector = _Detector(module, mean.to(device), std.to(device))
     lessons = _Lessons(given, len(pixels), pixels.shape[1] // STRIDE)
     rng = np.random.default_rng(seed)
@@ -263,5 +272,5 @@ class _Lessons:
             moved = mine * scale + shift
             corners = np.concatenate([moved.min(1), moved.max(1)], 1)
             boxes = torch.from_numpy(corners.astype(np.float32))
-            drawn.append(draw(boxes.to(device), self._cells))
-        return Lesson(*(torch.stack(parts) for parts in zip(*drawn)))
+            drawn.append(draw(boxes, self._cells))
+        return Lesson(*(torch.stack(parts).to(device) for parts in zip(*drawn)))

@@ -131,20 +131,26 @@ class DetectorMethod(Method):
             that can be told apart, or of the only one; and what to tell.
         """
         number = {name: n for n, name in enumerate(names)}
-        found, shown = ClassFaults.none(labels), context.labelled.labels
-        if len(shown.classes) < 2:
-            return found, np.array([number[shown.classes[0]]]), ()
-        plain = ClassLabels(shown.classes, shown.numbers)
-        every = context.labelled._replace(labels=plain)
-        items, scores = self._classes.score(replace(context, labelled=every))
-        known = np.array([number[name] for name in items.labels.classes])
         place = {one: n for n, one in enumerate(given.ids)}
-        kept = [n for n, one in enumerate(items.ids) if one in place]
-        rows = [place[items.ids[n]] for n in kept]
+        found, shown = ClassFaults.none(labels), context.labelled
+        kept = [n for n, one in enumerate(shown.ids) if one in place]
+        if not kept:
+            return found, np.arange(len(names))[:1], ()
+        some = shown.labels.take(np.array(kept))
+        if len(some.classes) < 2:
+            return found, np.array([number[some.classes[0]]]), ()
+        single = shown._replace(
+            ids=[shown.ids[n] for n in kept],
+            paths=[shown.paths[n] for n in kept],
+            labels=ClassLabels(some.classes, some.numbers),
+        )
+        items, scores = self._classes.score(replace(context, labelled=single))
+        known = np.array([number[name] for name in items.labels.classes])
+        rows = [place[one] for one in items.ids]
         scores = cast("Scores", scores)
-        found.wrong[rows] = scores.suspiciousness[kept]
-        found.seen[rows] = known[scores.suggestion[kept]]
-        found.right[rows] = scores.confidence[kept]
+        found.wrong[rows] = scores.suspiciousness
+        found.seen[rows] = known[scores.suggestion]
+        found.right[rows] = scores.confidence
         return found, known, scores.notes
 
 
