@@ -83,11 +83,11 @@ def keep_report(
 
 def name_source(embeddings: Any, settings: Settings) -> str:
     """What was scored with, in words."""
+    if settings.predictions == AUTO:
+        return "a detector trained here"
     if embeddings is not None:
         given = isinstance(embeddings, str)
         return f"embeddings {embeddings}" if given else "embeddings, an array"
-    if settings.predictions == AUTO:
-        return "a detector trained here"
     if settings.predictions:
         return f"predictions {settings.predictions}"
     if settings.model is not None:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.embeddings import list_embeddings
 from fiftyone_dfaulo.adapter.scoring.features import ScoringContext
-from fiftyone_dfaulo.adapter.scoring.request import Request, is_auto
+from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request, is_auto
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.kinds import by_classes
 
 QUICK = 5e8
 """Training is quick up to so many pixels, of all images and epochs: about five minutes
@@ -30,7 +31,10 @@ def resolve(request: Request, target: LabelTarget) -> Request:
     if not is_auto(request.embeddings):
         return request
     settings = request.settings
-    other = request.original or settings.predictions or settings.train
+    predictions = settings.predictions
+    if predictions == AUTO:  # a detector that tells no classes
+        target, predictions = by_classes(target), None
+    other = request.original or predictions or settings.train
     own = settings.method != "dfaulo" or settings.depth != "head"
     if other or own or not find_embeddings(request.samples, target):
         return replace(request, embeddings=None)

@@ -29,7 +29,7 @@ from fiftyone_dfaulo.adapter.scoring.request import (
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
-from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
+from fiftyone_dfaulo.adapter.targets.kinds import by_classes, target_to_judge
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
@@ -59,7 +59,8 @@ def check(request: Request) -> None:
         check_embeddings(samples, one, target)
     given = [*vectors, request.original, settings.predictions, settings.train or None]
     if sum(one is not None for one in given) > 1:
-        _check_several_allowed(target)
+        trained = settings.predictions == AUTO
+        _check_several_allowed(by_classes(target) if trained else target)
     check_model(request.original, settings)
     if settings.predictions is not None:
         check_prediction_field(samples, settings.predictions, target)

@@ -45,7 +45,7 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
     if settings.method == "paper":
         return PaperMethod()
     if isinstance(target, BoxTarget):
-        return _pick_box_method(target, str(settings.predictions))
+        return _pick_box_method(request, target)
     share = target.labels_type.scoring_share
     shares = {} if share is None else {SCORING: share}
     if is_auto(request.embeddings):
@@ -54,15 +54,20 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
     return FeatureMethod(pick_sources(vectors, request.original, settings), shares)
 
 
-def _pick_box_method(target: BoxTarget, predictions: str) -> Method:
-    if predictions == AUTO:
-        from fiftyone_dfaulo.adapter.scoring.boxes.trained import DetectorMethod
+def _pick_box_method(request: Request, target: BoxTarget) -> Method:
+    predictions = str(request.settings.predictions)
+    if predictions != AUTO:
+        from fiftyone_dfaulo.adapter.scoring.boxes.method import BoxMethod
 
-        network = TrainedNetwork(full=False)
-        return DetectorMethod(target, FeatureMethod([network], {}), network)
-    from fiftyone_dfaulo.adapter.scoring.boxes.method import BoxMethod
+        return BoxMethod(target, predictions)
+    from fiftyone_dfaulo.adapter.scoring.boxes.trained import DetectorMethod
 
-    return BoxMethod(target, predictions)
+    network = TrainedNetwork(full=False)
+    if is_auto(request.embeddings):
+        names = find_embeddings(request.samples, target.objects)
+        return DetectorMethod(target, AutoMethod(names, {}, network), network)
+    vectors = map(ExistingEmbeddings, as_sources(request.embeddings))
+    return DetectorMethod(target, FeatureMethod([*vectors, network], {}), network)
 
 
 class FeatureMethod(Method):
@@ -111,11 +116,18 @@ class AutoMethod(FeatureMethod):
     Args:
         embeddings: names of the fields and brain runs.
         shares: as of :class:`FeatureMethod`.
+        network: the network, if it is needed however long it takes.
     """
 
-    def __init__(self, embeddings: Sequence[str], shares: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        embeddings: Sequence[str],
+        shares: Mapping[str, float],
+        network: TrainedNetwork | None = None,
+    ) -> None:
         self._existing = [ExistingEmbeddings(name) for name in embeddings]
-        self._network = TrainedNetwork(full=False)
+        self._needed = network is not None
+        self._network = network or TrainedNetwork(full=False)
         super().__init__([*self._existing, self._network], shares)
 
     def read(self, context: ScoringContext) -> tuple[dict[str, Features], list[str]]:
@@ -126,7 +138,7 @@ class AutoMethod(FeatureMethod):
                 read[source.name] = source.read(context)
             except InputError as error:
                 notes.append(f"{source.name} was left out: {error}.")
-        if not read or is_quick(context):
+        if not read or self._needed or is_quick(context):
             read[self._network.name] = self._network.read(context)
         else:
             notes.append(

@@ -77,6 +77,11 @@ def by_predictions(target: LabelTarget) -> LabelTarget:
     return BoxTarget.of_objects(cast(ObjectTarget, target)) if objects else target
 
 
+def by_classes(target: LabelTarget) -> LabelTarget:
+    """The same labels, of which the classes alone are judged."""
+    return target.objects if isinstance(target, BoxTarget) else target
+
+
 def target_from_dict(values: Mapping[str, Any]) -> LabelTarget:
     """A target of :meth:`.LabelTarget.to_dict`."""
     kinds = {kind.kind: kind for kind in KINDS}

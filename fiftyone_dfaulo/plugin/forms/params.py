@@ -87,7 +87,7 @@ def read_request(ctx: Context) -> Request:
     elif chosen == DETECTOR:
         settings["predictions"] = AUTO
     sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
-    vectors = {AUTO: AUTO, EMBEDDINGS: embeddings(ctx)}
+    vectors = {AUTO: AUTO, DETECTOR: AUTO, EMBEDDINGS: embeddings(ctx)}
     return Request(
         samples(ctx),
         label_field(ctx),

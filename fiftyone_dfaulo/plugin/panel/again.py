@@ -49,12 +49,12 @@ def _source_of(config: DFauLoConfig) -> JsonDict:
     stored = config.settings
     found = config.embeddings
     names = [found] if found is None or isinstance(found, str) else found
+    if stored.get("predictions") == AUTO:
+        return {"source": DETECTOR}
     if names[0] == AUTO:
         return {"source": AUTO}
     if names[0] not in (None, "array"):
         return {"source": EMBEDDINGS, "embeddings": names[0]}
-    if stored.get("predictions") == AUTO:
-        return {"source": DETECTOR}
     if stored.get("predictions"):
         return {"source": PREDICTIONS, "predictions": stored["predictions"]}
     name = stored.get("model")

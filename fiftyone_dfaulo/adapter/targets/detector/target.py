@@ -87,6 +87,11 @@ class BoxTarget(ObjectTarget):
         """The same objects."""
         return cls(target.label_field, target.frames, target.list_name)
 
+    @property
+    def objects(self) -> ObjectTarget:
+        """The same objects, not judged by a detector."""
+        return ObjectTarget(self.label_field, self.frames, self.list_name)
+
     def _for_others(self, setting: str) -> str:
         return f"says nothing about the boxes in {self.label_field!r}"
 

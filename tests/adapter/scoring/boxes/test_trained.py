@@ -163,6 +163,22 @@ class TestRuns:
         assert {one.label for one in results.missing} <= {"a"}
         assert results.signals[:, 0].max() == 0
 
+    @pytest.mark.parametrize("embeddings", ["auto", "vectors"])
+    def test_embeddings_judge_the_classes_as_well(
+        self, small: Any, embeddings: str
+    ) -> None:
+        rng = np.random.default_rng(1)
+        lists = [
+            [rng.normal(size=4) + 9 * (one == "disc") for one in some]
+            for some in small.values("boxes.detections.label")
+        ]
+        small.set_values("boxes.detections.vectors", lists, dynamic=True)
+        results = score(small, embeddings=embeddings)
+
+        assert results.config.embeddings == embeddings
+        told = any("embeddings 'vectors' and the network" in n for n in results.notes)
+        assert told == (embeddings == "auto")
+
     def test_damaged_images_are_left_out_and_named(self, small: Any) -> None:
         sample = small.first()
         Path(sample.filepath).write_bytes(b"no image")
