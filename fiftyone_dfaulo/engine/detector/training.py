@@ -35,7 +35,7 @@ SMALLEST, LARGEST = 64, 320
 """Sides of images, in pixels."""
 
 SMALL_OBJECT = 16
-"""Pixels of a small object's side: four cells."""
+"""Pixels that a small object's side shall have: four cells."""
 
 PASSES = 6_000
 """So many images a detector looks at while it learns; of more, at each once."""
@@ -61,13 +61,15 @@ so that no confidence would do."""
 
 
 def choose_side(boxes: np.ndarray) -> int:
-    """The side of images at which a small object, the tenth part, is large enough.
+    """The side of images at which small objects are large enough.
+
+    An object is small if one in twenty is smaller: they may be a class of their own.
 
     Args:
         boxes: float (N, 4), left, top, width and height, fractions of the image.
     """
     sizes = np.sqrt(boxes[:, 2] * boxes[:, 3])
-    side = SMALL_OBJECT / float(np.quantile(sizes, 0.1))
+    side = SMALL_OBJECT / float(np.quantile(sizes, 0.05))
     steps = int(np.ceil(np.clip(side, SMALLEST, LARGEST) / LARGEST_STRIDE))
     return steps * LARGEST_STRIDE
 
