@@ -96,24 +96,15 @@ class DetectorMethod(Method):
             )
             scores = without_crowds(scores, there, crowds)
             scores = replace(scores, notes=(*notes, *scores.notes))
-            gaps = np.flatnonzero(scores.missing > 0)
             classes = np.full(len(confidence), known[0])
             if len(known) > 1:
+                gaps = np.flatnonzero(scores.missing > 0)
                 places = zip(there.images[gaps], there.boxes[gaps].tolist())
                 crops = [Crop(files[image], tuple(box)) for image, box in places]
                 seen = self._network.classify(crops, context.settings)
                 classes[gaps] = known[seen]
-            predicted = Found(
-                [
-                    _id_of(samples[image], box)
-                    for image, box in zip(there.images, there.boxes.tolist())
-                ],
-                there.images,
-                there.boxes,
-                [names[n] for n in classes],
-                confidence,
-                np.zeros(len(classes), bool),
-            )
+            called: list[str | None] = [names[n] for n in classes]
+            predicted = _as_found(samples, there, called, confidence)
             judged = Judged(given, predicted, names, scores)
             return make_scores(context, samples, judged, unreadable)
 
@@ -204,6 +195,13 @@ def _detect(
     return there, found.confidence, images.unreadable
 
 
-def _id_of(sample: str, box: Sequence[float]) -> str:
-    """The id of a prediction, the same whenever it is made."""
-    return str(applied_id(sample, DETECTING, str([*box])))
+def _as_found(
+    samples: Sequence[str], there: Boxes, classes: list[str | None], sure: np.ndarray
+) -> Found:
+    """Predictions as if they had been read; their ids are the same each time."""
+    places = zip(there.images, there.boxes.tolist())
+    ids = [
+        str(applied_id(samples[image], DETECTING, str(box))) for image, box in places
+    ]
+    none = np.zeros(len(sure), bool)
+    return Found(ids, there.images, there.boxes, classes, sure, none)
