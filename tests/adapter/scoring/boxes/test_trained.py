@@ -147,7 +147,10 @@ class TestFaults:
 
 class TestRuns:
     def test_the_same_twice(self, small: Any) -> None:
-        first, second = score(small), score(small, brain_key="again")
+        first, second = (
+            score(small, epochs=1),
+            score(small, epochs=1, brain_key="again"),
+        )
 
         assert first.suspiciousness.tolist() == second.suspiciousness.tolist()
         assert first.missing == second.missing
@@ -157,7 +160,7 @@ class TestRuns:
         small.set_values(
             "boxes.detections.label", [["a"] * len(n or ()) for n in names]
         )
-        results = score(small)
+        results = score(small, epochs=1)
 
         assert results.classes == ["a"]
         assert {one.label for one in results.missing} <= {"a"}
@@ -173,7 +176,7 @@ class TestRuns:
             for some in small.values("boxes.detections.label")
         ]
         small.set_values("boxes.detections.vectors", lists, dynamic=True)
-        results = score(small, embeddings=embeddings)
+        results = score(small, epochs=1, embeddings=embeddings)
 
         assert results.config.embeddings == embeddings
         told = any("embeddings 'vectors' and the network" in n for n in results.notes)
@@ -183,7 +186,7 @@ class TestRuns:
         sample = small.first()
         Path(sample.filepath).write_bytes(b"no image")
         ids = [one.id for one in sample.boxes.detections]
-        results = score(small)
+        results = score(small, epochs=1)
 
         assert ids
         assert {*ids} == {*results.unreadable}
@@ -228,14 +231,14 @@ class TestRefusals:
         small.set_values("boxes", [fo.Detections() for _ in small])
 
         with pytest.raises(InputError, match="none of the 0 objects has a label"):
-            score(small)
+            score(small, epochs=1)
 
     def test_no_image_can_be_read(self, small: Any) -> None:
         for path in small.values("filepath"):
             Path(path).unlink()
 
         with pytest.raises(InputError, match="12 of 12 labelled images could not be"):
-            score(small)
+            score(small, epochs=1)
         assert not small.list_brain_runs()
 
     def test_a_detector_that_sees_nothing(
@@ -244,4 +247,4 @@ class TestRefusals:
         monkeypatch.setattr(training, "LEAST", 1.0)
 
         with pytest.raises(InputError, match="sees none of the"):
-            score(small)
+            score(small, epochs=1)
