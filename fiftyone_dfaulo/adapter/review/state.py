@@ -140,9 +140,8 @@ def _read(
 ) -> ReviewState:
     """Reads the items of the samples that match into a state.
 
-    The database puts those together that have the same verdict, class
-    and so on: a document
-    for each item would take most of the time.
+    The database puts those together that have the same verdict, class and so on: a
+    document for each item would take most of the time.
     """
     score, verdict = review.fields.suspiciousness, review.fields.verdict
     audit = review.own.audit
