@@ -79,7 +79,7 @@ def _colored_by_us(dataset: Dataset) -> list[str] | None:
     now = dataset.app_config.color_scheme
     if now is None:
         return None
-    paths = [field.get("path", "") for field in now.fields or ()]
+    paths = [field.get("path", "") for field in now._data.get("fields") or ()]
     return paths if _is(now, paths) else None
 
 
@@ -109,7 +109,11 @@ def _scheme(paths: Iterable[str]) -> foo.ColorScheme:
 
 
 def _is(scheme: foo.ColorScheme, paths: Iterable[str]) -> bool:
-    """Whether a scheme is the one that we make for these fields."""
+    """Whether a scheme is the one that we make for these fields.
+
+    Compared as they lie in memory: whoever asks mongoengine for a thousand colours
+    waits until it has looked at each for references to other documents.
+    """
     ours = _scheme(paths)
     parts = [name for name in ours._fields if name != "id"]
-    return all(scheme[part] == ours[part] for part in parts)
+    return all(scheme._data.get(part) == ours._data.get(part) for part in parts)
