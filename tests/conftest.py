@@ -44,13 +44,32 @@ os.environ["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
 
 DatasetFactory = Callable[..., Any]
 
-LONG = ("test_ways_in", "test_benchmark", "test_killed", "test_two_at_once", "app/")
+LONG = (
+    "app/test_review",
+    "app/",
+    "test_benchmark",
+    "test_killed",
+    "test_two_at_once",
+    "test_ways_in",
+    "test_demo",
+    "test_docs",
+    "test_fuzz",
+    "test_folder",
+    "test_install",
+)
 """Files whose tests take longest; they come first, so that no process ends alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Has the longest files begin first."""
-    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+    def place(item: pytest.Item) -> int:
+        found = (
+            n for n, name in enumerate(LONG) if name in item.nodeid.partition("::")[0]
+        )
+        return next(found, len(LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture

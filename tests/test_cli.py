@@ -1,4 +1,4 @@
-"""The command line, in processes of its own as people start it."""
+"""The command line."""
 
 from __future__ import annotations
 
@@ -22,14 +22,6 @@ from fiftyone_dfaulo.cli.main import main
 from fiftyone_dfaulo.errors import InputError
 
 NAME = "pets-by-folder"
-
-
-def run(*words: str | Path, folder: Path | None = None, status: int = 0) -> Any:
-    """Runs the command; fails unless it ends with this status."""
-    command = [sys.executable, "-m", "fiftyone_dfaulo", *map(str, words)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done
 
 
 def paint(path: Path, tone: int) -> None:
@@ -75,7 +67,11 @@ def test_a_dataset_is_scored_reviewed_and_exported(
         return capsys.readouterr().out
 
     monkeypatch.chdir(tmp_path)
-    found = run("find", "cli-letters", "--embeddings", "vectors", "--top", 2)
+    # once as people start it, in a process of its own; all else is as it is here
+    words = ["find", "cli-letters", "--embeddings", "vectors", "--top", "2"]
+    command = [sys.executable, "-m", "fiftyone_dfaulo", *words]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
     assert "40 samples scored" in found.stdout
     first, second = found.stdout.split("most suspicious:\n")[1].splitlines()[:2]
     assert {Path(line.split()[-1]).name for line in (first, second)} == {
@@ -98,13 +94,19 @@ def test_a_dataset_is_scored_reviewed_and_exported(
     assert "verdict" in capsys.readouterr().err
 
 
-def test_a_folder_becomes_a_dataset_and_a_picture(pets: Path, tmp_path: Path) -> None:
-    words = ("folder", pets, "--name", NAME, "--epochs", 1)
-    done = run(*words, folder=tmp_path)
+def test_a_folder_becomes_a_dataset_and_a_picture(
+    pets: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
     try:
-        assert "24 samples scored" in done.stdout
-        assert done.stderr.count("no image") == 3
-        assert "Thumbs.db: no image" in done.stderr
+        assert main(["folder", str(pets), "--name", NAME, "--epochs", "1"]) == 0
+        printed = capsys.readouterr()
+        assert "24 samples scored" in printed.out
+        assert printed.err.count("no image") == 3
+        assert "Thumbs.db: no image" in printed.err
         assert (tmp_path / "gallery.png").is_file()
         dataset = fo.load_dataset(NAME)
         assert dataset.persistent
@@ -235,9 +237,11 @@ def test_a_folder_without_labelled_images_leaves_no_dataset(tmp_path: Path) -> N
     assert not fo.dataset_exists("layout-none")
 
 
-def test_the_doctor_finds_all_that_is_there() -> None:
-    done = run("doctor", status=1)  # the plugin of the tests is not registered
-    lines = done.stdout.splitlines()
+def test_the_doctor_finds_all_that_is_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["doctor"]) == 1  # the plugin of the tests is not registered
+    lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("missing")] == [
         "missing plugin: @dfaulo/dfaulo is not registered; run `fiftyone-dfaulo "
         "register`"

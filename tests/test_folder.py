@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import runpy
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fiftyone as fo
+import pytest
 from PIL import Image
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "folder.py"
 
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Run]:
+    """Runs the script in this process, in an empty folder; what it prints."""
+    before = set(fo.list_datasets())
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> str:
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+        return capsys.readouterr().out
+
+    yield run
+    for name in set(fo.list_datasets()) - before:
+        fo.delete_dataset(name)
+
 
 def test_a_folder_of_digits_becomes_a_gallery_of_its_wrong_labels(
-    tmp_path: Path,
+    run: Run, tmp_path: Path
 ) -> None:
-    command = [sys.executable, str(SCRIPT), "--epochs", "4"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "1797 samples scored" in done.stdout
+    printed = run("--epochs", "4")
+    assert "1797 samples scored" in printed
     top = re.findall(
         r"^  \d\.\d{3}  (\d) looks like (\d)  (\d)/\d{4}-is-(\d)\.png$",
-        done.stdout,
+        printed,
         re.MULTILINE,
     )
     assert len(top) == 10
@@ -32,7 +55,9 @@ def test_a_folder_of_digits_becomes_a_gallery_of_its_wrong_labels(
         assert min(picture.size) > 800
 
 
-def test_folders_of_classes_are_read_without_train_too(tmp_path: Path) -> None:
+def test_folders_of_classes_are_read_without_train_too(
+    run: Run, tmp_path: Path
+) -> None:
     folder = tmp_path / "pets"
     for name, tone in (("cat", 20), ("dog", 200)):
         (folder / name).mkdir(parents=True)
@@ -41,8 +66,6 @@ def test_folders_of_classes_are_read_without_train_too(tmp_path: Path) -> None:
                 folder / name / f"{number}.png"
             )
     gallery = tmp_path / "pets.png"
-    command = [sys.executable, str(SCRIPT), str(folder), "--gallery", str(gallery)]
-    done = subprocess.run([*command, "--epochs", "1"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "24 samples scored" in done.stdout
+    printed = run(folder, "--gallery", gallery, "--epochs", "1")
+    assert "24 samples scored" in printed
     assert gallery.is_file()

@@ -13,11 +13,19 @@ from bench import cases, ways_in
 from PIL import Image
 
 
+def written(pixels: np.ndarray, folder: Path) -> Iterator[Path]:
+    """Writes images, and gives their paths."""
+    for number, image in enumerate(pixels):
+        path = folder / f"{number:03d}.png"
+        Image.fromarray(image).save(path)
+        yield path
+
+
 @pytest.fixture
 def digits(tmp_path: Path) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
-    """200 digits of five classes with 5 % wrong labels, pixels, and the faults."""
+    """100 digits of five classes with 5 % wrong labels, pixels, and the faults."""
     clean = cases.read_digits()
-    chosen = np.flatnonzero(clean.truth < 5)[:200]
+    chosen = np.flatnonzero(clean.truth < 5)[:100]
     case = cases.plant(
         cases.Case(
             "few",
@@ -31,14 +39,12 @@ def digits(tmp_path: Path) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
         [],
     )
     pixels = np.repeat(case.images[..., None], 3, axis=3)
-    samples = []
-    for number, (image, label) in enumerate(zip(pixels, case.labels)):
-        path = tmp_path / f"{number:03d}.png"
-        Image.fromarray(image).save(path)
-        label = fo.Classification(label=str(label))
-        samples.append(fo.Sample(filepath=str(path), ground_truth=label))
     dataset = fo.Dataset()
-    dataset.add_samples(samples)
+    # nobody keeps the samples: FiftyOne reloads each that is in memory, one by one
+    dataset.add_samples(
+        fo.Sample(str(path), ground_truth=fo.Classification(label=str(label)))
+        for path, label in zip(written(pixels, tmp_path), case.labels)
+    )
     yield dataset, pixels, case.faults
     dataset.delete()
 

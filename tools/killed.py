@@ -1,6 +1,6 @@
 """Kills the process that writes, or the database, at any moment, and counts the loss.
 
-    python tools/killed.py [--trials N] [--victim process|database] [DEED ...]
+    python tools/killed.py [--trials N] [--victim process|database] [DEED[:VICTIM] ...]
 
 Each trial makes a small dataset, starts what the deed names in a process of its own,
 ends that process or the database (SIGKILL) at a random moment, starts the database
@@ -29,7 +29,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -491,14 +491,14 @@ def _await_database() -> None:
 
 
 def measure(
-    deeds: Sequence[str], victims: Sequence[str], trials: int, seed: int
+    wanted: Mapping[str, Sequence[str]], trials: int, seed: int
 ) -> Counter[str]:
-    """Runs the trials; returns kind to count."""
+    """Runs the trials of each deed with each of its victims; returns kind to count."""
     total: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="dfaulo-killed-") as folder:
         harness = Harness(Path(folder))
         try:
-            for deed in deeds:
+            for deed, victims in wanted.items():
                 longest = harness.seconds(deed)
                 for victim in victims:
                     rng, count = (
@@ -528,10 +528,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--victim", choices=VICTIMS, action="append")
     parser.add_argument("deeds", nargs="*", metavar="DEED", help=", ".join(DEEDS))
     options = parser.parse_args(arguments)
-    if unknown := set(options.deeds) - set(DEEDS):
-        parser.error(f"no such deed: {', '.join(sorted(unknown))}")
-    deeds, victims = options.deeds or list(DEEDS), options.victim or VICTIMS
-    return 1 if measure(deeds, victims, options.trials, options.seed) else 0
+    wanted: dict[str, list[str]] = {}
+    for word in options.deeds or DEEDS:
+        deed, _, victim = word.partition(":")
+        victims = [victim] if victim else options.victim or VICTIMS
+        if deed not in DEEDS or not set(victims) <= set(VICTIMS):
+            parser.error(f"no such deed or victim: {word}")
+        wanted.setdefault(deed, []).extend(victims)
+    return 1 if measure(wanted, options.trials, options.seed) else 0
 
 
 if __name__ == "__main__":

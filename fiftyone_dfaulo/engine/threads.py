@@ -28,6 +28,7 @@ from functools import cache
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
+import scipy.linalg  # noqa: F401 - loads scipy's own BLAS, which has a limit too
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:  # heads alone do without it, and it takes seconds to load
@@ -128,8 +129,6 @@ def threads_for(pixels: int, device: torch.device) -> AbstractContextManager[obj
 @cache
 def _blas() -> ThreadpoolController:
     """BLAS libraries: numpy's and scipy's, which are loaded by now."""
-    import scipy.linalg  # noqa: F401
-
     return ThreadpoolController().select(user_api="blas")
 
 

@@ -204,13 +204,19 @@ def address(digits: Any) -> str:
 
 
 @pytest.fixture
+def opens_itself() -> None:
+    """The test opens the App, once what it is to show is there: each time is slow."""
+
+
+@pytest.fixture
 def app(
     browser: Any, server: Server, address: str, request: pytest.FixtureRequest
 ) -> Iterator[App]:
-    """The App, opened on the digits."""
+    """The App, opened on the digits unless the test does so itself."""
     tab = browser.new_page()
     opened = App(tab, f"{server.url}/datasets/{address}", ARTIFACTS)
-    opened.open()
+    if "opens_itself" not in request.fixturenames:
+        opened.open()
     yield opened
     if not tab.is_closed():
         opened.photograph(f"end of {request.node.name}")

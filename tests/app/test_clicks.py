@@ -58,6 +58,7 @@ def wrong(digits: Any, **which: Any) -> list[bool]:
     return [a != b for a, b in zip(given, true)]
 
 
+@pytest.mark.usefixtures("opens_itself")
 def test_from_find_to_corrected_labels(app: App, digits: Any) -> None:
     app.tab.add_init_script(COUNT)
     app.open()
@@ -108,6 +109,7 @@ def test_from_find_to_corrected_labels(app: App, digits: Any) -> None:
     assert in_all <= 30
 
 
+@pytest.mark.usefixtures("opens_itself")
 def test_one_key_a_verdict_in_the_grid_and_in_the_modal(app: App, digits: Any) -> None:
     compute_suspiciousness(digits, embeddings="vectors", progress=False)
     app.open()

@@ -124,6 +124,7 @@ def watch(app: App) -> list[tuple[str, int]]:
     return told
 
 
+@pytest.mark.usefixtures("opens_itself")
 def test_failure_is_explained_and_leaves_the_dataset_as_it_was(
     app: App, digits: Any
 ) -> None:

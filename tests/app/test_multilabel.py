@@ -62,6 +62,7 @@ def test_the_form_scores_tags_and_shows_the_most_suspicious(
     assert app.opened_sample(0) == worst.id
 
 
+@pytest.mark.usefixtures("opens_itself")
 def test_tags_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     compute_suspiciousness(digits, "digits", embeddings="pixels", progress=False)
     batch = suspicious_view(digits, limit=BATCH)

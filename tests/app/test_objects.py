@@ -70,6 +70,7 @@ def test_the_form_scores_objects_and_shows_them_as_patches(
     assert app.opened_sample(0) == worst.id
 
 
+@pytest.mark.usefixtures("opens_itself")
 def test_objects_are_marked_corrected_and_undone(app: App, digits: Any) -> None:
     compute_suspiciousness(digits, "boxes", embeddings="pixels", progress=False)
     batch = suspicious_view(digits.to_patches("boxes"), limit=BATCH)

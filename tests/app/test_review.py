@@ -20,7 +20,7 @@ from fiftyone_dfaulo import (
 )
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 from tests.app.app_tools import App
-from tests.app.conftest import ARTIFACTS, serving
+from tests.app.conftest import ARTIFACTS, Server, serving
 from tests.app.review_tools import (
     BATCH,
     LOOKS_LIKE,
@@ -141,6 +141,7 @@ def test_the_panel_opens_on_the_ranking(app: App, digits: Any) -> None:
     review.says("0 found")
 
 
+@pytest.mark.usefixtures("opens_itself")
 def test_another_run_has_its_own_ranking_and_no_batch(app: App, digits: Any) -> None:
     compute_suspiciousness(
         digits, embeddings="vectors", brain_key="second", progress=False
@@ -220,11 +221,15 @@ def execute_from_browser(app: App, label: str) -> None:
 
 
 def test_verdicts_survive_a_killed_server(
-    browser: Any, environment: dict[str, str], digits: Any, tmp_path: Path
+    browser: Any,
+    environment: dict[str, str],
+    server: Server,
+    digits: Any,
+    tmp_path: Path,
 ) -> None:
     faulty, address = faulty_tiles(digits), f"/datasets/{digits.name}"
-    with serving(environment, tmp_path / "first.log") as server:
-        app = App(browser.new_page(), server.url + address, ARTIFACTS)
+    with serving(environment, tmp_path / "server.log") as killed:
+        app = App(browser.new_page(), killed.url + address, ARTIFACTS)
         app.open()
         review = Review(app)
         review.next_batch()
@@ -232,23 +237,22 @@ def test_verdicts_survive_a_killed_server(
             review.select(tile)
         review.press(REST)
         review.says("50 of 598 checked")
-        server.process.send_signal(signal.SIGKILL)
-        assert server.process.wait(10) == -signal.SIGKILL
+        killed.process.send_signal(signal.SIGKILL)
+        assert killed.process.wait(10) == -signal.SIGKILL
         app.tab.close()
     given = {"faulty": len(faulty), "correct": BATCH - len(faulty), None: 550}
     assert verdicts(digits) == given
 
-    with serving(environment, tmp_path / "second.log") as server:
-        app = App(browser.new_page(), server.url + address, ARTIFACTS)
-        app.open()
-        review = Review(app)
-        review.says("50 of 598 checked")
-        before = unchecked(digits)
-        review.press("Next batch")
-        expect(app.tab.get_by_text("The ranking stays")).to_be_visible()
-        assert unchecked(digits) == before  # it had learned when they were given
-        assert verdicts(digits) == given
-        app.tab.close()
+    app = App(browser.new_page(), server.url + address, ARTIFACTS)
+    app.open()
+    review = Review(app)
+    review.says("50 of 598 checked")
+    before = unchecked(digits)
+    review.press("Next batch")
+    expect(app.tab.get_by_text("The ranking stays")).to_be_visible()
+    assert unchecked(digits) == before  # it had learned when they were given
+    assert verdicts(digits) == given
+    app.tab.close()
 
 
 def test_grid_is_narrowed_by_bar_row_and_reason_in_the_light(
@@ -290,6 +294,7 @@ def test_grid_is_narrowed_by_bar_row_and_reason_in_the_light(
     review.shows(598)
 
 
+@pytest.mark.usefixtures("opens_itself")
 def test_what_stands_on_the_tiles_can_be_read_in_dark_and_light(
     app: App, digits: Any
 ) -> None:

@@ -17,6 +17,7 @@ from fiftyone_dfaulo.adapter.review.state import (
     edited_ids,
     read_state,
 )
+from fiftyone_dfaulo.adapter.runs.colors import color_scores
 from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.checks import check_whole_number
 
@@ -126,6 +127,8 @@ def _write_scores(review: ReviewSession, ids: list[str], scores: np.ndarray) -> 
     name, items = review.fields.suspiciousness, review.items.locate(ids)
     rows = [(items[i], {name: x}) for i, x in zip(ids, scores.tolist()) if i in items]
     review.write(review.items.fill(rows))
+    if not review.target.frames:
+        color_scores(review.dataset, name, scores)
     review.show_written(items.values())
 
 

@@ -8,7 +8,7 @@ shows on the tiles at first is added to, and never taken from.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 
@@ -18,7 +18,7 @@ from bson import ObjectId, json_util
 from fiftyone import ViewField
 
 from fiftyone_dfaulo.adapter.host import Dataset, Documents
-from fiftyone_dfaulo.adapter.runs.colors import color_fields
+from fiftyone_dfaulo.adapter.runs.colors import color_fields, colored_scores
 from fiftyone_dfaulo.adapter.storage.refresh import dataset_id
 from fiftyone_dfaulo.adapter.storage.schema import is_part
 
@@ -40,11 +40,20 @@ def find_view(dataset: Dataset, key: str, fields: Sequence[str]) -> str | None:
     return None if found is None else str(found.name)
 
 
-def offer(dataset: Dataset, key: str, fields: Sequence[str]) -> None:
-    """Has the App offer a run: by a saved view, and on the tiles."""
+def offer(
+    dataset: Dataset, key: str, fields: Sequence[str], scores: Iterable[float]
+) -> None:
+    """Has the App offer a run: by a saved view, and on the tiles.
+
+    Args:
+        dataset: the dataset.
+        key: of the run.
+        fields: paths of the run's fields.
+        scores: what the run has written as suspiciousness.
+    """
     add_view(dataset, key, fields)
     show_fields(dataset, fields)
-    color_fields(dataset, added=fields)
+    color_fields(dataset, added=fields, scores=scores)
 
 
 def withdraw(dataset: Dataset, key: str, fields: Sequence[str]) -> bool:
@@ -61,10 +70,12 @@ def renamed(
     new_key: str,
     new_fields: Sequence[str],
 ) -> Iterator[None]:
-    """Offers a run that is renamed meanwhile: with a view only if it had one."""
-    seen = withdraw(dataset, key, fields)
+    """Offers a run that is renamed meanwhile: with what it had of view and colours."""
+    seen = drop_view(dataset, key, fields)
     yield
-    color_fields(dataset, added=new_fields)
+    scores = colored_scores(dataset, fields)
+    if scores:
+        color_fields(dataset, added=new_fields, dropped=fields, scores=scores)
     if seen:
         add_view(dataset, new_key, new_fields)
 

@@ -103,7 +103,7 @@ def write_run(
             _finish(results, key, start, overwrite)
             whole = True
             _take_place(dataset, key, results.key)
-            _offer(dataset, results.key)
+            _offer(dataset, results)
     except BaseException:
         if not whole:
             _discard(dataset, results)
@@ -290,10 +290,9 @@ def _replace(dataset: Dataset, key: str, finished: str) -> None:
     dataset.rename_brain_run(finished, key)
 
 
-def _offer(dataset: Dataset, key: str) -> None:
+def _offer(dataset: Dataset, results: DFauLoResults) -> None:
     """Has the App offer a run: by a saved view, and on the tiles."""
-    config = dataset.get_brain_info(key).config
-    if (
-        not config.target.frames
-    ):  # FiftyOne saves no view of frames without copying them
-        offer(dataset, key, config.fields)
+    config = dataset.get_brain_info(results.key).config
+    # FiftyOne saves no view of frames without copying them
+    if not config.target.frames:
+        offer(dataset, results.key, config.fields, results.suspiciousness)

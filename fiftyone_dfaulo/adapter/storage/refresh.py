@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import fiftyone.core.dataset as fod
 import fiftyone.core.odm as foo
 from bson import ObjectId
 from mongoengine.errors import FieldDoesNotExist
@@ -80,7 +81,7 @@ def refresh(dataset: Dataset) -> None:
     old._data["name"] = name  # FiftyOne loads by name
     unsaved = [*(getattr(old, "_changed_fields", None) or ())]
     try:
-        dataset._reload(hard=True)
+        _load(dataset, name)
         with suppress(FieldDoesNotExist):  # see repair(); those in memory stay old
             dataset._reload_docs(hard=True)
     except Exception as error:
@@ -88,6 +89,20 @@ def refresh(dataset: Dataset) -> None:
         raise RunError(f"the dataset cannot be loaded any more ({error})") from error
     for path in unsaved:
         _keep(old, dataset._doc, path.split("."))
+
+
+def _load(dataset: Dataset, name: str) -> None:
+    """FiftyOne's ``_reload(hard=True)``, which also saves when that was.
+
+    The save takes as long as all else. Only what hardly ever changes is left to it.
+    """
+    loaded = fod._load_dataset(dataset, name, virtual=True)
+    document = loaded[0]
+    slices = (dataset._group_slice, document.default_group_slice)
+    if document.media_type != dataset.media_type or (slices[0] is None and slices[1]):
+        dataset._reload(hard=True)
+    else:
+        dataset._doc, dataset._sample_doc_cls, dataset._frame_doc_cls = loaded
 
 
 def _keep(old: Any, new: Any, path: list[str]) -> None:

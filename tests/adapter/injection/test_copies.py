@@ -11,7 +11,7 @@ import pytest
 from fiftyone_dfaulo.adapter.injection.copies import sweep, unfinished_name
 from fiftyone_dfaulo.adapter.injection.inject import inject_faults
 from fiftyone_dfaulo.adapter.injection.quality import estimate_quality
-from tests.adapter.process import run_python
+from tests.adapter.process import run_forked
 
 DIE = """
 import os, signal, sys
@@ -63,7 +63,7 @@ def test_the_next_call_sweeps_what_a_dead_process_left(
     dataset: Any, place: str, how: str
 ) -> None:
     before = what_is_there(dataset)
-    process = run_python(DIE, dataset.name, place, how)
+    process = run_forked(DIE, dataset.name, place, how)
     assert process.returncode == -9, process.stderr
     assert what_is_there(dataset) != before
 
@@ -73,7 +73,7 @@ def test_the_next_call_sweeps_what_a_dead_process_left(
 
 
 def test_a_call_sweeps_first(dataset: Any) -> None:
-    assert run_python(DIE, dataset.name, "inject._clone", "inject").returncode == -9
+    assert run_forked(DIE, dataset.name, "inject._clone", "inject").returncode == -9
     names = set(fo.list_datasets(glob_patt="dfaulo-unfinished-*"))
     assert len(names) == 1
     made = inject_faults(dataset, rate=0.3)

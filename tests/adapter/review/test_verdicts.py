@@ -11,7 +11,7 @@ from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import InputError, RunError
-from tests.adapter.process import last_json, run_python
+from tests.adapter.process import last_json, run_forked
 
 HISTORY = "dfaulo_history"
 
@@ -94,7 +94,7 @@ def test_verdicts_of_another_process_are_kept(dataset: Any) -> None:
     stale = [dataset[i] for i in ids]
     dataset.persistent = True
     last_json(
-        run_python(
+        run_forked(
             """
             import json, sys
             import fiftyone as fo
@@ -144,7 +144,7 @@ def test_a_fresh_process_renames_and_deletes_the_history(dataset: Any) -> None:
         print(json.dumps([names, list(dataset.get_field_schema())]))
     """
 
-    renamed, deleted = last_json(run_python(code, dataset.name))
+    renamed, deleted = last_json(run_forked(code, dataset.name))
 
     assert "new_history" in renamed
     assert not [n for n in renamed if n.startswith("dfaulo")]
@@ -220,6 +220,6 @@ def test_a_dataset_deleted_elsewhere_is_an_error(dataset: Any) -> None:
     dataset.persistent = True
     ids = dataset.values("id")
     code = "import sys, fiftyone as fo; fo.delete_dataset(sys.argv[1]); print(1)"
-    last_json(run_python(code, dataset.name))
+    last_json(run_forked(code, dataset.name))
     with pytest.raises(RunError, match="was deleted; load another one"):
         record_verdicts(dataset, faulty=ids[:1])

@@ -13,7 +13,7 @@ from fiftyone_dfaulo.adapter.runs import brain_run, writer
 from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import Cancelled, RunError
-from tests.adapter.process import run_python
+from tests.adapter.process import run_forked
 
 LABELS = ["a", "b", None, "a", "b"]
 KEY = "dfaulo"
@@ -411,7 +411,7 @@ class TestAProcessThatDies:
         dataset.persistent = True
         check = unchanged(dataset)
 
-        process = run_python(DIE, dataset.name, "2", "_write_batch")
+        process = run_forked(DIE, dataset.name, "2", "_write_batch")
 
         assert process.returncode == -9, process.stderr
         dataset.reload()
@@ -443,7 +443,7 @@ class TestAProcessThatDies:
         write_run(make_results(dataset))
         dataset.persistent = True
 
-        process = run_python(DIE, dataset.name, "1", "move_values")
+        process = run_forked(DIE, dataset.name, "1", "move_values")
 
         assert process.returncode == -9, process.stderr
         dataset.reload()

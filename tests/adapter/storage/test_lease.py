@@ -13,7 +13,7 @@ import pytest
 from fiftyone_dfaulo.adapter.storage import lease
 from fiftyone_dfaulo.adapter.storage.lease import changing
 from fiftyone_dfaulo.errors import Cancelled, RunError
-from tests.adapter.process import last_json, run_python
+from tests.adapter.process import last_json, run_forked, run_python
 
 DIE = """
 import os, signal, sys
@@ -119,7 +119,7 @@ def test_another_waits_until_it_is_given_back(dataset: Any) -> None:
 
 
 def test_that_of_a_dead_process_is_free_at_once_on_its_machine(dataset: Any) -> None:
-    assert run_python(DIE, dataset.name, "1000").returncode == -9
+    assert run_forked(DIE, dataset.name, "1000").returncode == -9
     assert leases().count_documents({"_id": dataset._doc.id}) == 1
     with changing(dataset):
         assert lease.is_held(dataset._doc.id)
@@ -130,12 +130,12 @@ def test_elsewhere_it_ends_with_its_term(
     dataset: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = {"$set": {"machine": "another"}}
-    assert run_python(DIE, dataset.name, "1").returncode == -9
+    assert run_forked(DIE, dataset.name, "1").returncode == -9
     leases().update_one({"_id": dataset._doc.id}, away)
     with changing(dataset):
         assert leases().count_documents({"_id": dataset._doc.id}) == 1
 
-    assert run_python(DIE, dataset.name, "1000").returncode == -9
+    assert run_forked(DIE, dataset.name, "1000").returncode == -9
     leases().update_one({"_id": dataset._doc.id}, away)
     monkeypatch.setattr(lease, "PATIENCE", 0)
     with (
@@ -149,7 +149,7 @@ def test_waiting_can_be_stopped(dataset: Any) -> None:
     def stop() -> None:
         raise Cancelled
 
-    assert run_python(DIE, dataset.name, "1000").returncode == -9
+    assert run_forked(DIE, dataset.name, "1000").returncode == -9
     leases().update_one({"_id": dataset._doc.id}, {"$set": {"machine": "another"}})
     with pytest.raises(Cancelled), changing(dataset, stop):
         pass

@@ -8,7 +8,7 @@ import pytest
 
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.errors import RunError
-from tests.adapter.process import last_json, run_python
+from tests.adapter.process import last_json, run_forked
 
 OTHERS = """
 import sys, fiftyone as fo
@@ -34,7 +34,7 @@ def test_unsaved_changes_stay_and_others_changes_show(dataset: Any) -> None:
     dataset.default_classes.append("a")
     dataset.app_config.grid_media_field = "filepath"
     old = dataset.name
-    last_json(run_python(OTHERS, old))
+    last_json(run_forked(OTHERS, old))
 
     refresh(dataset)
 
@@ -50,6 +50,6 @@ def test_unsaved_changes_stay_and_others_changes_show(dataset: Any) -> None:
 
 def test_a_deleted_dataset_is_our_error(dataset: Any) -> None:
     code = "import sys, fiftyone as fo; fo.delete_dataset(sys.argv[1]); print(1)"
-    last_json(run_python(code, dataset.name))
+    last_json(run_forked(code, dataset.name))
     with pytest.raises(RunError, match="deleted meanwhile"):
         refresh(dataset)
