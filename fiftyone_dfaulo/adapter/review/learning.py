@@ -12,18 +12,13 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.audit import count_drawn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import (
-    ReviewState,
-    edited_ids,
-    read_state,
-)
+from fiftyone_dfaulo.adapter.review.state import ReviewState, edited_ids, read_state
 from fiftyone_dfaulo.adapter.runs.colors import color_scores
 from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.checks import check_whole_number
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.feedback.estimate import FaultEstimate
-
 
 MOST = 1_000
 """Scores that are written while a person waits: those of twenty batches, of which

@@ -116,7 +116,7 @@ def test_heads_agree_with_a_sample_by_sample_computation(counts, monkeypatch):
         )
         head.fit(features[others], labels[others])
         expected = np.log(head.predict_proba(features[i : i + 1])[0])
-        np.testing.assert_allclose(result[i], expected, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(result[i], expected, rtol=5e-3, atol=5e-3)
 
 
 def test_the_only_sample_of_a_class_still_counts_to_it():
