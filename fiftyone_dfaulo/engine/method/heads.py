@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
@@ -132,11 +131,12 @@ def out_of_sample(
         first = None if start is None else start[fold]
         return regression.fit(features, labels, rows, inverse, along, first)
 
-    # One thread a fold. Several threads in one fold would wait for one another at
-    # each of many small products, and long where the machine is busy.
+    # One thread a fold, all at once, so that no core waits for the last one. Several
+    # threads in one fold would wait for one another at each of many small products,
+    # and long where the machine is busy.
     with (
         one_blas_thread,
-        ThreadPoolExecutor(min(FOLDS, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(FOLDS) as pool,
     ):
         heads = [pool.submit(fit, fold) for fold in range(FOLDS)]
         for done, _ in enumerate(as_completed(heads), 1):
