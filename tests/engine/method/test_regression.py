@@ -67,10 +67,12 @@ def test_features_that_are_all_zero_give_the_shares_of_the_classes() -> None:
 
 
 def test_samples_beyond_one_block_count_alike(monkeypatch) -> None:
+    monkeypatch.setattr(regression, "TOLERANCE", 1e-9)
     features, labels, rows = problem([60] * 3)
     along = regression.directions(features)
     found = []
     for block in (regression.BLOCK, 17):
         monkeypatch.setattr(regression, "BLOCK", block)
         found.append(regression.fit(features, labels, rows, INVERSE, along))
-    np.testing.assert_allclose(*found, atol=1e-3)
+    np.testing.assert_allclose(*found, atol=0.02)
+    assert np.abs(found[0]).max() > 1
