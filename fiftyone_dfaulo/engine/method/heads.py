@@ -12,7 +12,7 @@ from fiftyone_dfaulo.engine.method.outputs import (
     HeadOutputs,
     likeliest,
 )
-from fiftyone_dfaulo.engine.method.sharpness import fit_power
+from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.signals import rank_in_class
 from fiftyone_dfaulo.engine.threads import one_blas_thread
@@ -28,8 +28,7 @@ UNSURE = 2.5
 """Heads are too unsure if the labels are likelier at a greater power than this. Up to
 50 classes they hardly ever are."""
 MOST_TRIED = 7
-SAMPLES = 20_000  # of which it is chosen; evenly drawn of all labels
-HELD_OUT = 400  # at least so many of them judge, or all
+HELD_OUT = 400  # samples; at least so many judge, or all
 LEAST_SPREAD = 1e-6
 """A feature that spreads by a smaller share of its largest value is constant but for
 rounding."""
@@ -164,9 +163,7 @@ def inverse_regularization(
         30 times a power of the square root of 10, at most 30,000.
     """
     along = regression.directions(features) if along is None else along
-    order = np.argsort(labels, kind="stable")
-    count = min(len(order), SAMPLES)
-    some = order[np.arange(count) * len(order) // count]
+    some = evenly(labels)
     features, labels, folds = features[some], labels[some], folds[some]
     inverse = INVERSE_REGULARIZATION
     with one_blas_thread:

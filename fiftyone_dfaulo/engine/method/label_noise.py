@@ -25,7 +25,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fiftyone_dfaulo.engine.method.outputs import BLOCK, Likeliest, in_blocks
+from fiftyone_dfaulo.engine.method.outputs import Likeliest, in_blocks
+from fiftyone_dfaulo.engine.method.regression import BLOCK
 from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from

@@ -17,11 +17,11 @@ import numpy as np
 
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import regression
+from fiftyone_dfaulo.engine.method.regression import BLOCK
 from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 FEW = 50
 """So many classes are kept of each sample: all, where there are no more."""
-BLOCK = 4_096  # samples
 LEAST_PROBABILITY = 1e-12
 LEAST_LOG = float(np.log(LEAST_PROBABILITY))
 

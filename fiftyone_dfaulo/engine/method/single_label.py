@@ -24,6 +24,7 @@ from __future__ import annotations
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import reasons
 from fiftyone_dfaulo.engine.method.ensemble import (
     FOREIGN,
@@ -100,25 +101,23 @@ def score_labels(
     counting = share * [not each.learned for each in ensembles]
     learned = not counting.any()
     counting = np.where(counting.any(1, keepdims=True), counting, share)
-    paired = first.near_duplicate_of
-    vote = likeliest(Vote([each.voters for each in ensembles], share, paired), labels)
+    partner = first.near_duplicate_of
+    vote = likeliest(Vote([each.voters for each in ensembles], share, partner), labels)
     mutants = [each.mutants for each in ensembles]
-    mutant_vote = likeliest(Vote(mutants, counting, paired), labels)
+    mutant_vote = likeliest(Vote(mutants, counting, partner), labels)
     wrong = wrong_label(
         vote,
         mutant_vote,
         labels,
         first.foreign < FOREIGN,
         learned=learned,
-        near_duplicate_labels=np.where(
-            first.near_duplicate_of < 0, -1, labels[first.near_duplicate_of]
-        ),
+        near_duplicate_labels=np.where(partner < 0, -1, labels[partner]),
         equal_counts_prior=equal_counts_prior,
     )
     suspiciousness = 1 - (1 - first.foreign) * (1 - wrong)
     suggestion, confidence = vote.best(), vote.sharpened(SHARPNESS).values.max(1)
     columns, agreeing = _signals(ensembles, labels)
-    columns["doubt"] = 1.0 - np.exp(vote.values.max(1))
+    columns["doubt"] = signals.doubt(vote.values, labels)
     columns["foreign_content"] = first.foreign
     return Scores(
         suspiciousness=suspiciousness,
@@ -130,12 +129,12 @@ def score_labels(
             labels,
             suspiciousness,
             first.foreign >= FOREIGN,
-            paired >= 0,
+            partner >= 0,
             columns.get("loss_original"),
         ),
         signals=np.column_stack(list(columns.values())).astype(np.float32),
         signal_names=tuple(columns),
-        near_duplicate_of=paired,
+        near_duplicate_of=partner,
         estimated_faults=round(float(suspiciousness.sum())),
         notes=_notes(agreeing, labels),
     )
