@@ -250,6 +250,17 @@ def state(dataset: Any) -> list[dict[str, Any]]:
     return list(found.sort("_id", 1))
 
 
+def views_astray(dataset: Any) -> list[str]:
+    """Saved views that are listed and gone, or there and not listed."""
+    import fiftyone.core.odm as foo
+
+    database = foo.get_db_conn()
+    own = {"_dataset_id": dataset._doc.id}
+    there = {one["_id"] for one in database.views.find(own)}
+    document = database.datasets.find_one({"_id": dataset._doc.id})
+    return sorted(map(str, there.symmetric_difference(document["saved_views"])))
+
+
 class Scene:
     """One trial's dataset: what is there before, and what is found after.
 
@@ -362,6 +373,8 @@ class Scene:
         self.dataset.reload()
         for name in set(self.dataset.get_field_schema()) - self.fields:
             self.say("left", f"the field {name}")
+        if astray := views_astray(self.dataset):
+            self.say("left", f"saved views {astray}")
 
     def close(self) -> None:
         """Deletes it."""

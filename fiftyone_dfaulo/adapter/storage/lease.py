@@ -24,7 +24,7 @@ from pymongo.write_concern import WriteConcern
 from fiftyone_dfaulo.adapter.host import Dataset, Documents
 from fiftyone_dfaulo.adapter.storage.documents import JOURNALLED
 from fiftyone_dfaulo.adapter.storage.refresh import dataset_id
-from fiftyone_dfaulo.errors import RunError
+from fiftyone_dfaulo.errors import DFauLoError, RunError
 
 TERM = 30.0
 """Seconds after which a lease ends that is not renewed; renewed after a third."""
@@ -95,13 +95,20 @@ def unbroken() -> Iterator[None]:
 
     One that dies may lose what it has acknowledged in the last tenth of a second, and
     pymongo connects to the next one without a word. What comes last in here must be
-    journalled.
+    journalled. What is forgotten may also make FiftyOne stumble in here.
 
     Raises:
         RunError: if it is another one.
     """
     server = _server()
-    yield
+    try:
+        yield
+    except (DFauLoError, PyMongoError):
+        raise
+    except Exception as error:
+        if _server() != server:
+            raise RunError(_BROKEN) from error
+        raise
     if _server() != server:
         raise RunError(_BROKEN)
 

@@ -53,7 +53,7 @@ def revived():
         except ConnectionFailure:
             pass
 
-def attempt(dies):
+def attempt(dies, stumbles=False):
     global database
     try:
         with changing(dataset):
@@ -63,13 +63,16 @@ def attempt(dies):
                 database.kill()
                 database.wait()
                 database = revived()
+            if stumbles:
+                raise ValueError("a run with this key already exists")
         return "kept"
-    except RunError as error:
+    except (RunError, ValueError) as error:
         return str(error)
 
 try:
     dataset = fo.Dataset(persistent=True)
-    print(json.dumps([attempt(False), attempt(True), attempt(False)]), flush=True)
+    said = [attempt(False), attempt(True), attempt(True, True), attempt(False, True)]
+    print(json.dumps([*said, attempt(False)]), flush=True)
 finally:
     database.kill()
     os._exit(0)  # FiftyOne would wait for its database
@@ -160,8 +163,10 @@ def test_a_database_that_dies_meanwhile_and_is_back_is_no_success(
 ) -> None:
     """pymongo connects anew without a word, and FiftyOne's writes may be lost."""
     said = last_json(run_python(DATABASE_DIES, str(TOOLS), str(tmp_path)))
-    assert [said[0], said[2]] == ["kept", "kept"]
+    assert [said[0], said[4]] == ["kept", "kept"]
     assert "database was away for a moment" in said[1]
+    assert "database was away for a moment" in said[2]
+    assert said[3] == "a run with this key already exists"
 
 
 def test_a_lease_that_has_ended_is_no_success(dataset: Any) -> None:
