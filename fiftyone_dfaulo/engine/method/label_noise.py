@@ -1,29 +1,40 @@
 """Which class is mistaken for which: the label noise of a dataset, from its labels.
 
 1. Models that never saw the label of a sample give class j the probability p_j of being
-   its true class. Given j, the label is i with the probability T[j, i] of the
-   *transition matrix*.
-2. T maximises the likelihood of all labels under a prior (expectation-maximisation). By
-   the prior all mistakes are equally likely. How common they are is known, or estimated
-   with T. The prior weighs as much as a fixed number of mistakes: in any dataset,
-   models contradict some correct labels of classes that look alike. That matters where
-   real mistakes are rare, and little where they are common.
-3. By Bayes' rule, the true class of a sample with label i is j with a probability
-   proportional to p_j T[j, i]. If a near duplicate has another label i', the two share
-   one true class: then it is proportional to p_j T[j, i] T[j, i'].
+   its true class. By Bayes' rule, the true class of a sample with label i is j with a
+   probability proportional to p_j T[j, i]: T[j, i] is the chance that a sample of class
+   j is given the label i. If a near duplicate has another label i', the two share one
+   true class: then it is proportional to p_j T[j, i] T[j, i'].
+2. Summed over all samples, these probabilities tell how often each class is mistaken,
+   and for what; from that follows T, and so on (expectation-maximisation).
+3. No sample is its own witness: T is, for each sample, that of all others. Otherwise a
+   lone contradiction in a small class would explain itself.
+4. T[j, i] is the *rate* at which class j is mistaken, times the share of the *kind* i
+   among its mistakes. Rates are drawn towards one for all classes, as strongly as makes
+   the labels likeliest. A class is mistaken for some others more than for the rest, or
+   for all alike: each as probable as its mistakes make it. A prior holds both back: in
+   any dataset, models contradict some correct labels of classes that look alike.
 
 Where one class leaks into another, T shows it, and a sample of the second that looks
-like the first becomes more suspicious than one that looks like any third class.
+like the first becomes more suspicious than one that looks like any third class. Where
+a class is mistaken for all alike, a kind that was never seen is as likely as any.
 
 The model is that of Patrini et al., "Making Deep Neural Networks Robust to Label
 Noise", CVPR 2017, fitted as Dawid and Skene fit theirs, Applied Statistics 28, 1979.
+Leaving each sample's own part out is collapsed variational inference (Asuncion et al.,
+"On Smoothing and Inference for Topic Models", UAI 2009), and the strengths follow the
+leave-one-out likelihood of Minka, "Estimating a Dirichlet distribution", 2000.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, logit
 
 from fiftyone_dfaulo.engine.method.outputs import Likeliest, in_blocks
 from fiftyone_dfaulo.engine.method.regression import BLOCK
@@ -32,56 +43,48 @@ from fiftyone_dfaulo.engine.threads import one_blas_thread
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
 LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
 STEPS = 40
+SETTLED = 1e-2
+"""The noise is known once no step moves this share of any number of samples or of 1."""
+
+
+_NOTHING = np.zeros((1, 1), np.float32)
 
 
 class Noise(NamedTuple):
     """The label noise of N samples and K classes.
 
     Attributes:
-        transitions: float64 (K, K), true class by given label; above 0, rows add up
-            to 1.
+        expected: float64 (K, K), samples by true class and label.
         mistakes: share of the labels that are wrong, in [.001, .6].
-        fit: log-likelihood of the labels plus the log-density of the prior, relative to
-            the density where the prior is densest; of the step before ``transitions``.
+        usual: float64 (K,), the rate at which each class is usually mistaken.
+        alike: as if of each class so many samples were mistaken at that rate.
+        choosy: float64 (K,), how probably a class is mistaken for some above others.
+        kinds: as if of a choosy class so many mistakes were for all others alike.
+        own: float32 (N, T), each sample's part in ``expected``, of its kept classes.
+        fit: log-likelihood of the labels, of each by all others.
     """
 
-    transitions: np.ndarray
+    expected: np.ndarray
     mistakes: float
+    usual: np.ndarray
+    alike: float
+    choosy: np.ndarray
+    kinds: float
+    own: np.ndarray
     fit: float
 
-
-def transition_matrix(
-    seen: Likeliest,
-    labels: np.ndarray,
-    *,
-    prior: float,
-    mistakes: float | None = None,
-    equal_counts_prior: bool = False,
-) -> np.ndarray:
-    """How likely samples of each class are to be given each label.
-
-    Args:
-        seen: probabilities (N, K) of the classes, each above 0, out-of-sample.
-        labels: int64 (N,), in 0..K-1, K at least 2.
-        prior: weight of the prior, above 0: as much as mistakes in this share of the
-            samples of an average class.
-        mistakes: the share of labels that are wrong; None estimates it as well.
-        equal_counts_prior: whether, by the prior, every kind of mistake is made equally
-            often, rather than equally likely for each sample. Where one class is far
-            larger, equally likely mistakes would all be among its samples.
-
-    Returns:
-        float64 (K, K), true class by given label; above 0, rows add up to 1.
-    """
-    order = np.argsort(labels, kind="stable")
-    return fit_noise(
-        seen.take(order),
-        labels[order],
-        prior=prior,
-        mistakes=mistakes,
-        equal_counts_prior=equal_counts_prior,
-        steps=STEPS,
-    ).transitions
+    @property
+    def transitions(self) -> np.ndarray:
+        """T, float64 (K, K), true class by given label; rows add up to 1."""
+        kept, total = self.expected.diagonal(), self.expected.sum(1)
+        rate = (total - kept + self.alike * self.usual) / (total + self.alike)
+        any_kind = 1 / (len(total) - 1)
+        found = self.expected + self.kinds * any_kind
+        found *= (self.choosy / (total - kept + self.kinds))[:, None]
+        found += ((1 - self.choosy) * any_kind)[:, None]
+        found *= rate[:, None]
+        np.fill_diagonal(found, 1 - rate)
+        return found
 
 
 @one_blas_thread
@@ -91,145 +94,206 @@ def fit_noise(
     *,
     prior: float,
     mistakes: float | None = None,
+    like: Noise | None = None,
     equal_counts_prior: bool = False,
     start: Noise | None = None,
-    steps: int,
+    steps: int = STEPS,
 ) -> Noise:
-    """The transition matrix, the share of mistakes, and how well they fit.
+    """The label noise that makes the labels likeliest.
 
     Args:
-        seen, prior, mistakes, equal_counts_prior: as of :func:`transition_matrix`.
-        labels: int64 (N,), ascending.
-        start: the noise to start from; None is equally likely mistakes.
-        steps: of expectation-maximisation, at least 1.
+        seen: probabilities (N, K) of the classes, each above 0, out-of-sample.
+        labels: int64 (N,), in 0..K-1, K at least 2.
+        prior: above 0, how strong: as mistakes in this share of an average class.
+        mistakes: the share of labels that are wrong; None estimates it as well.
+        like: noise of which ``alike`` and ``choosy`` are taken; None estimates them.
+        equal_counts_prior: whether every kind of mistake is usually as frequent, rather
+            than as likely for each sample. Where one class is far larger, equally
+            likely mistakes would all be among its samples.
+        start: noise of the same samples to start from; None is the usual mistakes.
+        steps: of expectation-maximisation, at most; at least 2.
     """
-    total, count = len(labels), seen.values.shape[1] + seen.others
-    expect = _expect_few if seen.others else _expect_all
-    share = FIRST_MISTAKES if mistakes is None else _bounded(mistakes)
-    transitions = _uniform(count, share)
-    prior_counts = total / count * transitions
-    if start is not None:
-        share, transitions = start.mistakes, start.transitions
-        prior_counts = total / count * _uniform(count, share)
-    fit = 0.0
-    for step in range(steps):
-        expected, fit = expect(seen, labels, transitions)
-        if step == steps - 1:
-            densest = prior_counts / prior_counts.sum(1, keepdims=True)
-            density = prior_counts * (np.log(transitions) - np.log(densest))
-            fit += prior / share * float(density.sum())
-        if mistakes is None:
-            share = _bounded(1 - np.trace(expected) / total)
-        prior_counts = total / count * _uniform(count, share)
-        if equal_counts_prior:
-            prior_counts = _equal_counts(expected.sum(1), share)
-        transitions = expected + prior / share * prior_counts
-        transitions /= transitions.sum(1, keepdims=True)
-    return Noise(transitions, share, fit)
+    count = seen.values.shape[1] + seen.others
+    kinds = prior * len(labels) / count
 
-
-def _expect_all(
-    seen: Likeliest, labels: np.ndarray, transitions: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Expected numbers (K, K) of samples by true class and label; log-likelihood."""
-    count = len(transitions)
-    expected, likelihood = np.zeros((count, count)), 0.0
-    of_label = np.ascontiguousarray(transitions.T, seen.values.dtype)
-    ends = np.cumsum(np.bincount(labels, minlength=count))
-    for given, (start, end) in enumerate(zip([0, *ends], ends)):
-        if start < end:
-            block = seen.values[start:end]
-            chances = block @ of_label[given]  # of the label, whatever the true class
-            likelihood += float(np.log(chances).sum(dtype=np.float64))
-            expected[:, given] = (1 / chances) @ block
-    return expected * transitions, likelihood
-
-
-def _expect_few(
-    seen: Likeliest, labels: np.ndarray, transitions: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """The same where most classes of a sample are only known together."""
-    count = len(transitions)
-    by_rest = _mean_mistake(transitions) * seen.others
-    expected, of_rest = np.zeros(count * count), np.zeros(count)
-    likelihood = 0.0
-    step = max(BLOCK, count * count // seen.values.shape[1])
-    for start in range(0, len(labels), step):
-        some, given = seen.take(slice(start, start + step)), labels[start:][:step]
-        chances = (some.values * transitions[some.classes, given[:, None]]).sum(1)
-        chances += some.rest * by_rest[given]
-        likelihood += float(np.log(chances).sum())
-        expected += np.bincount(
-            (some.classes * np.int64(count) + given[:, None]).ravel(),
-            (some.values / chances[:, None]).ravel(),
-            count * count,
+    def with_prior(noise: Noise) -> Noise:
+        share = noise.mistakes if mistakes is None else mistakes
+        share = float(np.clip(share, LEAST_MISTAKES, MOST_MISTAKES))
+        return noise._replace(
+            mistakes=share,
+            usual=_usual(noise.expected.sum(1), share, equal_counts_prior),
+            alike=max(noise.alike, kinds / share) if like is None else like.alike,
+            choosy=noise.choosy if like is None else like.choosy,
+            kinds=kinds,
         )
-        of_rest += np.bincount(given, some.rest / chances, count)
-    mistaken = np.broadcast_to(of_rest, (count, count)) * (1 - np.eye(count))
-    return (expected.reshape(count, count) + mistaken) * transitions, likelihood
+
+    noise = start or Noise(
+        expected=np.zeros((count, count)),
+        mistakes=FIRST_MISTAKES,
+        usual=np.zeros(count),
+        alike=0.0,
+        choosy=np.ones(count),
+        kinds=kinds,
+        own=np.zeros(seen.values.shape, np.float32),
+        fit=-np.inf,
+    )
+    noise = with_prior(noise)
+    # what classes are mistaken for must show before it is judged which are choosy
+    for judging in (False, True) if like is None else (True,):
+        for _ in range(steps // 2):
+            before = noise if judging else noise._replace(choosy=np.ones(count))
+            noise = with_prior(_step(before, seen, labels))
+            moved = np.abs(noise.expected - before.expected)
+            if (moved < SETTLED * (1 + before.expected)).all():
+                break
+    return noise
 
 
-def _mean_mistake(transitions: np.ndarray) -> np.ndarray:
-    """How likely each label is given to samples of another class, in the mean, (K,)."""
-    wrong = transitions.sum(0) - transitions.diagonal()
-    return np.asarray(wrong / (len(transitions) - 1))
+def _usual(sizes: np.ndarray, mistakes: float, equal_counts: bool) -> np.ndarray:
+    """The usual rates (K,); a class keeps at least what it loses to one other."""
+    lost = mistakes * sizes.sum() / len(sizes)
+    if not equal_counts or not lost:
+        return np.full(len(sizes), mistakes)
+    kept = np.maximum(sizes - lost, lost / (len(sizes) - 1))
+    return np.asarray(lost / (lost + kept))
 
 
-def _bounded(mistakes: float) -> float:
-    return float(np.clip(mistakes, LEAST_MISTAKES, MOST_MISTAKES))
+def _step(noise: Noise, seen: Likeliest, labels: np.ndarray) -> Noise:
+    """One step of expectation-maximisation."""
+    count = len(noise.expected)
+    others = _Others(noise, seen.others)
+    own = np.empty_like(noise.own)
+
+    def look(rows: slice) -> tuple[np.ndarray, ...]:
+        some, given = seen.take(rows), labels[rows]
+        said = others.say(some, given, noise.own[rows])
+        total = said.joint.sum(1) + said.rest
+        truth = said.joint / total[:, None]
+        own[rows] = truth
+        cells = some.classes * np.int64(count) + given[:, None]
+        expected = np.bincount(cells.ravel(), truth.ravel(), count * count)
+        of_rest = np.bincount(given, said.rest / total, count)
+        return expected, of_rest, np.log(total).sum(), *said.learn(truth, count)
+
+    sums = _summed(look, len(labels), max(BLOCK, count * count // own.shape[1]))
+    expected, of_rest, fit, usual, of, for_choosy = sums
+    expected = expected.reshape(count, count)
+    spread = of_rest / (count - 1)
+    expected += spread
+    expected[np.diag_indices(count)] -= spread
+    choosy = logit((noise.choosy.sum() + 1) / (count + 2))  # before any evidence
+    return noise._replace(
+        expected=expected,
+        mistakes=1 - np.trace(expected) / len(labels),
+        alike=float(usual / of),
+        choosy=expit(choosy + for_choosy),
+        own=own,
+        fit=float(fit),
+    )
 
 
-def _uniform(count: int, mistakes: float) -> np.ndarray:
-    """The transition matrix (K, K) where all mistakes are equally likely."""
-    matrix = np.full((count, count), mistakes / (count - 1))
-    np.fill_diagonal(matrix, 1 - mistakes)
-    return matrix
+def _summed(
+    look: Callable[[slice], tuple[np.ndarray, ...]], count: int, block: int
+) -> list[np.ndarray]:
+    """Sums over blocks of the samples, which are looked at side by side."""
+    blocks = [slice(n, min(n + block, count)) for n in range(0, count, block)]
+    sums: list[np.ndarray] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for found in pool.map(look, blocks):
+            sums = [a + b for a, b in zip(sums, found)] if sums else list(found)
+    return sums
 
 
-def _equal_counts(sizes: np.ndarray, mistakes: float) -> np.ndarray:
-    """Numbers (K, K) of samples where every kind of mistake is made equally often.
+class _Said(NamedTuple):
+    """What the others say of n samples, for T classes of each."""
 
-    A class keeps at least as many samples as it loses to one other.
-    """
-    count = len(sizes)
-    each = mistakes * sizes.sum() / (count * (count - 1))
-    matrix = np.full((count, count), each)
-    np.fill_diagonal(matrix, np.maximum(sizes - (count - 1) * each, each))
-    return matrix
+    joint: np.ndarray  # (n, T), probability of the class and the label
+    rest: np.ndarray  # (n,), the same of all classes that are not kept
+    classes: np.ndarray  # (n, T)
+    right: tuple[np.ndarray, np.ndarray]  # the places of the labels
+    usual: np.ndarray  # (n, T), how much of the rate is the usual one
+    samples: np.ndarray  # (n, T), what the rate is a share of
+    choosy: (
+        np.ndarray
+    )  # (n, T), the kind's share in a choosy class, over that in others
+
+    def learn(self, truth: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
+        """Sums: what makes ``alike``, and evidence (K,) that classes are choosy."""
+        evidence = truth * np.log(self.choosy)
+        evidence[self.right] = 0.0
+        return (
+            (truth * self.usual).sum(),
+            (truth / self.samples).sum(),
+            np.bincount(self.classes.ravel(), evidence.ravel(), count),
+        )
+
+
+class _Others:
+    """What all samples but the one in question say of it."""
+
+    def __init__(self, noise: Noise, unkept: int) -> None:
+        self.noise, self.others = noise, len(noise.expected) - 1
+        self.kept, self.total = noise.expected.diagonal(), noise.expected.sum(1)
+        self.by_rest = np.zeros(len(self.total))
+        if unkept:  # all other classes are taken for one that is mistaken as the mean
+            matrix = noise.transitions
+            wrong = matrix.sum(0) - matrix.diagonal()
+            self.by_rest = wrong * (unkept / self.others)
+
+    def say(self, some: Likeliest, given: np.ndarray, own: np.ndarray) -> _Said:
+        """Of samples with the labels ``given``, without their ``own`` parts."""
+        noise, classes = self.noise, some.classes
+        right = np.arange(len(given)), some.of_label(given)
+        usual = noise.alike * noise.usual[classes]
+        usual[right] = noise.alike - usual[right]
+        so = (self.total - self.kept)[classes]
+        so[right] = self.kept[given]
+        so = np.maximum(so - own, 0.0)
+        samples = np.maximum(self.total[classes] - own, 0.0) + noise.alike
+        kind = np.maximum(noise.expected[classes, given[:, None]] - own, 0.0)
+        choosy = (self.others * kind + noise.kinds) / (so + noise.kinds)
+        of_kind = (1 + noise.choosy[classes] * (choosy - 1)) / self.others
+        of_kind[right] = 1.0
+        return _Said(
+            joint=some.values * ((so + usual) / samples) * of_kind,
+            rest=some.rest * self.by_rest[given],
+            classes=classes,
+            right=right,
+            usual=usual / (so + usual),
+            samples=samples,
+            choosy=choosy,
+        )
 
 
 def log_odds_of_mistake(
     seen: Likeliest,
     labels: np.ndarray,
-    transitions: np.ndarray,
+    noise: Noise,
+    own: np.ndarray | None = None,
     near_duplicate_labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Log-odds float64 (N,) that the true class is not the label.
 
     Args:
-        seen: probabilities (N, K), as of :func:`transition_matrix`.
-        labels: int64 (N,).
-        transitions: float64 (K, K), from :func:`transition_matrix`.
+        seen, labels, noise: as of :func:`fit_noise`, and from it.
+        own: float32 (N, T), the samples' own parts in it; None if it is of others.
         near_duplicate_labels: int64 (N,), the other label, of a near duplicate; -1
             where there is none.
     """
     found = np.empty(len(labels))
-    by_rest = _mean_mistake(transitions) * seen.others
-    own_column = seen.of_label(labels)
+    others, matrix = _Others(noise, seen.others), noise.transitions
 
     def compare(rows: slice) -> None:
         some, given = seen.take(rows), labels[rows]
-        joint = some.values * transitions[some.classes, given[:, None]]
-        rest = some.rest * by_rest[given]
+        said = others.say(some, given, _NOTHING if own is None else own[rows])
+        joint, rest = said.joint, said.rest
         if near_duplicate_labels is not None:
-            other = near_duplicate_labels[rows]
-            paired = np.flatnonzero(other >= 0)
-            of_other = other[paired]
-            joint[paired] *= transitions[some.classes[paired], of_other[:, None]]
-            rest[paired] *= by_rest[of_other] / max(seen.others, 1)
-        own = (np.arange(len(given)), own_column[rows])
-        right = joint[own]
-        joint[own] = 0.0
+            paired = np.flatnonzero(near_duplicate_labels[rows] >= 0)
+            other = near_duplicate_labels[rows][paired]
+            joint[paired] *= matrix[some.classes[paired], other[:, None]]
+            rest[paired] *= others.by_rest[other] / max(seen.others, 1)
+        right = joint[said.right]
+        joint[said.right] = 0.0
         found[rows] = np.log(joint.sum(1) + rest) - np.log(right)
 
     in_blocks(len(labels), compare)

@@ -77,7 +77,7 @@ def explain_labels(
     Args:
         seen: log-probabilities (N, K), of models that did not see these labels.
         labels: int64 (N,), in 0..K-1.
-        prior, equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
+        prior, equal_counts_prior: as of :func:`.label_noise.fit_noise`.
 
     Returns:
         The mean, in logarithms, of the powers that explain them well; at least that of

@@ -93,7 +93,7 @@ def score_labels(
     Args:
         labels: int64 (N,).
         ensembles: of the original network, then of its full mutants.
-        equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
+        equal_counts_prior: as of :func:`.label_noise.fit_noise`.
     """
     first = ensembles[0]
     share = shares(ensembles, labels)

@@ -3,7 +3,7 @@
 1. The mutants count. How many labels are wrong is what label noise explains
    (:mod:`.label_noise`), with mutants as sure of the true class as the labels have
    them (:mod:`.sharpness`), and some of the others that the mutants contradict.
-2. The vote orders, given that share of mistakes.
+2. The vote orders, given that share of mistakes, and how alike classes are in theirs.
 3. The log-odds of the order are shifted so that the probabilities add up to the count.
 """
 
@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from fiftyone_dfaulo.engine.method import label_noise, sharpness
+from fiftyone_dfaulo.engine.method.label_noise import Noise
 from fiftyone_dfaulo.engine.method.outputs import Likeliest
 
 SHARPNESS = 1.65
@@ -28,8 +29,8 @@ of a hard sample. The number of faults lies between what label noise explains an
 the mutants contradict: this far, in logarithms, from the first."""
 
 PRIOR = 0.02
-"""How much evidence it takes that one class is mistaken for another: see
-:func:`.label_noise.transition_matrix`."""
+"""How much evidence it takes at least that one class is mistaken for another: see
+:func:`.label_noise.fit_noise`."""
 
 
 def wrong_label(
@@ -52,23 +53,33 @@ def wrong_label(
             mistaken for which is learned from these alone.
         learned: whether the mutants' network has learned these labels.
         near_duplicate_labels: as of :func:`.label_noise.log_odds_of_mistake`.
-        equal_counts_prior: as of :func:`.label_noise.transition_matrix`.
+        equal_counts_prior: as of :func:`.label_noise.fit_noise`.
     """
 
-    def log_odds(seen: Likeliest, power: float, mistakes: float | None) -> np.ndarray:
+    kept = slice(None) if trusted.all() else np.flatnonzero(trusted)
+
+    def log_odds(
+        seen: Likeliest,
+        power: float,
+        mistakes: float | None = None,
+        like: Noise | None = None,
+    ) -> tuple[np.ndarray, Noise]:
         sharp = seen.sharpened(power)
-        matrix = label_noise.transition_matrix(
+        noise = label_noise.fit_noise(
             sharp.take(kept),
             labels[kept],
             prior=PRIOR,
             mistakes=mistakes,
+            like=like,
             equal_counts_prior=equal_counts_prior,
         )
-        return label_noise.log_odds_of_mistake(
-            sharp, labels, matrix, near_duplicate_labels
+        own = np.zeros_like(sharp.values)
+        own[kept] = noise.own
+        found = label_noise.log_odds_of_mistake(
+            sharp, labels, noise, own, near_duplicate_labels
         )
+        return found, noise
 
-    kept = slice(None) if trusted.all() else np.flatnonzero(trusted)
     power = SHARPNESS
     if not learned:
         power = sharpness.explain_labels(
@@ -77,10 +88,12 @@ def wrong_label(
             prior=PRIOR,
             equal_counts_prior=equal_counts_prior,
         )
-    explained = expit(log_odds(mutant_vote, power, None))[trusted].sum()
+    counting, noise = log_odds(mutant_vote, power)
+    explained = expit(counting)[trusted].sum()
     contradicted = (mutant_vote.best() != labels)[trusted].sum()
     count = explained ** (1 - HARD) * max(contradicted, explained) ** HARD
-    order = SHARPNESS * log_odds(vote, 1.0, float(count / trusted.sum()))
+    ordering, _ = log_odds(vote, 1.0, float(count / trusted.sum()), noise)
+    order = SHARPNESS * ordering
     return expit(order + _shift_to_sum(order[trusted], count))
 
 

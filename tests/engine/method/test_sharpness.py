@@ -44,8 +44,8 @@ def test_noise_is_told_from_doubt_and_counted(classes, noise):
     alone, _ = sharpness.fit_power(log_probabilities, labels)
     assert found > 1.2 * alone  # alone, noise is taken for doubt
     sharp = log_probabilities.sharpened(found)
-    matrix = label_noise.transition_matrix(sharp, labels, prior=0.02)
-    odds = label_noise.log_odds_of_mistake(sharp, labels, matrix)
+    noise = label_noise.fit_noise(sharp, labels, prior=0.02)
+    odds = label_noise.log_odds_of_mistake(sharp, labels, noise, noise.own)
     counted = (1 / (1 + np.exp(-odds))).sum()
     assert counted == pytest.approx(wrong.sum(), rel=0.25)
 

@@ -25,6 +25,7 @@ from fiftyone_dfaulo.engine.method.heads import (
 from fiftyone_dfaulo.engine.method.outputs import likeliest
 from fiftyone_dfaulo.engine.method.reasons import REASONS
 from fiftyone_dfaulo.engine.method.wrong_label import HARD
+from tests.engine.method.noise_oracle import find
 from tests.engine.method.test_heads import blobs
 
 
@@ -79,49 +80,22 @@ def oracle(embeddings, labels, seed):
     second = heads(worst(losses(first), int(n * 0.10)))
     third = heads(worst(losses(second), int(n * 0.05)))
 
-    def odds(tables, power, known=None):
+    def odds(tables, power, known=None, like=None):
         """By expectation-maximisation, sample by sample and class by class."""
         vote = np.exp(sum(tables) / len(tables))
         seen = [[v**power / sum(row**power) for v in row] for row in vote]
-        mistakes = 0.05 if known is None else min(max(known, 0.001), 0.6)
-        matrix = uniform(mistakes)
-        for _ in range(40):
-            counts = np.zeros((k, k))
-            for i in range(n):
-                joint = [seen[i][c] * matrix[c][labels[i]] for c in range(k)]
-                for c in range(k):
-                    counts[c][labels[i]] += joint[c] / sum(joint)
-            if known is None:
-                found = 1 - sum(counts[c][c] for c in range(k)) / n
-                mistakes = min(max(found, 0.001), 0.6)
-            counts += 0.02 / mistakes * n / k * uniform(mistakes)
-            matrix = [
-                [counts[c][g] / sum(counts[c]) for g in range(k)] for c in range(k)
-            ]
-        result = []
-        for i in range(n):
-            joint = [seen[i][c] * matrix[c][labels[i]] for c in range(k)]
-            own = joint[labels[i]]
-            result.append((sum(joint) - own) / own)
-        return np.array(result)
-
-    def uniform(mistakes):
-        return np.array(
-            [
-                [1 - mistakes if c == g else mistakes / (k - 1) for g in range(k)]
-                for c in range(k)
-            ]
-        )
+        found = find(seen, list(labels), prior=0.02, mistakes=known, like=like)
+        return np.array(found.odds), found
 
     seen = likeliest(signals.log_softmax((second + third) / 2), labels)
     power = sharpness.explain_labels(seen, labels, prior=0.02)
-    mutant_vote = odds([second, third], power)
+    mutant_vote, noise = odds([second, third], power)
     explained = (mutant_vote / (1 + mutant_vote)).sum()
     contradicted = sum((second + third)[i].argmax() != labels[i] for i in range(n))
     total = np.exp(
         (1 - HARD) * np.log(explained) + HARD * np.log(max(contradicted, explained))
     )
-    order = odds([first, third], 1.0, known=total / n) ** 1.65
+    order = odds([first, third], 1.0, total / n, noise)[0] ** 1.65
     low, high = -60.0, 60.0
     for _ in range(200):
         middle = (low + high) / 2
