@@ -97,7 +97,7 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
         inputs: the form.
         ctx: the operator's context.
         samples: what is scored.
-        auto: whether the plugin may choose.
+        auto: whether the plugin may choose; if not, of boxes only predictions serve.
     """
     chosen = params.source(ctx)
     hidden = {
@@ -110,10 +110,10 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
         if not found and chosen != name
     }
     boxes = params.target(ctx).predictions_type is fo.Detections
-    texts = {**_SOURCES, **_SOURCES_OF_BOXES} if boxes else _SOURCES
+    texts = {**(_SOURCES if auto else {}), **_SOURCES_OF_BOXES} if boxes else _SOURCES
     offered = {name: text for name, text in texts.items() if name not in hidden}
     label = "How to score"
-    usual = AUTO if AUTO in offered else NETWORK
+    usual = next((way for way in (AUTO, NETWORK) if way in offered), chosen)
     prop = radio_group(inputs, "source", offered, default=usual, label=label)
     if params.method(ctx) == "paper" and chosen not in (AUTO, NETWORK):
         problem = problem_message(lambda: checks.check(params.read_request(ctx)))
