@@ -66,7 +66,7 @@ KINDS = {
 """Kind to its label and description, in the order of the form."""
 
 BOX_KINDS = {
-    ALL_KINDS: ("Every kind of fault of boxes", "Each of those below, so often"),
+    ALL_KINDS: ("Every kind of fault of boxes", "Each kind below at this rate"),
     "wrong_class": ("Wrong classes", "Some objects get the label of any other class"),
     "misplaced": (
         "Misplaced boxes",
