@@ -7,10 +7,9 @@ places would be, c, and how many objects the detector overlooks, o:
 
     1 - u = (1 - e) (1 - o) + e c.
 
-Nothing in the boxes tells o. The predictions do: what is an object and is hardly told
-from none, r being its probability, is easily overlooked. The least that o may be is how
-often such an object looks less likely than one of the predictions that are not matched;
-the most is the mean of 1 - r, each object counting by r. The middle of both is taken.
+Nothing in the boxes tells o. The predictions do: an object is overlooked as easily as
+one that is seen looks like nothing. So o is how often a prediction that is of an object
+is less confident than one that is of nothing.
 """
 
 from __future__ import annotations
@@ -111,7 +110,11 @@ def _share_of_nothing(
 
 
 def _overlooked(matched: np.ndarray, sure: np.ndarray, right: np.ndarray) -> float:
-    """How many objects the detector overlooks, of all."""
+    """How many of all objects the detector overlooks.
+
+    Each matched prediction counts by how likely it is of an object, each other one by
+    how likely it is of none.
+    """
     worth = matched * right
     none = np.where(matched, 0.0, 1 - right)
     if not worth.sum() or not none.sum():
@@ -119,6 +122,4 @@ def _overlooked(matched: np.ndarray, sure: np.ndarray, right: np.ndarray) -> flo
     order = np.argsort(sure, kind="stable")
     above = np.empty(len(sure))
     above[order] = 1 - (np.cumsum(none[order]) - none[order] / 2) / none.sum()
-    least = (worth * above).sum() / worth.sum()
-    most = (worth * (1 - right)).sum() / worth.sum()
-    return float(least + most) / 2
+    return float((worth * above).sum() / worth.sum())

@@ -185,7 +185,7 @@ def score_boxes(
         faults.right,
         found.partner,
         first,
-        np.where(found.given < 0, precision.credit(), 0.0),
+        _missing(found, precision),
         tuple(_notes(called, seen, confidence, found)),
     )
 
@@ -212,6 +212,17 @@ def _precision(
         predicted.images,
         seed,
     )
+
+
+def _missing(found: Matching, precision: Trust) -> np.ndarray:
+    """How likely an object without a box is where each prediction is.
+
+    Not where an object that has a box is seen twice: as likely as the square of the
+    overlap, as of two given boxes.
+    """
+    overlap = np.zeros(len(found.given))
+    np.maximum.at(overlap, found.pairs.second, found.pairs.iou)
+    return np.where(found.given < 0, precision.credit() * (1 - overlap**2), 0.0)
 
 
 def _overlap_with_better(boxes: Boxes, worth: np.ndarray) -> np.ndarray:
