@@ -8,8 +8,10 @@ places would be, c, and how many objects the detector overlooks, o:
     1 - u = (1 - e) (1 - o) + e c.
 
 Nothing in the boxes tells o. The predictions do: an object is overlooked as easily as
-one that is seen looks like nothing. So o is how often a prediction that is of an object
-is less confident than one that is of nothing.
+one that is seen looks like nothing, r being its probability. The least that o may be is
+how often a prediction that is of an object is less confident than one that is of
+nothing; the most is the mean of 1 - r. The middle of both is taken. Where that would
+explain all boxes that are not matched, e is what :mod:`.trust` says of any labels.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def find_nothing(
         given.images,
         seed,
         worth=alone,
-        faulty=share,
+        faulty=share if share > LEAST else None,
     )
     blame = np.where(matched, recall.faulty, recall.blame())
     odds = blame / (1 - blame)
@@ -122,4 +124,6 @@ def _overlooked(matched: np.ndarray, sure: np.ndarray, right: np.ndarray) -> flo
     order = np.argsort(sure, kind="stable")
     above = np.empty(len(sure))
     above[order] = 1 - (np.cumsum(none[order]) - none[order] / 2) / none.sum()
-    return float((worth * above).sum() / worth.sum())
+    least = (worth * above).sum() / worth.sum()
+    most = (worth * (1 - right)).sum() / worth.sum()
+    return float(least + most) / 2
