@@ -17,7 +17,7 @@ class Scores:
             likeliest.
         confidence: float32 (N,), in [0, 1]; the mutants' probability of the suggestion.
         reasons: bool (N, R); which entries of
-            :data:`.reasons.REASONS` apply.
+            :data:`.reasons.REASONS` apply, and of ``more_reasons``.
         signals: float32 (N, S); one column a signal. With ``method="dfaulo"`` higher is
             more suspicious; the paper's features have no such direction.
         signal_names: S names, in the order of the columns.
@@ -25,6 +25,7 @@ class Scores:
             another label; -1 where there is none, or none was looked for.
         estimated_faults: how many of the N samples are probably faults.
         notes: plain sentences that a user should read with the result.
+        more_reasons: names of the last columns of ``reasons``.
     """
 
     suspiciousness: np.ndarray
@@ -36,3 +37,4 @@ class Scores:
     near_duplicate_of: np.ndarray
     estimated_faults: int
     notes: tuple[str, ...] = ()
+    more_reasons: tuple[str, ...] = ()

@@ -137,11 +137,6 @@ def check(
             f"embeddings={embeddings!r} are several sources; pass one of them"
         )
     check_seen(request, embeddings, settings)
-    if request.kind in BOX_FAULTS and settings.predictions is None:
-        raise InputError(
-            f"kind={request.kind!r} is of boxes, which a detector's predictions judge; "
-            "pass predictions, a Detections field, or 'auto' to train a detector"
-        )
     checks.check(
         Request(
             samples, request.label_field, settings, _KEY, embeddings, overwrite=True
@@ -156,8 +151,14 @@ def check_seen(
 
     Raises:
         InputError: if the faults are in the images, and embeddings or predictions are
-            used, which are of the images from before.
+            used, which are of the images from before; or if they are of boxes, and
+            there are no predictions.
     """
+    if request.kind in BOX_FAULTS and settings.predictions is None:
+        raise InputError(
+            f"kind={request.kind!r} is of boxes, which a detector's predictions judge; "
+            "pass predictions, a Detections field, or 'auto' to train a detector"
+        )
     given = {"embeddings": embeddings, "predictions": settings.predictions}
     for name, value in given.items():
         if value is not None and request.kind in PAINTED:

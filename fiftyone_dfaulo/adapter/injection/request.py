@@ -80,14 +80,23 @@ def check_injection(samples: Samples, request: Injection) -> None:
             is known without reading labels and images.
     """
     check_samples(samples)
-    of_boxes = request.kind in BOX_FAULTS
-    check_label_field(samples, request.label_field, one_class_a_sample=not of_boxes)
-    if of_boxes:
-        _check_boxes(samples, request.label_field)
+    check_labels(samples, request)
     check_drawing(request)
     if request.kind in PAIRED:
         check_pairs(samples, request.pairs)
     check_place(samples, request)
+
+
+def check_labels(samples: Samples, request: Injection) -> None:
+    """Makes sure that faults of this kind can be planted in the labels of the field.
+
+    Raises:
+        InputError: if they cannot.
+    """
+    of_boxes = request.kind in BOX_FAULTS
+    check_label_field(samples, request.label_field, one_class_a_sample=not of_boxes)
+    if of_boxes:
+        _check_boxes(samples, request.label_field)
 
 
 def check_place(samples: Samples, request: Injection) -> None:

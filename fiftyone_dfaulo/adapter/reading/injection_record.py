@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 from fiftyone_dfaulo.adapter.host import Dataset
+from fiftyone_dfaulo.engine.injection.box_plans import DOUBLED, MISSING, SPURIOUS
 from fiftyone_dfaulo.errors import InputError
 
 RECORD = "dfaulo_faults"
@@ -73,11 +75,21 @@ def true_label_fields(dataset: Dataset) -> list[str]:
 
 
 def count_planted(dataset: Dataset, record: Record) -> dict[str, int]:
-    """The number of samples by what was done to them.
+    """The number of samples, or of objects, by what was done to them.
 
     Args:
         dataset: a dataset that holds planted faults.
         record: what :func:`find_record` found in it.
     """
     kind = record.fields.kind
-    return dict(dataset.exists(kind).count_values(kind))
+    objects, before = (
+        f"{name}.detections" for name in (record.label_field, record.fields.true_label)
+    )
+    if not dataset.has_sample_field(f"{before}.bounding_box"):
+        return dict(dataset.exists(kind).count_values(kind))
+    counts = Counter(
+        one for some in dataset.values(f"{objects}.{kind}") for one in some or () if one
+    )
+    new = counts[SPURIOUS] + counts[DOUBLED]
+    gone = dataset.count(before) - (dataset.count(objects) - new)
+    return {**counts, **({MISSING: gone} if gone else {})}

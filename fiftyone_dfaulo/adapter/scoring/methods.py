@@ -31,6 +31,7 @@ from fiftyone_dfaulo.adapter.scoring.sources import ExistingEmbeddings, pick_sou
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.labels import SCORING
+from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
 from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,10 +49,18 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
         return _pick_box_method(request, target)
     share = target.labels_type.scoring_share
     shares = {} if share is None else {SCORING: share}
+    method: Method
     if is_auto(request.embeddings):
-        return AutoMethod(find_embeddings(request.samples, target), shares)
-    vectors = as_sources(request.embeddings)
-    return FeatureMethod(pick_sources(vectors, request.original, settings), shares)
+        method = AutoMethod(find_embeddings(request.samples, target), shares)
+    else:
+        vectors = as_sources(request.embeddings)
+        sources = pick_sources(vectors, request.original, settings)
+        method = FeatureMethod(sources, shares)
+    if isinstance(target, ObjectTarget) and target.list_name == "detections":
+        from fiftyone_dfaulo.adapter.scoring.boxes.twice import CountedTwice
+
+        return CountedTwice(target, method)
+    return method
 
 
 def _pick_box_method(request: Request, target: BoxTarget) -> Method:

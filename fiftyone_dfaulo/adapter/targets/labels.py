@@ -174,7 +174,7 @@ class ClassLabels(Labels):
             "labels": self.numbers,
             "suggestions": scores.suggestion,
             "confidence": scores.confidence,
-            "reason_names": REASONS,
+            "reason_names": (*REASONS, *scores.more_reasons),
             "signals": scores.signals,
             "signal_names": scores.signal_names,
             "near_duplicates": {

@@ -149,14 +149,14 @@ class ObjectTarget(LabelTarget):
 
     def read(self, samples: Samples) -> Rows:
         """Reads ids, crops and classes, in the order of the samples' ids first."""
-        return read_boxes(self._found(samples), self.label_field, self.shape_name)
+        return read_boxes(self.objects_in(samples), self.label_field, self.shape_name)
 
     @property
     def shape_name(self) -> str:
         """The attribute with their shape."""
         return _SHAPES[self.list_name]
 
-    def _found(self, samples: Samples) -> Iterator[Found]:
+    def objects_in(self, samples: Samples) -> Iterator[Found]:
         """The objects of samples, or those that patches show."""
         names = ("label", self.shape_name)
         if samples._is_patches:

@@ -13,10 +13,14 @@ one that overlaps its prediction less; or else the later one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import brentq
 
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
+from fiftyone_dfaulo.engine.boxes.reasons import DOUBLE, LIKELY, REASONS
+from fiftyone_dfaulo.engine.scores import Scores
 
 STEPS = 30
 _FIRST = 0.05  # share of pairs around one thing to start from
@@ -54,6 +58,43 @@ def find_doubles(
     for row in np.argsort(likely, kind="stable"):
         worst[extra[row]], first[extra[row]] = likely[row], other[row]
     return worst, first
+
+
+def with_doubles(scores: Scores, boxes: Boxes, labels: np.ndarray) -> Scores:
+    """The scores of N objects, which may be counted twice as well, by overlaps alone.
+
+    Only boxes of one class count: where a thing has a box for each of several classes,
+    that is meant so. Of two boxes, the one whose class is less likely is one too many.
+
+    Args:
+        scores: of their classes.
+        boxes: of the objects.
+        labels: int64 (N,), the classes.
+
+    Returns:
+        the scores, with one more reason, ``"counted twice"``.
+    """
+    # classes are kept apart as images are
+    _, apart = np.unique(
+        np.column_stack([boxes.images, labels]), axis=0, return_inverse=True
+    )
+    none = np.ones(len(labels))
+    right = 1 - scores.suspiciousness
+    alike = Boxes(apart.reshape(-1), boxes.boxes)
+    twice, _ = find_doubles(alike, np.zeros_like(labels), right, none)
+    suspiciousness = 1 - right * (1 - twice)
+    count, notes = round(float(twice.sum())), scores.notes
+    if count:
+        text = "object was" if count == 1 else "objects were"
+        notes = (*notes, f"About {count:,} {text} probably counted twice.")
+    return replace(
+        scores,
+        suspiciousness=suspiciousness,
+        reasons=np.column_stack([scores.reasons, twice >= LIKELY]),
+        estimated_faults=round(float(suspiciousness.sum())),
+        notes=notes,
+        more_reasons=(*scores.more_reasons, REASONS[DOUBLE]),
+    )
 
 
 def around_one_thing(iou: np.ndarray, ratio: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@
    neighbours and class; its *precision* from predictions that are matched or not, by
    confidence, size, class and whether a more confident one overlaps; its *class* from
    matches of one class or of two.
-3. A given box that nothing matches is *no such object*, or was *counted twice*
-   (:mod:`.doubles`), or the detector has overlooked it. A matched one *looks like
+3. A given box that nothing matches is *no such object*, or was *counted twice*, or the
+   detector has overlooked it (:mod:`.existence`). A matched one *looks like
    another class* if the detector says so, and is *misplaced* if it overlaps its
    prediction less than is usual (:mod:`.places`). A prediction that nothing matches is
    a *missing* object, or the detector's own fault.
@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import logit
 
 from fiftyone_dfaulo.engine.boxes.classes import ClassFaults, by_detector
-from fiftyone_dfaulo.engine.boxes.doubles import find_doubles
+from fiftyone_dfaulo.engine.boxes.existence import find_nothing
 from fiftyone_dfaulo.engine.boxes.matching import Matching, match
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
 from fiftyone_dfaulo.engine.boxes.places import find_misplaced
@@ -156,7 +156,10 @@ def score_boxes(
         )
     sure = logit(np.clip(confidence, 1e-4, 1 - 1e-4))
     precision = _precision(predicted, seen, sure, found, seed)
-    gone, double, first = _existence(given, labels, found, precision, seed)
+    crowd = _overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
+    gone, double, first = find_nothing(
+        given, labels, _features(given, crowd), found, sure, precision, seed
+    )
     kinds = np.zeros((len(labels), MISSING))
     kinds[:, SPURIOUS], kinds[:, DOUBLE] = gone, double
     rows = np.flatnonzero(found.partner >= 0)
@@ -182,7 +185,7 @@ def score_boxes(
         faults.right,
         found.partner,
         first,
-        np.where(found.given < 0, precision.credit(), 0.0),
+        _missing(found, precision),
         tuple(_notes(called, seen, confidence, found)),
     )
 
@@ -211,6 +214,17 @@ def _precision(
     )
 
 
+def _missing(found: Matching, precision: Trust) -> np.ndarray:
+    """How likely an object without a box is where each prediction is.
+
+    Not where an object that has a box is seen twice: as likely as the square of the
+    overlap, as of two given boxes.
+    """
+    overlap = np.zeros(len(found.given))
+    np.maximum.at(overlap, found.pairs.second, found.pairs.iou)
+    return np.where(found.given < 0, precision.credit() * (1 - overlap**2), 0.0)
+
+
 def _overlap_with_better(boxes: Boxes, worth: np.ndarray) -> np.ndarray:
     """Float64 (N,): the largest overlap with a box of the image that is worth more."""
     pairs = find_pairs(boxes, boxes)
@@ -219,35 +233,6 @@ def _overlap_with_better(boxes: Boxes, worth: np.ndarray) -> np.ndarray:
     overlap = np.zeros(len(worth))
     np.maximum.at(overlap, one[more], pairs.iou[more])
     return overlap
-
-
-def _existence(
-    given: Boxes, labels: np.ndarray, found: Matching, precision: Trust, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How likely nothing is there, or it was counted twice; the other box then."""
-    matched = found.partner >= 0
-    crowd = _overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
-    recall = learn_trust(
-        matched.astype(float), _features(given, crowd), labels, given.images, seed
-    )
-    share = np.where(matched, recall.faulty, recall.blame())
-    odds = share / (1 - share)
-    # A spurious box is matched by chance alone, with what is mostly no object.
-    chance = found.chance / recall.right
-    ratio = np.where(matched, chance, 1 / (1 - recall.right))
-    # a box of nothing that overlaps another one is not matched either
-    alone = 1 - recall.right * (1 - recall.faulty)
-    pair, first = find_doubles(
-        given, labels, found.iou, np.where(matched, chance, 1 / alone)
-    )
-    doubled = pair / np.maximum(1 - pair, 1e-9) * ratio
-    real = precision.right[found.partner]
-    usual = float(precision.right.mean())
-    doubt = (1 - real) / real * usual / (1 - usual)
-    odds = np.where(matched, odds * chance * doubt, odds)
-    # of what is counted twice, something is there
-    total = 1 + odds + doubled
-    return odds / total, doubled / total, first
 
 
 def _place(

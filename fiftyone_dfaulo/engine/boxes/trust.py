@@ -61,6 +61,9 @@ def learn_trust(
     classes: np.ndarray,
     images: np.ndarray,
     seed: int,
+    *,
+    worth: np.ndarray | None = None,
+    faulty: float | None = None,
 ) -> Trust:
     """Fits curves on some images, and applies each to the others.
 
@@ -71,9 +74,12 @@ def learn_trust(
             more feature.
         images: int64 (N,), the image that each is in.
         seed: deals the images over the folds.
+        worth: float (N,), in [0, 1], how much each counts; None is 1.
+        faulty: the share of labels that are wrong, if it is known.
     """
     count = len(agree)
-    right, faulty = np.full(count, 0.5), np.full(count, LEAST)
+    worth = np.ones(count) if worth is None else worth
+    right, shares = np.full(count, 0.5), np.full(count, LEAST)
     known, at = np.unique(images, return_inverse=True)
     folds = np.random.default_rng(seed).permutation(len(known))[at] % FOLDS
     for fold in range(FOLDS):
@@ -81,27 +87,32 @@ def learn_trust(
         rest = ~held if not held.all() else held  # one image alone vouches for itself
         if not held.any():
             continue
-        by_class = _agreement(agree[rest], classes[rest], int(classes.max()) + 1)
+        by_class = _agreement(
+            agree[rest], classes[rest], int(classes.max()) + 1, worth[rest]
+        )
         every = np.column_stack([features, by_class[classes]])
         mean, spread = every[rest].mean(0), every[rest].std(0)
         spread[-1] = 1.0  # it is log-odds, and small where classes hardly differ
         every = (every - mean) / np.where(spread > 1e-9, spread, 1.0)
-        weights, share = _fit(agree[rest], every[rest])
+        weights, share = _fit(agree[rest], worth[rest], every[rest], faulty)
         right[held] = expit(weights[0] + every[held] @ weights[1:])
-        faulty[held] = share
+        shares[held] = share
     # one share for all, or the images of one fold would come before those of another
     least = 1e-6
-    return Trust(np.clip(right, least, 1 - least), np.full(count, faulty.mean()))
+    return Trust(np.clip(right, least, 1 - least), np.full(count, shares.mean()))
 
 
-def _agreement(agree: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
+def _agreement(
+    agree: np.ndarray, classes: np.ndarray, count: int, worth: np.ndarray | None = None
+) -> np.ndarray:
     """Log-odds (count,) of agreement by class, drawn to that of all.
 
     By how much follows from how much more the classes differ than they would by chance.
     """
-    total = np.bincount(classes, minlength=count)
-    found = np.bincount(classes, weights=agree, minlength=count)
-    overall = (agree.sum() + 0.5) / (len(agree) + 1)
+    worth = np.ones(len(agree)) if worth is None else worth
+    total = np.bincount(classes, weights=worth, minlength=count)
+    found = np.bincount(classes, weights=agree * worth, minlength=count)
+    overall = (found.sum() + 0.5) / (total.sum() + 1)
     by_chance = overall * (1 - overall)
     squares = (found - total * overall) ** 2
     seen = max(int((total > 0).sum()) - 1, 1)
@@ -115,9 +126,12 @@ def _agreement(agree: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray
     return logit(np.clip(share, 1e-6, 1 - 1e-6))
 
 
-def _fit(agree: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
+def _fit(
+    agree: np.ndarray, worth: np.ndarray, features: np.ndarray, known: float | None
+) -> tuple[np.ndarray, float]:
     """The curve: intercept and weights (D + 1,), and the share e."""
-    overall = float(np.clip(agree.mean(), LEAST, 1 - LEAST))
+    overall = float((worth * agree).sum() / max(worth.sum(), 1e-9))
+    overall = float(np.clip(overall, LEAST, 1 - LEAST))
     usual = float(logit(np.clip((1 - overall) / 2, 2 * LEAST, MOST - LEAST) / MOST))
     design = np.column_stack([np.ones(len(agree)), features])
 
@@ -126,14 +140,17 @@ def _fit(agree: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
         share = MOST * expit(free)
         right = expit(design @ weights)
         chance = np.clip((1 - share) * right, 1e-12, 1 - 1e-12)
-        value = -(agree * np.log(chance) + (1 - agree) * np.log1p(-chance)).sum()
-        slope = (1 - agree) / (1 - chance) - agree / chance
+        each = agree * np.log(chance) + (1 - agree) * np.log1p(-chance)
+        value = -(worth * each).sum()
+        slope = worth * ((1 - agree) / (1 - chance) - agree / chance)
         down = design.T @ (slope * (1 - share) * right * (1 - right))
         down[1:] += weights[1:]
         inner = -(slope * right).sum() * share * (1 - expit(free)) + (free - usual)
         value += 0.5 * float(weights[1:] @ weights[1:]) + 0.5 * (free - usual) ** 2
-        return float(value), np.append(down, inner)
+        return float(value), np.append(down, inner if known is None else 0.0)
 
+    if known is not None:
+        usual = float(logit(np.clip(known, 2 * LEAST, MOST - LEAST) / MOST))
     start = np.zeros(design.shape[1] + 1)
     start[0] = logit(np.clip(overall / (1 - MOST * expit(usual)), LEAST, 1 - LEAST))
     start[-1] = usual

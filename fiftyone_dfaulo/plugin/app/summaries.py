@@ -124,7 +124,7 @@ def _duration(seconds: Mapping[str, float]) -> str:
 
 
 def summarize_evaluation(evaluation: Evaluation, title: str) -> JsonDict:
-    """An evaluation as JSON: ``title``, ``figures``, ``plot`` and ``notes``."""
+    """An evaluation as JSON: ``title``, ``figures``, ``plot``, ``notes`` and so on."""
     return {
         "title": title,
         "figures": dict(evaluation),
@@ -132,6 +132,7 @@ def summarize_evaluation(evaluation: Evaluation, title: str) -> JsonDict:
         "notes": evaluation.notes,
         "with_real": evaluation.with_real,
         "planted": evaluation.real is not None,
+        "by_kind": evaluation.by_kind,
     }
 
 
@@ -147,6 +148,8 @@ def show_evaluation(facts: JsonDict) -> Property:
         layout=plot["layout"],
         config={"displayModeBar": False},
     )
+    if facts.get("by_kind"):
+        outputs.md("\n".join(_kind_lines(facts["by_kind"])), name="kinds")
     outputs.md("\n".join(_metrics_lines(figures, facts)), name="metrics")
     if facts.get("reports"):
         outputs.md("\n".join(_reports_lines(facts["reports"])), name="reports")
@@ -164,6 +167,15 @@ def _metrics_lines(figures: JsonDict, facts: JsonDict) -> list[str]:
     for name, text in _METRICS.items():
         counted = f"{other[name]:.3f}" if name in other else ""
         lines.append(f"| {name} | {figures[name]:.3f} | {counted} | {text} |")
+    return lines
+
+
+def _kind_lines(by_kind: Mapping[str, JsonDict]) -> list[str]:
+    """What was found of each kind of fault of boxes."""
+    lines = ["| fault | planted | estimated | AP |", "|---|---|---|---|"]
+    for kind, some in by_kind.items():
+        counts = f"{some['faults']:,} | {some['estimated']:,} | {some['AP']:.3f}"
+        lines.append(f"| {kind} | {counts} |")
     return lines
 
 

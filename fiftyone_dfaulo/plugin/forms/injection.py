@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from fiftyone_dfaulo.adapter.injection.request import MOST, Injection, check_drawing
-from fiftyone_dfaulo.adapter.reading.label_fields import check_label_field
+from dataclasses import replace
+
+import fiftyone as fo
+
+from fiftyone_dfaulo.adapter.injection.request import (
+    ALL_KINDS,
+    MOST,
+    Injection,
+    check_drawing,
+    check_labels,
+)
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.injection.plans import PAIRED
@@ -56,7 +65,24 @@ KINDS = {
 }
 """Kind to its label and description, in the order of the form."""
 
+BOX_KINDS = {
+    ALL_KINDS: ("Every kind of fault of boxes", "Each kind below at this rate"),
+    "wrong_class": ("Wrong classes", "Some objects get the label of any other class"),
+    "misplaced": (
+        "Misplaced boxes",
+        "Some boxes are shifted and scaled, to an overlap of .3 to .7",
+    ),
+    "spurious": ("Boxes around nothing", "New boxes are put somewhere"),
+    "doubled": ("Objects counted twice", "Some objects get a second box"),
+    "missing": ("Missing objects", "Some objects are taken away"),
+}
+"""The same of boxes."""
+
+NAMES = {kind: label for kind, (label, _) in {**KINDS, **BOX_KINDS}.items()}
+"""Every kind to its label."""
+
 _NEXT = "next class"
+_IN_CLASSES = "faults in each class that gets some"
 _DEFAULTS = Injection()
 
 
@@ -66,42 +92,48 @@ def read_injection(ctx: Context) -> Injection:
     pairs = given.get("pairs")
     return Injection(
         label_field=params.label_field(ctx),
-        kind=given.get("kind") or _DEFAULTS.kind,
+        kind=given.get("kind") or next(iter(_kinds(ctx))),
         rate=_DEFAULTS.rate if given.get("rate") is None else given["rate"],
         seed=_DEFAULTS.seed if given.get("seed") is None else given["seed"],
         pairs=None if pairs == _NEXT else pairs,
     )
 
 
+def of_boxes(ctx: Context) -> bool:
+    """Whether the labels are boxes, which have faults of their own."""
+    return params.target(ctx).predictions_type is fo.Detections
+
+
+def _kinds(ctx: Context) -> dict[str, tuple[str, str]]:
+    return BOX_KINDS if of_boxes(ctx) else KINDS
+
+
 def add_kind(inputs: Inputs, ctx: Context) -> None:
     """Asks for kind and rate; for some kinds, which classes to take for one another."""
-    request = read_injection(ctx)
-    if not params.target(ctx).one_class_a_sample:
-        problem = problem_message(
-            check_label_field,
-            presets.samples(ctx),
-            request.label_field,
-            one_class_a_sample=True,
-        )
-        label = "Faults can be planted only in fields with one label a sample"
-        add_problem(inputs, label, problem)
+    request, kinds = read_injection(ctx), _kinds(ctx)
+    usual = replace(request, kind=next(iter(kinds)))
+    problem = problem_message(check_labels, presets.samples(ctx), usual)
+    if problem:
+        add_problem(inputs, "No faults can be planted in these labels", problem)
         return
     kind = dropdown(
         inputs,
         "kind",
-        KINDS,
-        default=_DEFAULTS.kind,
+        kinds,
+        default=next(iter(kinds)),
         label="Kind of faults",
-        description=KINDS.get(request.kind, ("", ""))[1],
+        description=kinds.get(request.kind, ("", ""))[1],
     )
+    share = "each kind among all objects" if of_boxes(ctx) else _IN_CLASSES
     rate = inputs.float(
         "rate",
         default=_DEFAULTS.rate,
         label="Rate",
-        description=f"Share of faults in each class that gets some, up to {MOST}",
+        description=f"Share of {share}, up to {MOST}",
     )
-    if request.kind not in KINDS:
-        mark_invalid(kind, problem_message(check_drawing, request))
+    if request.kind not in kinds:
+        problem = problem_message(check_labels, presets.samples(ctx), request)
+        mark_invalid(kind, problem_message(check_drawing, request) or problem)
         return
     if not problem_message(Settings, seed=request.seed):  # else the seed is marked
         mark_invalid(rate, problem_message(check_drawing, request))

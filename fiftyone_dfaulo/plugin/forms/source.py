@@ -46,6 +46,10 @@ _SOURCES = {
         "Use predictions that are there",
         "A model's logits, probabilities or confidences in a field",
     ),
+    DETECTOR: (
+        "Train a detector here",
+        "Finds all faults of boxes; takes minutes for some hundred images",
+    ),
     BACKBONE: (
         "Use a pretrained torchvision network",
         "Good for photos; its weights are downloaded if need be",
@@ -66,12 +70,9 @@ _SOURCES_OF_BOXES = {
         "Use a detector's predictions",
         "Finds misplaced, doubled, spurious and missing boxes as well",
     ),
-    DETECTOR: (
-        "Train a detector here",
-        "Finds these too, without any predictions; minutes for some hundred images",
-    ),
+    DETECTOR: _SOURCES[DETECTOR],
 }
-"""The same of boxes, where it is another one."""
+"""What predictions are of boxes, and the ways that see all of their faults."""
 
 _ADVANCED = {
     "depth": ("", ""),
@@ -97,24 +98,24 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
         inputs: the form.
         ctx: the operator's context.
         samples: what is scored.
-        auto: whether the plugin may choose.
+        auto: whether the plugin may choose; if not, of boxes only predictions serve.
     """
     chosen = params.source(ctx)
+    boxes = params.target(ctx).predictions_type is fo.Detections
     hidden = {
         name
         for name, found in (
             (AUTO, auto and params.offers_auto(ctx)),
             (EMBEDDINGS, params.embedding_sources(ctx)),
             (PREDICTIONS, params.prediction_fields(ctx)),
+            (DETECTOR, boxes),
         )
         if not found and chosen != name
     }
-    boxes = params.target(ctx).predictions_type is fo.Detections
-    texts = {**_SOURCES, **_SOURCES_OF_BOXES} if boxes else _SOURCES
+    texts = {**(_SOURCES if auto else {}), **_SOURCES_OF_BOXES} if boxes else _SOURCES
     offered = {name: text for name, text in texts.items() if name not in hidden}
-    label = "How to score"
-    usual = AUTO if AUTO in offered else NETWORK
-    prop = radio_group(inputs, "source", offered, default=usual, label=label)
+    usual = next((way for way in (AUTO, NETWORK) if way in offered), chosen)
+    prop = radio_group(inputs, "source", offered, default=usual, label="How to score")
     if params.method(ctx) == "paper" and chosen not in (AUTO, NETWORK):
         problem = problem_message(lambda: checks.check(params.read_request(ctx)))
         mark_invalid(prop, problem)
@@ -292,7 +293,6 @@ def _add_input(inputs: Inputs, problem: str) -> None:
 
 def _model_problem(ctx: Context) -> str:
     """The problem with the model, by its name and a look at its file."""
-
     try:
         settings = params.read_request(ctx).settings
     except InputError:

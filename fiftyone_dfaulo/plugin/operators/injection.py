@@ -17,7 +17,11 @@ from fiftyone_dfaulo.adapter.injection.evaluation import (
     evaluate,
     list_fault_fields,
 )
-from fiftyone_dfaulo.adapter.injection.request import Injection, check_place
+from fiftyone_dfaulo.adapter.injection.request import (
+    BOX_FAULTS,
+    Injection,
+    check_place,
+)
 from fiftyone_dfaulo.adapter.reading.injection_record import (
     Record,
     count_planted,
@@ -33,7 +37,7 @@ from fiftyone_dfaulo.plugin.app.summaries import show_evaluation, summarize_eval
 from fiftyone_dfaulo.plugin.forms import presets
 from fiftyone_dfaulo.plugin.forms.compute import add_samples
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
-from fiftyone_dfaulo.plugin.forms.injection import KINDS, add_kind, read_injection
+from fiftyone_dfaulo.plugin.forms.injection import NAMES, add_kind, read_injection
 from fiftyone_dfaulo.plugin.forms.problems import (
     add_problem,
     mark_invalid,
@@ -60,9 +64,9 @@ class Planting(NamedTuple):
 class InjectFaults(LongOperator[Planting, Dataset]):
     """Plants faults in a copy of the dataset.
 
-    From Python, the label field is a Classification field. The parameters are ``kind``,
-    ``rate``, ``seed``, ``pairs``, ``name`` and ``in_place``, as
-    :func:`fiftyone_dfaulo.inject_faults` takes them.
+    From Python, the label field is a Classification or Detections field. The
+    parameters are ``kind``, ``rate``, ``seed``, ``pairs``, ``name`` and ``in_place``,
+    as :func:`fiftyone_dfaulo.inject_faults` takes them.
     """
 
     name_ = "inject_faults"
@@ -138,9 +142,9 @@ def _show_planted(dataset: Dataset, injection: Injection) -> Property:
         "This dataset" if injection.in_place else f"The copy **{plain(dataset.name)}**"
     )
     lines = [
-        f"{where} now holds planted faults: {KINDS[record.kind][0].lower()}.",
+        f"{where} now holds planted faults: {NAMES[record.kind].lower()}.",
         "",
-        "| what was done | samples |",
+        f"| what was done | {'objects' if record.kind in BOX_FAULTS else 'samples'} |",
         "|---|---|",
         *rows,
         "",
@@ -203,7 +207,7 @@ class RevertFaults(Operator):
 
 def _describe(record: Record) -> str:
     return (
-        f"{KINDS[record.kind][0]} in {record.label_field}, rate {record.rate:g}. "
+        f"{NAMES[record.kind]} in {record.label_field}, rate {record.rate:g}. "
         "Later changes of those labels are undone too, and the fields "
         f"{', '.join(record.fields)} are deleted"
     )

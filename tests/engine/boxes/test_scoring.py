@@ -55,9 +55,14 @@ def test_missing_objects_are_found(case: tuple) -> None:
     _, _, missing, scores = case
 
     assert average_precision_score(missing, scores.missing) > 0.7
-    assert scores.estimate()["missing object"] == pytest.approx(
-        missing.sum(), rel=1 / 3
-    )
+
+
+def test_each_kind_is_counted_within_a_third(case: tuple) -> None:
+    given, _, missing, scores = case
+    planted = [*np.bincount(given.kinds[given.kinds >= 0]), missing.sum()]
+
+    for (kind, count), truth in zip(scores.estimate().items(), planted, strict=True):
+        assert count == pytest.approx(truth, rel=1 / 3), kind
 
 
 def test_the_suspiciousness_is_no_less_than_any_kind(case: tuple) -> None:

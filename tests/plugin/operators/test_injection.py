@@ -22,6 +22,7 @@ from fiftyone_dfaulo import (
     inject_faults,
 )
 from fiftyone_dfaulo.adapter.injection import quality
+from fiftyone_dfaulo.adapter.injection.request import BOX_FAULTS
 from fiftyone_dfaulo.engine.injection.plans import KINDS
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.plugin.forms import injection
@@ -72,21 +73,62 @@ def fields(operator: Any, samples: Any, **params: Any) -> dict[str, Any]:
     return dict(form.type.properties)
 
 
-@pytest.mark.parametrize("operator", [InjectFaults, EstimateQuality])
-def test_a_form_says_at_once_that_objects_get_no_faults(
-    operator: Any, make_dataset: Any
-) -> None:
-    dataset = make_dataset(["a", "b"])
+@pytest.fixture
+def boxes(make_dataset: Any) -> Any:
+    """Ten images with two objects each in ``boxes``, and as polylines."""
+    dataset = make_dataset(["a", "b"] * 5)
+    square = [(0, 0), (1, 0), (1, 1)]
     for sample in dataset:
-        boxes = [fo.Detection(label=one, bounding_box=[0, 0, 1, 1]) for one in "ab"]
-        sample["boxes"] = fo.Detections(detections=boxes)
+        some = [fo.Detection(label=one, bounding_box=[0, 0, 1, 1]) for one in "ab"]
+        sample["boxes"] = fo.Detections(detections=some)
+        one = fo.Polyline(label="a", points=[square], closed=True)
+        sample["shapes"] = fo.Polylines(polylines=[one])
         sample.save()
-    said = problems(operator(), dataset, label_field="boxes")
-    assert "is a Detections field; expected a Classification" in said["problem"]
+    return dataset
+
+
+@pytest.mark.parametrize("operator", [InjectFaults, EstimateQuality])
+def test_the_kinds_are_those_of_the_labels(operator: Any, boxes: Any) -> None:
+    found = fields(operator(), boxes, label_field="boxes")
+    assert found["kind"].type.values == list(injection.BOX_KINDS)
+    assert found["kind"].default == "boxes"
+    assert fields(operator(), boxes)["kind"].default == "random_label"
+    said = problems(operator(), boxes, label_field="boxes", kind="corrupt")
+    assert "expected a Classification field" in said["kind"]
+    said = problems(operator(), boxes, label_field="boxes", kind="boxes", rate=0.3)
+    assert "more than one fault an object" in said["rate"]
+    said = problems(operator(), boxes, label_field="shapes")
+    assert "'shapes' is a Polylines field" in said["problem"]
+
+
+def test_faults_of_boxes_are_planted_and_counted_by_object(boxes: Any) -> None:
+    before = snapshot(boxes)
+    ctx = context(boxes, label_field="boxes", rate=0.1, in_place=True)
+    text = shown(InjectFaults().execute(ctx))
+    for what in ("doubled", "misplaced", "missing", "spurious", "wrong class"):
+        assert f"| {what} | 2 |" in text
+    assert "every kind of fault of boxes" in text
+    assert "| objects |" in text
+    notice = fields(RevertFaults(), boxes)["what"].view.description
+    assert "Every kind of fault of boxes in boxes" in notice
+    sure = confirmation(boxes, "confirm")
+    list(RevertFaults().execute(context(boxes, **{sure: True})))
+    assert snapshot(boxes) == before
+
+
+def test_of_boxes_a_trial_asks_a_detector(boxes: Any) -> None:
+    asked = EstimateQuality().read(context(boxes, label_field="boxes"))
+    assert asked.scoring.settings.predictions == "auto"
+    assert asked.scoring.embeddings is None
+    offered = fields(EstimateQuality(), boxes, label_field="boxes")["source"]
+    assert offered.type.values == ["detector"]
+    said = problems(EstimateQuality(), boxes, label_field="boxes", source="network")
+    assert "pass predictions" in said["problem"]
 
 
 def test_every_kind_can_be_chosen() -> None:
     assert list(injection.KINDS) == list(KINDS)
+    assert {*injection.BOX_KINDS} == {*BOX_FAULTS}
 
 
 def test_faults_are_planted_in_a_copy_that_stays(scored: Any) -> None:

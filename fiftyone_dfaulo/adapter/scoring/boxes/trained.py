@@ -28,9 +28,9 @@ from fiftyone_dfaulo.adapter.scoring.features import (
     ScoringContext,
 )
 from fiftyone_dfaulo.adapter.scoring.model_sources import TrainedNetwork
+from fiftyone_dfaulo.adapter.targets.detector.labels import ClassesInBoxes
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.label_edits import applied_id
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
 from fiftyone_dfaulo.engine.boxes.classes import ClassFaults
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
 from fiftyone_dfaulo.engine.boxes.scoring import score_boxes
@@ -133,7 +133,7 @@ class DetectorMethod(Method):
         single = shown._replace(
             ids=[shown.ids[n] for n in kept],
             paths=[shown.paths[n] for n in kept],
-            labels=ClassLabels(some.classes, some.numbers),
+            labels=ClassesInBoxes(some.classes, some.numbers),
         )
         items, scores = self._classes.score(replace(context, labelled=single))
         known = np.array([number[name] for name in items.labels.classes])

@@ -38,6 +38,20 @@ class BoxLabels(ClassLabels):
         return BoxLabels(some.classes, some.numbers)
 
 
+class ClassesInBoxes(ClassLabels):
+    """The classes of what is in boxes, once a detector says whether there is anything.
+
+    Content that is foreign to all classes is no fault of a class then.
+    """
+
+    checks_content = False
+
+    def take(self, index: np.ndarray) -> ClassesInBoxes:
+        """The labels of the objects at an index, with those classes alone."""
+        some = super().take(index)
+        return ClassesInBoxes(some.classes, some.numbers)
+
+
 @dataclass(frozen=True)
 class JudgedBoxes(BoxLabels):
     """These, once a detector has judged them.
