@@ -191,8 +191,10 @@ class ListedItems(Items):
     def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
         """Each item of each list as a document, and a query on these."""
         at = _ITEM if self.others else self.list_path
-        wanted = {"$exists": True} if ids is None else {"$in": ids}
-        lists = [{f"{path}._id": wanted} for path in self.lists]
+        wanted: Item = {"$exists": True} if ids is None else {"$in": ids}
+        # of all items no index: it would only take longer
+        within = "0" if ids is None else "_id"
+        lists = [{f"{path}.{within}": wanted} for path in self.lists]
         all_lists = {"$concatArrays": [self._marked(path) for path in self.lists]}
         # What the query asks for has to be there when the query is applied.
         named = dict.fromkeys((*names, *(name for name in query if name[0] != "$")))
