@@ -192,9 +192,7 @@ class ListedItems(Items):
         """Each item of each list as a document, and a query on these."""
         at = _ITEM if self.others else self.list_path
         wanted: Item = {"$exists": True} if ids is None else {"$in": ids}
-        # of all items no index: it would only take longer
-        within = "0" if ids is None else "_id"
-        lists = [{f"{path}.{within}": wanted} for path in self.lists]
+        lists = [self._holding(path, ids, query) for path in self.lists]
         all_lists = {"$concatArrays": [self._marked(path) for path in self.lists]}
         # What the query asks for has to be there when the query is applied.
         named = dict.fromkeys((*names, *(name for name in query if name[0] != "$")))
@@ -210,6 +208,17 @@ class ListedItems(Items):
             {"$replaceRoot": {"newRoot": item}},
             {"$match": dict(query)},
         ]
+
+    def _holding(self, path: str, ids: list[ObjectId] | None, query: Query) -> Item:
+        """A query on documents whose list has such an item, as far as that is simple.
+
+        By the id only where some are wanted: its index would make all take longer.
+        """
+        if ids is not None:
+            return {f"{path}._id": {"$in": ids}}
+        made = (LABEL, CLASS, SAMPLE, LIST, "filepath", "_id")
+        own = {n: v for n, v in query.items() if n[0] != "$" and n not in made}
+        return {path: {"$elemMatch": own}} if own else {f"{path}.0": {"$exists": True}}
 
     @property
     def lists(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 Its state is a cache and what the person is about to ask for: verdicts, scores and
 labels lie in the dataset. The state holds ``facts``, what :func:`.facts.read_facts`
 read last; ``filter``, the part of the samples that batches come from; ``undo``, the
-last markings; ``damage``, what is to be repaired; and the inputs.
+last markings; ``why``, what was last shown beside its neighbours; ``damage``, what is
+to be repaired; and the inputs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from fiftyone_dfaulo.adapter.runs.colors import own_scheme
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
-from fiftyone_dfaulo.plugin.app.review_target import whole_target
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     batch_of,
@@ -30,19 +30,18 @@ from fiftyone_dfaulo.plugin.app.selection import (
 )
 from fiftyone_dfaulo.plugin.host import Context, Property, unstyle_selection
 from fiftyone_dfaulo.plugin.panel import grid
-from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import BINS, read_damage, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
+from fiftyone_dfaulo.plugin.panel.looking import Looking, is_looked_at
 from fiftyone_dfaulo.plugin.panel.marking import is_shown, mark, rest_of_batch
+from fiftyone_dfaulo.plugin.panel.prompts import Prompts
 from fiftyone_dfaulo.plugin.panel.view import build_lost, build_panel
-
-_PREFIX = "@dfaulo/dfaulo/"
 
 logger = logging.getLogger(__name__)
 
 
-class ReviewPanel(foo.Panel):
+class ReviewPanel(Looking, Prompts, foo.Panel):
     """Goes through the most suspicious samples in batches, beside the grid."""
 
     @property
@@ -86,7 +85,7 @@ class ReviewPanel(foo.Panel):
             except DFauLoError as error:
                 facts["problem"] = str(error)
         event.keep("facts", facts)
-        event.show_batch_of(batch)
+        event.show_batch_of(batch, looking=is_looked_at(event))
 
     def _follow(self, event: Event, runs: Mapping[str, str]) -> str | None:
         """The run to show; what was chosen and marked in another one ends with it."""
@@ -94,6 +93,7 @@ class ReviewPanel(foo.Panel):
         if before not in (None, key):
             event.keep("filter", None)
             event.keep("undo", None)
+            event.keep("why", None)
             if key is not None:
                 event.ops.notify(f"Now reviewing the run {key!r}", variant="info")
         event.keep("run", key)
@@ -121,7 +121,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_change_dataset(self, event: Event) -> None:
         """Another dataset: nothing of the old one's state fits."""
-        for name in ("run", "filter", "undo", "batch_run", "share"):
+        for name in ("run", "filter", "undo", "batch_run", "share", "why"):
             event.ctx.panel.set_state(name, None)
         event.keep("damage", read_damage(event.dataset))
         self.refresh(event)
@@ -255,46 +255,3 @@ class ReviewPanel(foo.Panel):
             grid.show_unchecked(event, [one for one, *_ in changes])
         event.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
         self.refresh(event, fresh=True)
-
-    # ---- forms ----
-
-    def tag(self, ctx: Context) -> None:
-        """Opens the form that tags."""
-        self._prompt(ctx, "tag_suspicious")
-
-    def correct(self, ctx: Context) -> None:
-        """Opens the form that corrects."""
-        self._prompt(ctx, "apply_suggestions")
-
-    def undo_corrections(self, ctx: Context) -> None:
-        """Opens the form that undoes corrections."""
-        self._prompt(ctx, "revert_suggestions")
-
-    def export(self, ctx: Context) -> None:
-        """Opens the form that exports."""
-        self._prompt(ctx, "export_review")
-
-    def repair(self, ctx: Context) -> None:
-        """Opens the form that repairs."""
-        ctx.prompt(_PREFIX + "repair", on_success=self.on_done)
-
-    def find(self, ctx: Context) -> None:
-        """Opens the form that starts a run."""
-        ctx.prompt(_PREFIX + "compute_suspiciousness", on_success=self.on_done)
-
-    @guarded
-    def run_again(self, event: Event) -> None:
-        """Opens that form with the answers of the run that is reviewed."""
-        review = event.shown
-        given = {
-            # not the batch in the grid
-            "view_target": whole_target(event.ctx, review),
-            "brain_key": review.key,
-            **of_run(review.config),
-        }
-        uri = _PREFIX + "compute_suspiciousness"
-        event.ctx.prompt(uri, given, on_success=self.on_done)
-
-    def _prompt(self, ctx: Context, name: str) -> None:
-        key = Event(ctx).facts.get("key")
-        ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)

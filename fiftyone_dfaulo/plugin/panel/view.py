@@ -17,6 +17,7 @@ from fiftyone_dfaulo.plugin.panel.charts import (
 )
 from fiftyone_dfaulo.plugin.panel.counts import BATCH, fewer, marking_line, status_lines
 from fiftyone_dfaulo.plugin.panel.facts import describe
+from fiftyone_dfaulo.plugin.panel.looking import looking_lines
 from fiftyone_dfaulo.plugin.panel.parts import add_button, add_row
 
 
@@ -120,9 +121,12 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
         out, panel.on_reason, noun, facts["reasons"]
     )  # the App scrolls to it at first
     keys = describe_keys(facts.get("keys") or {})
-    lines = [
+    how = [
         marking_line(noun, batch[1], state.share),
         f"Keys, for what is selected or open: {plain(keys)}.",
+    ]
+    lines = [
+        *(looking_lines(state.why) if state.looking else how),
         *status_lines(status, facts["label_field"], facts["batch_size"]),
     ]
     out.md("\n\n".join(lines), name="counts")
@@ -143,13 +147,17 @@ def _add_steps(
     unchecked = "" if status["faulty"] + status["correct"] else "No verdict was given"
     batch = state.batch or [0, 0]
     row = add_row(out, "batch")
-    add_button(row, "next", "Next batch", panel.next_batch, main=not batch[1])
+    ahead = not (batch[1] or state.looking)
+    add_button(row, "next", "Next batch", panel.next_batch, main=ahead)
     add_button(row, "mark", "Mark selected", panel.mark_selected)
     undo = "" if state.undo else "Nothing was marked since the panel was opened"
     add_button(row, "undo", "Undo marking", panel.undo_marking, why_off=undo)
     add_button(row, "audit", f"Audit {AUDIT}", panel.audit)
     _add_rest(out, panel, noun, batch[1], state.share)
-    row = add_row(out, "leave")
+    row, looking = add_row(out, "leave"), bool(state.looking)
+    off = "" if looking else f"The grid shows no {noun} beside others like it"
+    add_button(row, "why", "Why?", panel.show_why)
+    add_button(row, "back", "Back", panel.back, main=looking, why_off=off)
     add_button(row, "correct", "Correct", panel.correct)
     add_button(row, "tag", "Tag", panel.tag)
     add_button(row, "export", "Export", panel.export, why_off=unchecked)

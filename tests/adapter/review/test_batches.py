@@ -124,3 +124,26 @@ def test_few_scores_are_written_for_a_batch_and_the_top_is_right(
     np.testing.assert_array_equal(after[after > left], learned[after > left])
     assert (after[~checked] > left).sum() >= SIZE
     assert batch.ids == suspicious_view(mixed, limit=SIZE, unreviewed=True).values("id")
+
+
+def test_near_duplicates_stand_together_unless_one_is_no_part(mixed: Any) -> None:
+    ids, labels, vectors = mixed.values(["id", "ground_truth.label", "vectors"])
+    vectors[250] = vectors[0]
+    mixed.set_values("vectors", vectors)
+    compute_suspiciousness(mixed, embeddings="vectors", progress=False)
+    review = open_review(mixed, "dfaulo")
+    twin = review.load_results().near_duplicates
+    assert twin == {ids[0]: ids[250], ids[250]: ids[0]}
+    score = dict(zip(ids, mixed.values("dfaulo_suspiciousness")))
+    first, second = sorted(twin, key=lambda one: -score[one])
+    ranked = suspicious_view(mixed).values("id")
+    size = ranked.index(first) + 2
+    assert ranked.index(second) >= size  # it would not be in this batch
+
+    batch = take_batch(review, size)
+    assert batch.ids == [*ranked[: size - 1], second]
+    label = dict(zip(ids, labels))[first]
+    assert second not in take_batch(review, size, {"given": label}).ids
+
+    record_verdicts(mixed, correct=[second])
+    assert take_batch(open_review(mixed, "dfaulo"), size).ids == ranked[:size]

@@ -32,7 +32,6 @@ from fiftyone_dfaulo.plugin.app.selection import (
     unmark_verdicts,
 )
 from fiftyone_dfaulo.plugin.panel import facts_cache
-from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.facts import (
     describe,
     filtered,
@@ -40,6 +39,7 @@ from fiftyone_dfaulo.plugin.panel.facts import (
     read_operation,
 )
 from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
+from fiftyone_dfaulo.plugin.panel.prompts import of_run
 from tests.plugin.plugin_tools import context, snapshot
 
 ERROR = "Traceback\n  x\nfiftyone_dfaulo.errors.InputError: too few\n"
@@ -360,6 +360,54 @@ def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
     found = dict(zip(scored.values("id"), verdicts(scored)))
     assert (found[ids[second]], found[ids[first]]) == ("faulty", "correct")
     assert panel.did("next_batch")["notify"]["variant"] == "error"  # none is left
+
+
+def test_one_is_shown_beside_its_like_and_one_click_leads_back(run: Any) -> None:
+    panel = Opened(run)
+    panel.did("next_batch")
+    batch = panel.view.values("id")
+    worst = run.values("id")[WRONG]
+    assert batch[0] == worst
+    off = "The grid shows no sample beside others like it"
+    assert off in panel.shown()
+
+    panel.did("show_why")
+    assert off not in panel.shown()
+    shown = panel.view.values("ground_truth.label")
+    assert panel.view.values("id")[0] == worst
+    assert shown == ["a", *"aaaaa", *"bbbbb"]
+    told = panel.shown()
+    assert "Of its 10 nearest, 10 are b." in told
+    assert "Labelled a. Models without it say b (" in told
+    assert "The sample in question, then 5 that are a, then 5 that are b." in told
+    assert "fewest clicks" not in told.lower()
+
+    panel.did("on_change_view")
+    assert panel.state["looking"]
+    panel.did("mark_selected", worst)
+    panel.did("on_change_view")
+    panel.did("show_why")  # goes on with the next one of the batch
+    assert panel.view.values("id")[0] == batch[1]
+    panel.did("show_why", batch[5])  # or with the one that is selected
+    assert panel.view.values("id")[0] == batch[5]
+    panel.did("back")
+    assert panel.view.values("id") == batch
+    assert panel.state["batch"] == [len(batch), len(batch) - 1]
+    panel.did("on_change_view")
+    assert not panel.state["looking"]
+    assert "10 nearest" not in panel.shown()
+
+
+def test_what_a_look_was_at_is_read_with_care(run: Any) -> None:
+    panel = Opened(run)
+    for odd in ({"ids": 3}, {"ids": [1]}, {"ids": ["x"], "back": 7, "words": [None]}):
+        panel.state["why"] = odd
+        assert panel.did("on_change_view") is not None
+        assert "problem" not in panel.facts
+    panel.did("show_why")  # no batch: the most suspicious one
+    assert panel.view.first().id == run.values("id")[WRONG]
+    panel.did("back")
+    assert len(panel.view) == 37
 
 
 def test_every_score_is_in_one_bar(run: Any) -> None:
