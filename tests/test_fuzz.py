@@ -297,7 +297,16 @@ def test_an_event_of_the_panel_never_fails(name: str, world: World) -> None:
     @given(
         st.dictionaries(
             st.sampled_from(
-                ["facts", "filter", "undo", "run", "batch_size", "by", "batch_run"]
+                [
+                    "facts",
+                    "filter",
+                    "undo",
+                    "run",
+                    "batch_size",
+                    "by",
+                    "batch_run",
+                    "why",
+                ]
             ),
             JSON,
             max_size=3,

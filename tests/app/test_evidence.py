@@ -1,4 +1,4 @@
-"""A person asks why a label is suspicious, and sees it beside others like it."""
+"""A person asks why a label is suspicious, and how far the review is."""
 
 from __future__ import annotations
 
@@ -34,6 +34,19 @@ def digits(digits: Any) -> Any:
     """The digits after a run, with their pixels as embeddings."""
     rank_by_pixels(digits)
     return digits
+
+
+def look_at(review: Review, what: str) -> None:
+    """Photographs the panel in both themes and in a narrow window; checks its texts."""
+    for theme in ("dark", "light"):
+        review.app.photograph(f"{what} in the {theme}")
+        check_readable(review)
+        review.app.tab.locator(THEMES).click()
+        review.app.settle()
+    review.app.tab.set_viewport_size({"width": 900, "height": 900})
+    review.app.settle()
+    review.app.photograph(f"{what} at 900 pixels")
+    check_readable(review)
 
 
 def check_readable(review: Review) -> None:
@@ -73,17 +86,40 @@ def test_one_is_seen_beside_its_like_and_one_click_leads_back(
     assert after
     assert after["y"] <= before["y"] + 1  # nothing is pushed down
 
-    for theme in ("dark", "light"):
-        app.photograph(f"why in the {theme}")
-        check_readable(review)
-        app.tab.locator(THEMES).click()
-        app.settle()
-    app.tab.set_viewport_size({"width": 900, "height": 900})
-    app.settle()
-    app.photograph("why at 900 pixels")
-    check_readable(review)
-
+    look_at(review, "why")
     review.press("Back")
     review.shows(BATCH)
     expect(review.button("Back")).to_be_disabled()
     expect(review.button("Mark selected, and the rest of 50 correct")).to_be_enabled()
+
+
+def test_the_curve_and_the_list_of_markings(app: App, digits: Any) -> None:
+    review = Review(app)
+    review.says("0 found")
+    expect(review.panel.get_by_text("Progress")).to_have_count(0)
+    review.next_batch()
+    review.select(0)
+    review.select(1)
+    review.press("Mark selected")
+    review.says("2 found")
+    review.select(2, alt=True)
+    review.press("Mark selected")
+    review.says("3 of 598 checked")
+
+    curve = review.panel.get_by_text("Progress: the dotted line is what to expect")
+    curve.scroll_into_view_if_needed()
+    expect(review.panel.get_by_text("samples checked")).to_be_visible()
+    expect(review.panel.get_by_text("to expect", exact=True)).to_be_visible()
+    markings = review.panel.get_by_role("combobox").last
+    markings.scroll_into_view_if_needed()
+    app.settle()
+    look_at(review, "progress")
+    markings.click()
+    choices = app.tab.get_by_role("option")
+    texts = [text.split(": ")[1] for text in choices.all_inner_texts()]
+    assert texts == ["1 correct", "2 faulty"]
+    app.photograph("markings")
+    choices.last.click()
+    expect(app.tab.get_by_text("Taken back: 3 verdicts")).to_be_visible()
+    review.says("0 of 598 checked")
+    expect(curve).to_have_count(0)

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+import fiftyone.core.brain as fob
 import fiftyone.core.utils as fou
 import numpy as np
 
+from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 
 if TYPE_CHECKING:
@@ -68,14 +70,20 @@ class SingleLabelResults(DFauLoResults):
         self.neighbours = moved[moved[:, 0] >= 0]
         super().drop_vanished(present)
 
-    def serialize(self, reflective: bool = False) -> dict[str, Any]:
+    def serialize(self, reflective: bool = False) -> dict[str, object]:
         """As of any results, and the neighbours."""
         packed = fou.serialize_numpy_array(self.neighbours, ascii=True)
         return {**super().serialize(reflective), "neighbours": packed}
 
     @classmethod
-    def _from_dict(cls, d: dict[str, Any], *args: Any) -> Self:
-        results = super()._from_dict(d, *args)
+    def _from_dict(
+        cls,
+        d: dict[str, object],
+        samples: Samples,
+        config: fob.BrainMethodConfig,
+        key: str,
+    ) -> Self:
+        results = super()._from_dict(d, samples, config, key)
         if "neighbours" in d:  # newer than some runs
             packed = d["neighbours"]
             results.neighbours = fou.deserialize_numpy_array(packed, ascii=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import fiftyone as fo
 
@@ -35,7 +35,7 @@ class Looked(NamedTuple):
     words: list[str]
 
 
-def read_looked(why: Any) -> Looked | None:
+def read_looked(why: object) -> Looked | None:
     """This, from the panel's state; None if there is none, or it was made up."""
     if not isinstance(why, Mapping):
         return None
@@ -55,7 +55,7 @@ def is_looked_at(event: Event) -> bool:
     return bool(looked and ordered and [*ordered[-1].sample_ids] == looked.ids)
 
 
-def looking_lines(why: Any) -> list[str]:
+def looking_lines(why: object) -> list[str]:
     """What the panel says of it, as markdown, a paragraph each."""
     looked = read_looked(why)
     return [plain(line) for line in looked.words] if looked else []

@@ -16,7 +16,7 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators.categories import Categories
 
-from fiftyone_dfaulo.adapter.review.learning import relearn, status_of
+from fiftyone_dfaulo.adapter.review.learning import status_of
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
 from fiftyone_dfaulo.adapter.runs.colors import own_scheme
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
@@ -26,15 +26,19 @@ from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     batch_of,
     read_selection,
-    unmark_verdicts,
 )
-from fiftyone_dfaulo.plugin.host import Context, Property, unstyle_selection
+from fiftyone_dfaulo.plugin.host import Context, JsonDict, Property, unstyle_selection
 from fiftyone_dfaulo.plugin.panel import grid
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import BINS, read_damage, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
 from fiftyone_dfaulo.plugin.panel.looking import Looking, is_looked_at
-from fiftyone_dfaulo.plugin.panel.marking import is_shown, mark, rest_of_batch
+from fiftyone_dfaulo.plugin.panel.marking import (
+    mark,
+    read_steps,
+    rest_of_batch,
+    take_back,
+)
 from fiftyone_dfaulo.plugin.panel.prompts import Prompts
 from fiftyone_dfaulo.plugin.panel.view import build_lost, build_panel
 
@@ -239,19 +243,18 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
     @guarded
     def undo_marking(self, event: Event) -> None:
         """Takes the last marking back, and shows what it was of."""
-        steps = list(event.state.undo or [])
+        self._undo(event, read_steps(event.state.undo)[-1:])
+
+    @guarded
+    def undo_to(self, event: Event) -> None:
+        """Takes a marking of the list back, and all that were made after it."""
+        event.state.undo_to = None
+        number, steps = event.ctx.params.get("value"), read_steps(event.state.undo)
+        if number in map(str, range(len(steps))):
+            self._undo(event, steps[int(number) :])
+
+    def _undo(self, event: Event, steps: list[JsonDict]) -> None:
         if not steps:
             raise InputError("Nothing was marked here since the panel was opened")
-        changes = steps.pop()
-        back, left = unmark_verdicts(event.shown, changes, by=event.by)
-        event.state.undo = steps
-        also = f"; {left} marked otherwise since were left alone" if left else ""
-        if relearn(event.shown):
-            also += "; the ranking has unlearned them"
-        if is_shown(event, changes):
-            event.show_written()
-        else:
-            event.ops.reload_dataset()
-            grid.show_unchecked(event, [one for one, *_ in changes])
-        event.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
+        event.ops.notify(take_back(event, steps), variant="success")
         self.refresh(event, fresh=True)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 import pytest
 from fiftyone.core.odm import DatasetDocument
 from fiftyone.operators.delegated import DelegatedOperationService
@@ -23,6 +24,7 @@ from fiftyone_dfaulo import (
     update_suspiciousness,
 )
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.review.state import ReviewState
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.config import Settings
@@ -37,6 +39,7 @@ from fiftyone_dfaulo.plugin.panel.facts import (
     filtered,
     read_facts,
     read_operation,
+    trace_progress,
 )
 from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
 from fiftyone_dfaulo.plugin.panel.prompts import of_run
@@ -276,6 +279,60 @@ def test_marking_is_undone_step_by_step(run: Any) -> None:
     panel.did("undo_marking")
     assert verdicts(run)[1:3] == [None, None]
     assert "Nothing was marked" in panel.did("undo_marking")["notify"]["message"]
+
+
+def test_markings_are_listed_and_undone_down_to_one_of_them(run: Any) -> None:
+    ids, panel = run.values("id"), Opened(run)
+    panel.did("mark_selected", ids[1], ids[3], alt=[ids[2]])
+    assert "Undo this marking, and all after it" not in panel.shown()
+    panel.did("mark_selected", ids[2])
+    panel.did("mark_selected", alt=[ids[4], ids[5]])
+    (times,) = {step["at"] for step in panel.state["undo"]}
+    for told in ("2 faulty, 1 correct", "1 faulty", "2 correct"):
+        assert f"{times}: {told}" in panel.shown()
+
+    for odd in ("7", None, "-1", 1):
+        panel.did("undo_to", value=odd)
+    assert verdicts(run)[1:6] == ["faulty", "faulty", "faulty", "correct", "correct"]
+    panel.state["undo_to"] = "1"
+    said = panel.did("undo_to", value="1")["notify"]["message"]
+    assert said == "Taken back: 3 verdicts"
+    assert verdicts(run)[1:6] == ["faulty", "correct", "faulty", None, None]
+    assert len(panel.state["undo"]) == 1
+    assert panel.state["undo_to"] is None
+
+
+def test_the_curve_is_of_verdicts_in_their_order(run: Any) -> None:
+    review = open_review(run, "dfaulo")
+    none = read_facts(review, 50)["progress"]
+    assert none == {"found": [[], []], "expected": [[], []]}
+    ids = run.values("id")
+    for verdict, one in (("faulty", WRONG), ("correct", 3), ("faulty", 0)):
+        record_verdicts(run, **{verdict: [ids[one]]})
+    record_verdicts(run, correct=[ids[WRONG]])  # who changes it checks it last
+    progress = read_facts(open_review(run, "dfaulo"), 50)["progress"]
+    assert progress["found"] == [[0, 1, 2, 3], [0, 0, 1, 1]]
+    assert [part[0] for part in progress["expected"]] == [3, 1]
+
+
+def test_the_curve_goes_on_along_the_ranking_to_the_estimate() -> None:
+    scores = np.array([0.2, 0.9, 0.8, 0.1, np.nan, 0.5])
+    there = np.array([True, True, True, True, False, True])
+    state = ReviewState(
+        there,
+        scores,
+        np.array([-1, 1, -1, -1, -1, -1], np.int8),
+        np.full(6, "a", object),
+        np.zeros(6, bool),
+        np.zeros(6, "S12"),
+    )
+    chances = np.array([0.2, 1.0, 0.5, 0.0, 0.3])  # of those that are there
+    progress = trace_progress([True], state, chances, left=2.0)
+    assert progress["found"] == [[0, 1], [0, 1]]
+    checked, faults = progress["expected"]
+    assert checked == [1, 2, 3, 4]  # a fifth would find none
+    assert faults == pytest.approx([1, 2, 2.6, 3])
+    assert trace_progress([True], state, chances, -0.5)["expected"] == [[1], [1]]
 
 
 def test_undoing_a_marking_after_learning_takes_what_was_learned_back(
