@@ -64,7 +64,7 @@ def take_batch(
     """
     results = review.load_results()
     state = read_state(review, results)
-    open_ = state.present & (state.verdicts < 0) & np.isfinite(state.scores)
+    open_ = state.present & (state.verdicts == -1) & np.isfinite(state.scores)
     if among is not None:
         open_ &= np.fromiter((i in among for i in results.ids), bool, len(open_))
     chances = np.zeros(len(results.ids))
@@ -126,7 +126,7 @@ def lowest_shown(
     state = read_state(review, results)
     some = np.isfinite(state.scores) & _part_of(results, state, state.scores, part)
     if unchecked:
-        some &= state.verdicts < 0
+        some &= state.verdicts == -1
     scores, count = state.scores[some], int(some.sum())
     if count <= most:
         return 0.0, count

@@ -65,6 +65,8 @@ def status_lines(
     ]
     if checked:
         lines[1] += f" ({status['precision']:.0%} of them faulty)"
+    if status["unsure"]:
+        lines[1] += f"; {status['unsure']:,} unsure"
     size, expected = min(batch_size, status["unchecked"]), status["expected_next"]
     if size:
         lines[1] += f"; about {expected:,.0f} of the next {size:,} are faults"

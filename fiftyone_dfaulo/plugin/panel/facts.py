@@ -122,7 +122,7 @@ def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, An
     Each is ``given``, ``looks_like`` and ``count``; where items have several labels,
     ``looks_like`` says which to remove and to add, and there is no ``given``.
     """
-    unchecked = state.present & (state.verdicts < 0)
+    unchecked = state.present & (state.verdicts == -1)
     counts = results.count_disagreements(unchecked, state.labels)
     first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
     return [

@@ -302,6 +302,18 @@ def test_markings_are_listed_and_undone_down_to_one_of_them(run: Any) -> None:
     assert panel.state["undo_to"] is None
 
 
+def test_unsure_is_no_part_of_a_batch_and_undoing_brings_it_back(run: Any) -> None:
+    ids, panel = run.values("id"), Opened(run)
+    record_verdicts(run, unsure=ids[1:3])
+    panel.did("on_done")
+    assert "0 of 37 checked; 2 unsure" in panel.shown()
+    panel.did("next_batch")
+    assert len(panel.view) == 35
+    panel.did("mark_selected", ids[1], ids[3])
+    panel.did("undo_marking")
+    assert verdicts(run)[1:4] == ["unsure", "unsure", None]
+
+
 def test_the_curve_is_of_verdicts_in_their_order(run: Any) -> None:
     review = open_review(run, "dfaulo")
     none = read_facts(review, 50)["progress"]
