@@ -87,6 +87,10 @@ def test_one_is_seen_beside_its_like_and_one_click_leads_back(
     assert after["y"] <= before["y"] + 1  # nothing is pushed down
 
     look_at(review, "why")
+    first, last = (review.button(name).bounding_box() for name in ("Why?", "Tag"))
+    assert first
+    assert last
+    assert first["y"] == last["y"]  # in one row, as narrow as the panel is
     review.press("Back")
     review.shows(BATCH)
     expect(review.button("Back")).to_be_disabled()

@@ -167,8 +167,9 @@ def _add_steps(
     _add_rest(out, panel, noun, batch[1], state.share)
     row, looking = add_row(out, "leave"), bool(state.looking)
     off = "" if looking else f"The grid shows no {noun} beside others like it"
-    add_button(row, "why", "Why?", panel.show_why)
-    add_button(row, "back", "Back", panel.back, main=looking, why_off=off)
+    add_button(row, "why", "Why?", panel.show_why, narrow=True)
+    back = panel.back
+    add_button(row, "back", "Back", back, main=looking, narrow=True, why_off=off)
     add_button(row, "correct", "Correct", panel.correct)
     add_button(row, "tag", "Tag", panel.tag)
     add_button(row, "export", "Export", panel.export, why_off=unchecked)
