@@ -123,8 +123,9 @@ def explain(review: ReviewSession, ids: Sequence[str] | None) -> dict[str, Expla
     results = review.load_results()
     known = _neighbours(results)
     if ids is None:
-        ids = [results.ids[row] for row in known]
-        ids = [one for one in ids if one in review.items.by_id(ids)]
+        everyone = [results.ids[row] for row in known]
+        there = review.items.by_id(everyone)
+        ids = [one for one in everyone if one in there]
     review.find_scored(ids)
     row_of = {one: n for n, one in enumerate(results.ids)}
     rows = {one: row_of[one] for one in ids if one in row_of}
