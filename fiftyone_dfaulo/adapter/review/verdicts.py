@@ -91,7 +91,7 @@ def write_verdicts(
     *,
     faulty: Any = (),
     correct: Any = (),
-    unsure: Any = (),
+    unsure: object = (),
     cleared: Any = (),
     by: str | None = None,
     source: str | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -162,10 +163,8 @@ def add_markings(
         return
     choices = types.Dropdown()
     for n in range(len(steps) - 1, -1, -1):
-        given = [after for _, _, after in steps[n]["changes"]]
-        counts = (
-            f"{given.count(v):,} {v}" for v in ("faulty", "correct") if v in given
-        )
+        given = Counter(after for _, _, after in steps[n]["changes"])
+        counts = (f"{given[v]:,} {v}" for v in ("faulty", "correct") if given[v])
         choices.add_choice(str(n), label=f"{steps[n]['at']}: {', '.join(counts)}")
     out.enum(
         "undo_to",
