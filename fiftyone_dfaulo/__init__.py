@@ -37,6 +37,10 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.results.base import DFauLoResults as DFauLoResults
     from .adapter.review.audit import audit_view as audit_view
     from .adapter.review.carrying import carry_verdicts as carry_verdicts
+    from .adapter.review.explaining import Explanation as Explanation
+    from .adapter.review.explaining import (
+        explain_suspiciousness as explain_suspiciousness,
+    )
     from .adapter.review.learning import ReviewStatus as ReviewStatus
     from .adapter.review.learning import review_status as review_status
     from .adapter.review.learning import update_suspiciousness as update_suspiciousness
@@ -66,6 +70,7 @@ _HOMES = {
     "DFauLoError": "errors",
     "DFauLoResults": "adapter.results.base",
     "Evaluation": "adapter.injection.evaluation",
+    "Explanation": "adapter.review.explaining",
     "InputError": "errors",
     "Preprocessing": "config",
     "Reverted": "adapter.corrections.revert",
@@ -80,6 +85,7 @@ _HOMES = {
     "compute_suspiciousness": "adapter.scoring.compute",
     "estimate_quality": "adapter.injection.quality",
     "evaluate_ranking": "adapter.injection.evaluation",
+    "explain_suspiciousness": "adapter.review.explaining",
     "export_review": "adapter.exports.export",
     "inject_faults": "adapter.injection.inject",
     "preview_corrections": "adapter.corrections.preview",

@@ -61,7 +61,9 @@ MORE += ("batch_size", "num_workers", "memory_budget", "device", "train")
 
 EVENTS = [
     name
-    for name, value in vars(ReviewPanel).items()
+    for home in reversed(ReviewPanel.__mro__)
+    if home.__module__.startswith("fiftyone_dfaulo.")
+    for name, value in vars(home).items()
     if not name.startswith("_")
     and inspect.isfunction(value)
     and name not in ("render", "refresh")
@@ -295,7 +297,16 @@ def test_an_event_of_the_panel_never_fails(name: str, world: World) -> None:
     @given(
         st.dictionaries(
             st.sampled_from(
-                ["facts", "filter", "undo", "run", "batch_size", "by", "batch_run"]
+                [
+                    "facts",
+                    "filter",
+                    "undo",
+                    "run",
+                    "batch_size",
+                    "by",
+                    "batch_run",
+                    "why",
+                ]
             ),
             JSON,
             max_size=3,

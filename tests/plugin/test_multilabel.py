@@ -20,8 +20,8 @@ from fiftyone_dfaulo.plugin.app.summaries import show_summary, summarize
 from fiftyone_dfaulo.plugin.forms.injection import add_kind
 from fiftyone_dfaulo.plugin.operators.corrections import ApplySuggestions
 from fiftyone_dfaulo.plugin.operators.injection import EvaluateRanking
-from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.facts import describe, filtered, read_facts
+from fiftyone_dfaulo.plugin.panel.prompts import of_run
 from tests.plugin.forms.test_compute import form, labels_of, problems
 from tests.plugin.panel.test_panel import Opened
 from tests.plugin.plugin_tools import URI, context, snapshot

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 from fiftyone_dfaulo.adapter.review.items import list_classes, suggested
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.state import edited_ids, read_state
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
 from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
@@ -44,7 +43,7 @@ class Wish(NamedTuple):
     """Which items to correct, and by what.
 
     Attributes:
-        ids: of the items, as :func:`.unknown_ids.read_ids` takes them; None for those
+        ids: of the items, as :func:`.given_ids.read_ids` takes them; None for those
             with the verdict.
         verdict: ``"faulty"`` or ``"correct"``.
         label: a class for all of them; None for the suggestions.
@@ -103,7 +102,7 @@ def decide(review: ReviewSession, wish: Wish) -> dict[str, Decision]:
     ids = None if wish.ids is None else review.given_ids(wish.ids)
     check_writable(review)
     items = _candidates(review, ids, wish.verdict)
-    edited = _edited(review) if ids is None else set()
+    edited = _edited(review, items) if ids is None else set()
     edit = review.label_edit()
     decisions = {
         one: _decide(review, edit, item, wish, one in edited)
@@ -162,9 +161,13 @@ def _candidates(
     return {str(item["_id"]): item for item in found}
 
 
-def _edited(review: ReviewSession) -> set[str]:
+def _edited(review: ReviewSession, items: Mapping[str, Item]) -> set[str]:
+    """Ids of those of these items whose label is no longer the one that was scored."""
     results = review.load_results()
-    return set(edited_ids(results, read_state(review, results)))
+    scored = dict(zip(results.ids, results.label_texts()))
+    text = review.target.label_text
+    now = {one: text(d.get(LABEL)) for one, d in items.items() if one in scored}
+    return {one for one, label in now.items() if label != scored[one]}
 
 
 def takes_one_class(review: ReviewSession) -> bool:

@@ -65,7 +65,7 @@ def draw_audit(review: ReviewSession, size: int) -> list[str]:
     results = review.load_results()
     state = read_state(review, results)
     drawn = state.drawn
-    chosen = np.flatnonzero(state.present & drawn & (state.verdicts < 0))[:size]
+    chosen = np.flatnonzero(state.present & drawn & (state.verdicts == -1))[:size]
     stratum = strata(results.suspiciousness)
     seed = crc32(str(review.config.token).encode()) + int(drawn.sum())
     rng, new = np.random.default_rng(seed), []
@@ -75,7 +75,7 @@ def draw_audit(review: ReviewSession, size: int) -> list[str]:
         more = draw(stratum, ~left, size - len(chosen), rng)
         left[more] = False
         new += [results.ids[n] for n in more]
-        chosen = np.concatenate([chosen, more[state.verdicts[more] < 0]])
+        chosen = np.concatenate([chosen, more[state.verdicts[more] == -1]])
     _keep(review, new)
     if not len(chosen):
         raise InputError(f"Every {review.target.noun} has a verdict already")
@@ -86,7 +86,7 @@ def count_drawn(state: ReviewState) -> tuple[int, int]:
     """Numbers of items that were drawn and have a verdict, and that have none."""
     drawn = state.drawn & state.present
     checked = int((drawn & (state.verdicts >= 0)).sum())
-    return checked, int(drawn.sum()) - checked
+    return checked, int((drawn & (state.verdicts == -1)).sum())
 
 
 def _keep(review: ReviewSession, ids: list[str]) -> None:

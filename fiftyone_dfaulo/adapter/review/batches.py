@@ -51,6 +51,9 @@ def take_batch(
     It pays if it saves more time than it takes to write the scores: with more faults
     in a batch, a person looks at fewer items for each.
 
+    Of near duplicates with different labels, the other one follows the first at once,
+    however little suspicious, unless it is no part of what was asked for.
+
     Args:
         review: the review.
         size: the most items to take, at least 1.
@@ -61,7 +64,7 @@ def take_batch(
     """
     results = review.load_results()
     state = read_state(review, results)
-    open_ = state.present & (state.verdicts < 0) & np.isfinite(state.scores)
+    open_ = state.present & (state.verdicts == -1) & np.isfinite(state.scores)
     if among is not None:
         open_ &= np.fromiter((i in among for i in results.ids), bool, len(open_))
     chances = np.zeros(len(results.ids))
@@ -81,8 +84,28 @@ def take_batch(
     if pays:
         write_learned(review, results, state, learned, MOST)
         rows = better
+    if part and "reason" not in part:  # "the rest is faulty" is said of the part
+        open_ &= _part_of(results, state, state.scores, part)
+    rows = _with_near_duplicates(results, open_, rows)
     faults = float(chances[rows].sum())
     return Batch([results.ids[n] for n in rows], faults, gain if pays else 0.0, pays)
+
+
+def _with_near_duplicates(
+    results: DFauLoResults, open_: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """As many rows, an item followed by its near duplicate if that is unchecked.
+
+    One of the two labels is wrong: a person sees at once which.
+    """
+    if not results.near_duplicates:
+        return rows
+    row_of = {one: n for n, one in enumerate(results.ids)}
+    placed: dict[int, None] = {}
+    for row in rows.tolist():
+        twin = row_of.get(results.near_duplicates.get(results.ids[row], ""), -1)
+        placed.update({row: None} | ({twin: None} if twin >= 0 and open_[twin] else {}))
+    return np.array([*placed][: len(rows)], np.int64)
 
 
 def lowest_shown(
@@ -103,7 +126,7 @@ def lowest_shown(
     state = read_state(review, results)
     some = np.isfinite(state.scores) & _part_of(results, state, state.scores, part)
     if unchecked:
-        some &= state.verdicts < 0
+        some &= state.verdicts == -1
     scores, count = state.scores[some], int(some.sum())
     if count <= most:
         return 0.0, count

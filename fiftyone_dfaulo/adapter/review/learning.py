@@ -135,6 +135,7 @@ class ReviewStatus:
         scored: items of the run that still exist.
         faulty: those with the verdict faulty, which are the faults found so far.
         correct: those with the verdict correct.
+        unsure: those that somebody could not tell of.
         unchecked: those without a verdict.
         estimate: how many faults there are in all, about; by the audit once items of
             it were checked in every part of the ranking, else by the scores and all
@@ -156,6 +157,7 @@ class ReviewStatus:
     scored: int
     faulty: int
     correct: int
+    unsure: int
     unchecked: int
     estimate: float
     low: float
@@ -232,7 +234,7 @@ def estimate_state(results: DFauLoResults, state: ReviewState) -> FaultEstimate:
     there = state.present
     groups = (group[there] for group in results.groups())
     return estimate_faults(
-        results.suspiciousness[there], state.verdicts[there], *groups
+        results.suspiciousness[there], np.maximum(state.verdicts[there], -1), *groups
     )
 
 
@@ -269,7 +271,8 @@ def describe_state(
         scored=len(verdicts),
         faulty=faulty,
         correct=correct,
-        unchecked=len(verdicts) - faulty - correct,
+        unsure=int((verdicts == -2).sum()),
+        unchecked=int((verdicts == -1).sum()),
         estimate=float(count),
         low=float(low),
         high=float(high),

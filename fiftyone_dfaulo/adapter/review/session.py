@@ -17,13 +17,13 @@ from fiftyone.core.collections import SampleCollection
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
-from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.unknown_ids import (
+from fiftyone_dfaulo.adapter.reading.given_ids import (
     not_in_dataset,
     not_scored,
     read_ids,
 )
+from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
@@ -181,7 +181,7 @@ class ReviewSession:
         return [one for some in samples.values(paths, unwind=True) for one in some]
 
     def given_ids(self, ids: Any, name: str = "ids") -> list[str]:
-        """Ids as strings, each once; see :func:`.unknown_ids.read_ids`.
+        """Ids as strings, each once; see :func:`.given_ids.read_ids`.
 
         Raises:
             InputError: as there.

@@ -30,7 +30,7 @@ have one of these, and are written in so many seconds (``docs/review.md``)."""
 _RUNS = 8
 _IN_ONE_GROUP = 100_000  # of 60 bytes each; a document holds 16 MB
 _WHEN = "last_modified_at"
-_CODES: dict[str | None, int] = {"faulty": 1, "correct": 0}
+_CODES: dict[str | None, int] = {"faulty": 1, "correct": 0, "unsure": -2}
 
 
 class ReviewState(NamedTuple):
@@ -38,7 +38,7 @@ class ReviewState(NamedTuple):
 
     present: np.ndarray  # bool (N,), whether the item still exists
     scores: np.ndarray  # float64 (N,), NaN where there is none
-    verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 unchecked
+    verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 none, -2 unsure
     labels: np.ndarray  # object (N,), the text of the label, or labels, or None
     drawn: np.ndarray  # bool (N,), whether an audit has drawn it
     samples: np.ndarray  # S12 (N,), the id of the sample that it lies in

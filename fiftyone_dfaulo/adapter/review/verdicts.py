@@ -13,7 +13,10 @@ from fiftyone_dfaulo.adapter.storage.items import Item
 from fiftyone_dfaulo.errors import InputError
 
 VERDICTS = ("faulty", "correct")
-"""What ``<key>_verdict`` may hold, besides None."""
+"""The verdicts that say what a label is."""
+
+UNSURE = "unsure"
+"""The verdict of somebody who could not tell."""
 
 
 @public
@@ -23,16 +26,17 @@ def record_verdicts(
     *,
     faulty: Any = (),
     correct: Any = (),
+    unsure: Any = (),
     cleared: Any = (),
     by: str | None = None,
 ) -> dict[str, int]:
     """Writes verdicts to ``<key>_verdict``, and each change to ``<key>_history``.
 
-    An entry of the history is a dict with ``verdict`` (``"faulty"``, ``"correct"`` or
-    ``"cleared"``), ``at`` (UTC) and ``by``; and ``source``, if :func:`.carry_verdicts`
-    has brought it from another run. A verdict that a sample has already is not
-    written again. If two people give verdicts on the same sample, the later verdict
-    stands and both are in the history.
+    An entry of the history is a dict with ``verdict`` (``"faulty"``, ``"correct"``,
+    ``"unsure"`` or ``"cleared"``), ``at`` (UTC) and ``by``; and ``source``, if
+    :func:`.carry_verdicts` has brought it from another run. A verdict that a sample has
+    already is not written again. If two people give verdicts on the same sample, the
+    later verdict stands and both are in the history.
 
     Where a run has scored objects, a verdict is on an object: give ids of objects, or
     views made by ``to_patches()``.
@@ -43,12 +47,15 @@ def record_verdicts(
         brain_key: the key of the run.
         faulty: samples whose label or image is wrong: ids, or a view.
         correct: samples that are right: ids, or a view.
+        unsure: samples that you cannot tell of: ids, or a view. No batch shows them
+            again, and nothing is learned from them; they count as unchecked in the
+            estimate.
         cleared: samples whose verdict is taken back: ids, or a view.
         by: who says so.
 
     Returns:
         how many verdicts changed: ``faulty``, ``correct``, ``cleared``, and
-        ``unchanged`` for those that were so already.
+        ``unchanged`` for those that were so already; ``unsure``, if some were given.
 
     Raises:
         InputError: if an id is unknown, not among the scored samples, or given twice
@@ -65,7 +72,7 @@ def record_verdicts(
     check_name(by)
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
     return write_verdicts(
-        review, faulty=faulty, correct=correct, cleared=cleared, by=by
+        review, faulty=faulty, correct=correct, unsure=unsure, cleared=cleared, by=by
     )
 
 
@@ -84,6 +91,7 @@ def write_verdicts(
     *,
     faulty: Any = (),
     correct: Any = (),
+    unsure: object = (),
     cleared: Any = (),
     by: str | None = None,
     source: str | None = None,
@@ -92,11 +100,13 @@ def write_verdicts(
 
     Args:
         review: the review.
-        faulty, correct, cleared, by: as there.
+        faulty, correct, unsure, cleared, by: as there.
         source: key of the run that the verdicts were given in, if it was another one.
     """
     given = {"faulty": faulty, "correct": correct, "cleared": cleared}
     groups = {name: review.given_ids(ids, name) for name, ids in given.items()}
+    if some := review.given_ids(unsure, UNSURE):
+        groups[UNSURE] = some
     _check_disjoint(review, groups)
     everyone = [i for ids in groups.values() for i in ids]
     items = review.find_scored(everyone)
@@ -121,6 +131,18 @@ def read_verdicts(review: ReviewSession, ids: Sequence[str]) -> dict[str, str | 
     return {one: verdicts[one] for one in ids if one in verdicts}
 
 
+def verdicts_in_order(review: ReviewSession) -> list[bool]:
+    """Whether each checked item is faulty, in the order in which they were checked."""
+    verdict, history = review.fields.verdict, review.own.history
+    known = {verdict: {"$in": [*VERDICTS]}}
+    found = []
+    for item in review.find(None, known, verdict, history):
+        entries = item.get(history) or [{}]  # a verdict that was edited in has none
+        at = entries[-1].get("at") or datetime.min
+        found.append((at.replace(tzinfo=None), str(item["_id"]), item[verdict]))
+    return [given == "faulty" for _, _, given in sorted(found)]
+
+
 def _check_disjoint(review: ReviewSession, groups: dict[str, list[str]]) -> None:
     seen: dict[str, str] = {}
     noun = review.target.noun
@@ -138,7 +160,7 @@ def _write(
     review: ReviewSession, name: str, items: list[Item], entry: dict[str, Any]
 ) -> int:
     """Sets a verdict where it is another, with its history, in one step an item."""
-    verdict = name if name in VERDICTS else None
+    verdict = None if name == "cleared" else name
     history = review.items.ref(review.own.history)
     entry = {"verdict": name, **entry}
     change = {

@@ -7,12 +7,16 @@ same module. So neither this module nor its classes may ever move or change thei
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import fiftyone.core.brain as fob
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
+from fiftyone_dfaulo.adapter.runs.lists import (
+    TYPE,
+    drop_ids_index,
+    lists_with_attributes,
+)
 from fiftyone_dfaulo.adapter.runs.saved_view import hide_fields, renamed, withdraw
 from fiftyone_dfaulo.adapter.runs.stored import close_run
 from fiftyone_dfaulo.adapter.storage.attributes import drop_attributes, move_attributes
@@ -42,9 +46,6 @@ from fiftyone_dfaulo.adapter.targets.kinds import target_from_dict
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 from fiftyone_dfaulo.adapter.targets.shown import path_in
 from fiftyone_dfaulo.errors import RunError
-
-TYPE = "dfaulo"
-"""What ``list_brain_runs(type=...)`` calls these runs."""
 
 
 class DFauLoConfig(fob.BrainMethodConfig):
@@ -246,7 +247,8 @@ class DFauLo(fob.BrainMethod):
             for old, new in moves.items()
             if old not in fields
         }
-        for path in self._lists(storage.dataset) if names else ():
+        lists = lists_with_attributes(storage.dataset, self.config)
+        for path in lists if names else ():
             move_attributes(storage.collection, path, names)
         forget(storage, moves)
         undeclare(storage, list(moves), self.config.token)
@@ -268,25 +270,15 @@ class DFauLo(fob.BrainMethod):
             fields = [path for path in paths if "." not in path]
             drop_values(storage, fields)
             drop_indexes(storage, fields)
+            drop_ids_index(dataset, self.config)
             names = [path.rpartition(".")[2] for path in paths if "." in path]
-            for path in self._lists(dataset) if names else ():
+            lists = lists_with_attributes(dataset, self.config)
+            for path in lists if names else ():
                 drop_attributes(storage.collection, path, names)
             forget(storage, dict.fromkeys(paths))
             undeclare(storage, paths, self.config.token)
             hide_fields(dataset)
         show(samples, self.config.label_field)
-
-    def _lists(self, dataset: Dataset) -> list[str]:
-        """The lists of labels that may have attributes of the run.
-
-        Labels that a correction of any run has removed are kept with all on them.
-        """
-        infos = map(dataset.get_brain_info, dataset.list_brain_runs(type=TYPE))
-        configs = [self.config, *(info.config for info in infos)]
-        mine = self.config.label_target | {"kind": None}
-        same = (one for one in configs if one.label_target | {"kind": None} == mine)
-        lists = (one.target.lists_with_attributes(one.fields) for one in same)
-        return list(dict.fromkeys(chain(*lists)))
 
     def save_fields(
         self, dataset: Dataset, brain_key: str, names: Sequence[str]

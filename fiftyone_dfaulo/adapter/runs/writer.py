@@ -35,6 +35,7 @@ from fiftyone_dfaulo.adapter.runs.keys import (
     check_no_review,
     unfinished_key,
 )
+from fiftyone_dfaulo.adapter.runs.lists import index_ids
 from fiftyone_dfaulo.adapter.runs.ownerless import clear_ownerless
 from fiftyone_dfaulo.adapter.runs.saved_view import offer
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
@@ -158,6 +159,7 @@ def _finish(results: DFauLoResults, key: str, start: float, overwrite: bool) -> 
     refresh(dataset)
     if not storage.create_index(field_names(key).suspiciousness):
         results.notes.append(_NO_INDEX)
+    index_ids(dataset, target)
     results.seconds[STAGE] = time.perf_counter() - start
     backend.save_run_results(samples, key, results)
     if not overwrite:

@@ -191,8 +191,8 @@ class ListedItems(Items):
     def stages(self, ids: list[ObjectId] | None, query: Query, *names: str) -> Stages:
         """Each item of each list as a document, and a query on these."""
         at = _ITEM if self.others else self.list_path
-        wanted = {"$exists": True} if ids is None else {"$in": ids}
-        lists = [{f"{path}._id": wanted} for path in self.lists]
+        wanted: Item = {"$exists": True} if ids is None else {"$in": ids}
+        lists = [self._holding(path, ids, query) for path in self.lists]
         all_lists = {"$concatArrays": [self._marked(path) for path in self.lists]}
         # What the query asks for has to be there when the query is applied.
         named = dict.fromkeys((*names, *(name for name in query if name[0] != "$")))
@@ -208,6 +208,17 @@ class ListedItems(Items):
             {"$replaceRoot": {"newRoot": item}},
             {"$match": dict(query)},
         ]
+
+    def _holding(self, path: str, ids: list[ObjectId] | None, query: Query) -> Item:
+        """A query on documents whose list has such an item, as far as that is simple.
+
+        By the id only where some are wanted: its index would make all take longer.
+        """
+        if ids is not None:
+            return {f"{path}._id": {"$in": ids}}
+        made = (LABEL, CLASS, SAMPLE, LIST, "filepath", "_id")
+        own = {n: v for n, v in query.items() if n[0] != "$" and n not in made}
+        return {path: {"$elemMatch": own}} if own else {f"{path}.0": {"$exists": True}}
 
     @property
     def lists(self) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ SCHEMA: dict[str, FieldSpec] = {
     },
     "verdict": {
         "ftype": fo.StringField,
-        "description": "What a person said: faulty, correct, or nothing so far "
+        "description": "What a person said: faulty, correct, unsure, or nothing "
         "(DFauLo)",
     },
     "history": {

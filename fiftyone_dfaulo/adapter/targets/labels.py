@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -177,6 +177,7 @@ class ClassLabels(Labels):
             "reason_names": (*REASONS, *scores.more_reasons),
             "signals": scores.signals,
             "signal_names": scores.signal_names,
+            "neighbours": scores.neighbours,
             "near_duplicates": {
                 ids[n]: ids[partner[n]] for n in np.flatnonzero(partner >= 0).tolist()
             },
@@ -219,6 +220,7 @@ class ClassLabels(Labels):
         retrain: Retrain | None = None,
     ) -> Scores:
         from fiftyone_dfaulo.engine.method import single_label
+        from fiftyone_dfaulo.engine.neighbours import find_neighbours
 
         ensembles: list[Ensemble] = []
         with stages.stage(SCORING) as report:
@@ -226,12 +228,15 @@ class ClassLabels(Labels):
                 part = _part(report, number, len(features))
                 ensembles.append(self._fit(each, ensembles, settings, part))
             scores = single_label.score_labels(self.numbers, *ensembles)
-        if retrain is None:
-            return scores
-        again = retrain(scores.suspiciousness)
-        with stages.stage(RESCORING) as report:
-            ensembles.append(self._fit(again, ensembles, settings, report))
-        return single_label.score_labels(self.numbers, *ensembles)
+        if retrain is not None:
+            again = retrain(scores.suspiciousness)
+            with stages.stage(RESCORING) as report:
+                ensembles.append(self._fit(again, ensembles, settings, report))
+            scores = single_label.score_labels(self.numbers, *ensembles)
+        found = find_neighbours(
+            features, self.numbers, scores.suggestion, scores.suspiciousness
+        )
+        return replace(scores, neighbours=found)
 
     def _fit(
         self,

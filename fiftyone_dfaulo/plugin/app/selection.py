@@ -139,7 +139,8 @@ def unmark_verdicts(
         the number of items given their verdict back, and of those left alone.
     """
     now = read_verdicts(review, [change[0] for change in changes])
-    back: Mapping[str | None, list[str]] = {"faulty": [], "correct": [], None: []}
+    kinds = ("faulty", "correct", "unsure", None)
+    back: Mapping[str | None, list[str]] = {kind: [] for kind in kinds}
     for one, before, after in changes:
         if now.get(one, "") == after:
             back[before].append(one)
@@ -149,6 +150,7 @@ def unmark_verdicts(
             review,
             faulty=back["faulty"],
             correct=back["correct"],
+            unsure=back["unsure"],
             cleared=back[None],
             by=by,
         )

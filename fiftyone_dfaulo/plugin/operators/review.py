@@ -20,7 +20,7 @@ from fiftyone_dfaulo.plugin.host import Context, Inputs, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import Operator
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
-_GIVEN = ("faulty", "correct", "cleared")
+_GIVEN = ("faulty", "correct", "unsure", "cleared")
 
 
 class OpenReview(Operator):
@@ -64,6 +64,7 @@ class RecordVerdicts(ReviewOperator):
         choices = {
             "faulty": f"Faulty: the label of the {count} is wrong",
             "correct": "Correct: the label is right",
+            "unsure": "Unsure: nobody is asked again",
             "cleared": "Clear: take the verdict away",
         }
         if read_selection(ctx, review).correct:

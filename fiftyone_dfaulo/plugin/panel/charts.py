@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import fiftyone.operators.types as types
@@ -112,4 +113,63 @@ def add_reasons(
         label=f"Show only {noun}s with this reason",
         view=choices,
         on_change=on_click,
+    )
+
+
+def add_progress(
+    out: types.Object, noun: str, progress: dict[str, list[list[float]]]
+) -> None:
+    """The curve of the faults found, and of those to expect; none before a verdict."""
+    if not progress["found"][0]:
+        return
+    lines = {
+        "found": ("found", {"color": _ALL, "width": 3}),
+        "expected": ("to expect", {"color": _CHECKED, "width": 3, "dash": "dot"}),
+    }
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": progress[part][0],
+            "y": progress[part][1],
+            "line": line,
+            "hovertemplate": "%{y:,.0f} faults in %{x:,.0f}<extra></extra>",
+        }
+        for part, (name, line) in lines.items()
+    ]
+    layout = {
+        "height": 220,
+        "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
+        "xaxis": {"title": {"text": f"{noun}s checked"}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": "faults"}, "rangemode": "tozero"},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.2},
+    }
+    out.plot(
+        "progress",
+        label="Progress: the dotted line is what to expect",
+        data=data,
+        layout=layout,
+        config={"displayModeBar": False},
+    )
+
+
+def add_markings(
+    out: types.Object, on_choose: Handler, steps: list[dict[str, Any]]
+) -> None:
+    """A dropdown of the last markings, newest first; none before there are two."""
+    if len(steps) < 2:
+        return
+    choices = types.Dropdown()
+    for n in range(len(steps) - 1, -1, -1):
+        given = Counter(after for _, _, after in steps[n]["changes"])
+        counts = (f"{given[v]:,} {v}" for v in ("faulty", "correct") if given[v])
+        choices.add_choice(str(n), label=f"{steps[n]['at']}: {', '.join(counts)}")
+    out.enum(
+        "undo_to",
+        choices.values(),
+        label="Undo this marking, and all after it",
+        view=choices,
+        on_change=on_choose,
     )

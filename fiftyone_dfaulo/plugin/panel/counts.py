@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fiftyone_dfaulo.plugin.app.plain_text import code
+from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.host import ALT_SELECTION
 
 BATCH = 50
@@ -60,11 +60,13 @@ def status_lines(
     found, checked = status["found"], status["faulty"] + status["correct"]
     lines = [
         f"**{found:,} found** of about {status['estimate']:,.0f} faults "
-        f"({status['low']:,.0f} to {status['high']:,.0f}) in {code(label_field)}",
+        f"({status['low']:,.0f} to {status['high']:,.0f}) in **{plain(label_field)}**",
         f"{checked:,} of {status['scored']:,} checked",
     ]
     if checked:
         lines[1] += f" ({status['precision']:.0%} of them faulty)"
+    if status["unsure"]:
+        lines[1] += f"; {status['unsure']:,} unsure"
     size, expected = min(batch_size, status["unchecked"]), status["expected_next"]
     if size:
         lines[1] += f"; about {expected:,.0f} of the next {size:,} are faults"

@@ -33,6 +33,7 @@ _STATE = {
     "by": str,
     "batch": list,
     "share": str,
+    "why": dict,
     "damage": list,
 }
 """What the panel's state holds; the App sends it, and a foreign page may send any."""
@@ -128,12 +129,17 @@ class Event:
         if self.ctx.panel.get_state(name) != value:
             self.ctx.panel.set_state(name, value)
 
-    def show_batch_of(self, batch: list[int] | None) -> None:
+    def show_batch_of(self, batch: list[int] | None, *, looking: bool = False) -> None:
         """Has this answer say how large the batch is, and how much of it is unchecked.
 
         It is not kept: it changes with every filter of the sidebar.
+
+        Args:
+            batch: these two numbers; None if the grid shows no batch.
+            looking: whether it shows an item beside its neighbours.
         """
         self.ctx.panel_state["batch"] = batch
+        self.ctx.panel_state["looking"] = looking
 
     def show(self, view: Samples) -> None:
         """Has the grid show a view, with what the run says on the tiles.

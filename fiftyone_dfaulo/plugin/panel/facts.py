@@ -16,12 +16,15 @@ from fiftyone_dfaulo.adapter.review.classes import class_reports
 from fiftyone_dfaulo.adapter.review.learning import describe_state, estimate_state
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+from fiftyone_dfaulo.adapter.review.verdicts import verdicts_in_order
 from fiftyone_dfaulo.adapter.runs.repair import look
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 from fiftyone_dfaulo.plugin.app.keys import class_keys
 
 BINS = 20
 _PAIRS, _CLASSES = 10, 20
+_POINTS = 50  # of a curve
+_MOST_FOUND = 0.95  # where a curve ends: the last faults lie far down
 NEAR_DUPLICATES = {
     "reason": NEAR_DUPLICATE
 }  # the filter that shows near duplicates side by side
@@ -39,21 +42,65 @@ def read_facts(review: ReviewSession, batch_size: int) -> dict[str, Any]:
     label_field = review.config.label_field
     gone = not review.storage.has_field(label_field)
     estimate = estimate_state(results, state)
+    status = describe_state(review, results, state, batch_size, estimate)
     return {
         "key": review.key,
         "noun": review.target.noun,
         "label_field": label_field,
         "label_field_gone": gone,
         "batch_size": batch_size,
-        "status": describe_state(
-            review, results, state, batch_size, estimate
-        ).to_dict(),
+        "status": status.to_dict(),
+        "progress": trace_progress(
+            verdicts_in_order(review), state, estimate.chances, status.left
+        ),
         "histogram": count_scores(state),
         "pairs": count_pairs(results, state),
         "classes": count_classes(results, state, estimate.chances),
         "keys": {} if gone else class_keys(review),
         "reasons": count_reasons(results, state),
     }
+
+
+def trace_progress(
+    found: list[bool], state: ReviewState, chances: np.ndarray, left: float
+) -> dict[str, list[list[float]]]:
+    """Faults by how many items are checked: those found, and those to expect.
+
+    Args:
+        found: of the checked items in their order, which are faulty.
+        state: how the review stands.
+        chances: of the items that exist, how likely each is a fault.
+        left: how many faults are not found yet, about.
+
+    Returns:
+        ``found`` and ``expected``, each two lists: numbers of checked items, ascending,
+        and of faults. The second goes on from the first, along the ranking, until 19 in
+        20 of the faults are found. Both are empty before any verdict.
+    """
+    if not found:
+        return {"found": [[], []], "expected": [[], []]}
+    faults = np.cumsum(found)
+    steps = _spread(len(found))
+    there = state.present
+    unchecked = (state.verdicts < 0)[there]
+    order = np.argsort(-state.scores[there][unchecked], kind="stable")
+    rest = np.cumsum(chances[unchecked][order])
+    begin = [float(len(found)), float(faults[-1])]
+    ahead = [[begin[0]], [begin[1]]]
+    if len(rest) and rest[-1] > 0 and left > 0:
+        rest *= left / rest[-1]
+        to_come = _spread(1 + int(np.searchsorted(rest, _MOST_FOUND * left)))
+        ahead[0] += (begin[0] + 1 + to_come).tolist()
+        ahead[1] += (begin[1] + rest[to_come]).tolist()
+    return {
+        "found": [[0.0, *(1.0 + steps).tolist()], [0.0, *faults[steps].tolist()]],
+        "expected": ahead,
+    }
+
+
+def _spread(count: int) -> np.ndarray:
+    """At most :data:`_POINTS` of the numbers below, evenly, with the last."""
+    return np.unique(np.linspace(0, count - 1, _POINTS).round().astype(int))
 
 
 def count_scores(state: ReviewState) -> dict[str, list[int]]:
@@ -75,7 +122,7 @@ def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, An
     Each is ``given``, ``looks_like`` and ``count``; where items have several labels,
     ``looks_like`` says which to remove and to add, and there is no ``given``.
     """
-    unchecked = state.present & (state.verdicts < 0)
+    unchecked = state.present & (state.verdicts == -1)
     counts = results.count_disagreements(unchecked, state.labels)
     first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
     return [

@@ -126,13 +126,24 @@ def show_unchecked(
         share: how many of them are probably faults, from 0 to 1; None if that is not
             known.
     """
+    event.keep("share", None if share is None else f"{share:.3f}")
+    show_checked(event, ids, len(ids))
+
+
+def show_checked(event: Event, ids: Sequence[str], unchecked: int) -> None:
+    """Shows a batch of which some may be checked.
+
+    Args:
+        event: the event.
+        ids: of its items.
+        unchecked: how many of these have no verdict.
+    """
     review = event.shown
     whole = showable(event.ctx, review)
     event.keep("batch_run", review.key)
-    event.keep("share", None if share is None else f"{share:.3f}")
     event.ops.set_selected_samples([])
     event.show_selection_style()  # the App forgets it where it loads a saved view
-    event.show_batch_of([len(ids), len(ids)])
+    event.show_batch_of([len(ids), unchecked])
     event.show(review.target.select(whole, ids))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
+from datetime import datetime
+
+from fiftyone_dfaulo.adapter.review.learning import relearn
+from fiftyone_dfaulo.adapter.review.verdicts import UNSURE, VERDICTS, read_verdicts
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
@@ -10,11 +13,14 @@ from fiftyone_dfaulo.plugin.app.selection import (
     batch_of,
     mark_verdicts,
     read_selection,
+    unmark_verdicts,
     whole_batch_of,
 )
+from fiftyone_dfaulo.plugin.host import JsonDict
 from fiftyone_dfaulo.plugin.panel.events import Event
+from fiftyone_dfaulo.plugin.panel.grid import show_unchecked
 
-UNDO_STEPS = 5
+UNDO_STEPS = 10
 
 
 def rest_of_batch(event: Event, verdict: str) -> Selected:
@@ -74,10 +80,66 @@ def mark(event: Event, selected: Selected) -> bool:
     if changes:
         rank = {one: n for n, one in enumerate(batch)}
         changes.sort(key=lambda change: rank.get(change[0], len(rank)))
-        steps = [*(event.state.undo or []), changes]
+        step = {"at": f"{datetime.now():%H:%M}", "changes": changes}
+        steps = [*read_steps(event.state.undo), step]
         event.state.undo = steps[-UNDO_STEPS:]
     open_ = [v is None for v in read_verdicts(review, batch).values()]
     return bool(open_) and not any(open_)
+
+
+def read_steps(given: object) -> list[JsonDict]:
+    """The markings that can be undone, oldest first, from the panel's state.
+
+    Each has ``at``, the time of day, and ``changes``, as :func:`mark_verdicts` says;
+    none if they were made up.
+    """
+    steps = given if isinstance(given, list) else []
+    return steps if all(map(_is_step, steps)) else []
+
+
+def _is_step(step: object) -> bool:
+    if not (isinstance(step, dict) and isinstance(step.get("at"), str)):
+        return False
+    changes = step.get("changes")
+    return isinstance(changes, list) and all(
+        isinstance(c, (list, tuple))
+        and len(c) == 3
+        and isinstance(c[0], str)
+        and c[1] in (None, UNSURE, *VERDICTS)
+        and c[2] in VERDICTS
+        for c in changes
+    )
+
+
+def take_back(event: Event, steps: list[JsonDict]) -> str:
+    """Undoes markings, the newest first, and shows what they were of.
+
+    Args:
+        event: the event.
+        steps: the last of those that can be undone, oldest first.
+
+    Returns:
+        what was done, in a sentence.
+    """
+    back = left = 0
+    for step in reversed(steps):
+        some, others = unmark_verdicts(event.shown, step["changes"], by=event.by)
+        back, left = back + some, left + others
+    every = read_steps(event.state.undo)
+    event.state.undo = every[: len(every) - len(steps)]
+    said = f"Taken back: {back} verdicts"
+    if left:
+        said += f"; {left} marked otherwise since were left alone"
+    if relearn(event.shown):
+        said += "; the ranking has unlearned them"
+    changes = [change for step in steps for change in step["changes"]]
+    if is_shown(event, changes):
+        event.show_written()
+    else:
+        event.ops.reload_dataset()
+        ids = dict.fromkeys(one for one, *_ in changes)
+        show_unchecked(event, [*ids])
+    return said
 
 
 def is_shown(event: Event, changes: list[VerdictChange]) -> bool:

@@ -3,7 +3,8 @@
 Its state is a cache and what the person is about to ask for: verdicts, scores and
 labels lie in the dataset. The state holds ``facts``, what :func:`.facts.read_facts`
 read last; ``filter``, the part of the samples that batches come from; ``undo``, the
-last markings; ``damage``, what is to be repaired; and the inputs.
+last markings; ``why``, what was last shown beside its neighbours; ``damage``, what is
+to be repaired; and the inputs.
 """
 
 from __future__ import annotations
@@ -15,34 +16,36 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators.categories import Categories
 
-from fiftyone_dfaulo.adapter.review.learning import relearn, status_of
+from fiftyone_dfaulo.adapter.review.learning import status_of
 from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts
 from fiftyone_dfaulo.adapter.runs.colors import own_scheme
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import choose_run, current_run
-from fiftyone_dfaulo.plugin.app.review_target import whole_target
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     batch_of,
     read_selection,
-    unmark_verdicts,
 )
-from fiftyone_dfaulo.plugin.host import Context, Property, unstyle_selection
+from fiftyone_dfaulo.plugin.host import Context, JsonDict, Property, unstyle_selection
 from fiftyone_dfaulo.plugin.panel import grid
-from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
 from fiftyone_dfaulo.plugin.panel.facts import BINS, read_damage, read_operation
 from fiftyone_dfaulo.plugin.panel.facts_cache import recent_facts
-from fiftyone_dfaulo.plugin.panel.marking import is_shown, mark, rest_of_batch
+from fiftyone_dfaulo.plugin.panel.looking import Looking, is_looked_at
+from fiftyone_dfaulo.plugin.panel.marking import (
+    mark,
+    read_steps,
+    rest_of_batch,
+    take_back,
+)
+from fiftyone_dfaulo.plugin.panel.prompts import Prompts
 from fiftyone_dfaulo.plugin.panel.view import build_lost, build_panel
-
-_PREFIX = "@dfaulo/dfaulo/"
 
 logger = logging.getLogger(__name__)
 
 
-class ReviewPanel(foo.Panel):
+class ReviewPanel(Looking, Prompts, foo.Panel):
     """Goes through the most suspicious samples in batches, beside the grid."""
 
     @property
@@ -86,7 +89,7 @@ class ReviewPanel(foo.Panel):
             except DFauLoError as error:
                 facts["problem"] = str(error)
         event.keep("facts", facts)
-        event.show_batch_of(batch)
+        event.show_batch_of(batch, looking=is_looked_at(event))
 
     def _follow(self, event: Event, runs: Mapping[str, str]) -> str | None:
         """The run to show; what was chosen and marked in another one ends with it."""
@@ -94,6 +97,7 @@ class ReviewPanel(foo.Panel):
         if before not in (None, key):
             event.keep("filter", None)
             event.keep("undo", None)
+            event.keep("why", None)
             if key is not None:
                 event.ops.notify(f"Now reviewing the run {key!r}", variant="info")
         event.keep("run", key)
@@ -121,7 +125,7 @@ class ReviewPanel(foo.Panel):
     @guarded
     def on_change_dataset(self, event: Event) -> None:
         """Another dataset: nothing of the old one's state fits."""
-        for name in ("run", "filter", "undo", "batch_run", "share"):
+        for name in ("run", "filter", "undo", "batch_run", "share", "why"):
             event.ctx.panel.set_state(name, None)
         event.keep("damage", read_damage(event.dataset))
         self.refresh(event)
@@ -239,62 +243,18 @@ class ReviewPanel(foo.Panel):
     @guarded
     def undo_marking(self, event: Event) -> None:
         """Takes the last marking back, and shows what it was of."""
-        steps = list(event.state.undo or [])
-        if not steps:
-            raise InputError("Nothing was marked here since the panel was opened")
-        changes = steps.pop()
-        back, left = unmark_verdicts(event.shown, changes, by=event.by)
-        event.state.undo = steps
-        also = f"; {left} marked otherwise since were left alone" if left else ""
-        if relearn(event.shown):
-            also += "; the ranking has unlearned them"
-        if is_shown(event, changes):
-            event.show_written()
-        else:
-            event.ops.reload_dataset()
-            grid.show_unchecked(event, [one for one, *_ in changes])
-        event.ops.notify(f"Taken back: {back} verdicts{also}", variant="success")
-        self.refresh(event, fresh=True)
-
-    # ---- forms ----
-
-    def tag(self, ctx: Context) -> None:
-        """Opens the form that tags."""
-        self._prompt(ctx, "tag_suspicious")
-
-    def correct(self, ctx: Context) -> None:
-        """Opens the form that corrects."""
-        self._prompt(ctx, "apply_suggestions")
-
-    def undo_corrections(self, ctx: Context) -> None:
-        """Opens the form that undoes corrections."""
-        self._prompt(ctx, "revert_suggestions")
-
-    def export(self, ctx: Context) -> None:
-        """Opens the form that exports."""
-        self._prompt(ctx, "export_review")
-
-    def repair(self, ctx: Context) -> None:
-        """Opens the form that repairs."""
-        ctx.prompt(_PREFIX + "repair", on_success=self.on_done)
-
-    def find(self, ctx: Context) -> None:
-        """Opens the form that starts a run."""
-        ctx.prompt(_PREFIX + "compute_suspiciousness", on_success=self.on_done)
+        self._undo(event, read_steps(event.state.undo)[-1:])
 
     @guarded
-    def run_again(self, event: Event) -> None:
-        """Opens that form with the answers of the run that is reviewed."""
-        review = event.shown
-        given = {
-            # not the batch in the grid
-            "view_target": whole_target(event.ctx, review),
-            "brain_key": review.key,
-            **of_run(review.config),
-        }
-        uri = _PREFIX + "compute_suspiciousness"
-        event.ctx.prompt(uri, given, on_success=self.on_done)
+    def undo_to(self, event: Event) -> None:
+        """Takes a marking of the list back, and all that were made after it."""
+        event.state.undo_to = None
+        number, steps = event.ctx.params.get("value"), read_steps(event.state.undo)
+        if number in map(str, range(len(steps))):
+            self._undo(event, steps[int(number) :])
 
-    def _prompt(self, ctx: Context, name: str) -> None:
-        key = Event(ctx).facts.get("key")
-        ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)
+    def _undo(self, event: Event, steps: list[JsonDict]) -> None:
+        if not steps:
+            raise InputError("Nothing was marked here since the panel was opened")
+        event.ops.notify(take_back(event, steps), variant="success")
+        self.refresh(event, fresh=True)

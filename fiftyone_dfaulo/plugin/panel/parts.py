@@ -26,12 +26,15 @@ def add_button(
     on_click: Handler,
     *,
     main: bool = False,
+    narrow: bool = False,
     why_off: str = "",
     params: dict[str, Any] | None = None,
 ) -> None:
     """A button; one that is off says why, where the pointer rests on it."""
     # the App's own colour of outlined buttons is too pale in the light
-    ink = {} if main else {"button": {"sx": {"color": "text.primary"}}}
+    style: dict[str, str] = {} if main else {"color": "text.primary"}
+    if narrow:  # as its text; else it is 64 pixels wide at least
+        style |= {"minWidth": "0", "px": "6px"}
     out.btn(
         name,
         label,
@@ -40,5 +43,5 @@ def add_button(
         disabled=bool(why_off),
         title=why_off or None,
         params=params,
-        componentsProps=ink,
+        componentsProps={"button": {"sx": style}},
     )

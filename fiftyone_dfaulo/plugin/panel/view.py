@@ -9,14 +9,19 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.adapter.review.audit import SIZE as AUDIT
 from fiftyone_dfaulo.plugin.app.keys import describe_keys
 from fiftyone_dfaulo.plugin.app.plain_text import plain
+from fiftyone_dfaulo.plugin.host import JsonDict
 from fiftyone_dfaulo.plugin.panel.charts import (
     add_classes,
     add_histogram,
+    add_markings,
     add_pairs,
+    add_progress,
     add_reasons,
 )
 from fiftyone_dfaulo.plugin.panel.counts import BATCH, fewer, marking_line, status_lines
 from fiftyone_dfaulo.plugin.panel.facts import describe
+from fiftyone_dfaulo.plugin.panel.looking import looking_lines
+from fiftyone_dfaulo.plugin.panel.marking import read_steps
 from fiftyone_dfaulo.plugin.panel.parts import add_button, add_row
 
 
@@ -88,7 +93,7 @@ def _add_operation(out: types.Object, panel: Any, operation: Any) -> None:
     out.view("timer", types.TimerView(interval=2000, on_interval=panel.on_tick))
 
 
-def _add_damage(out: types.Object, panel: Any, damage: Any) -> None:
+def _add_damage(out: types.Object, panel: Any, damage: list[str] | None) -> None:
     if damage:
         text = "; ".join(map(plain, damage))
         view = types.Warning(label="Runs have left something", description=text)
@@ -120,9 +125,12 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
         out, panel.on_reason, noun, facts["reasons"]
     )  # the App scrolls to it at first
     keys = describe_keys(facts.get("keys") or {})
-    lines = [
+    how = [
         marking_line(noun, batch[1], state.share),
         f"Keys, for what is selected or open: {plain(keys)}.",
+    ]
+    lines = [
+        *(looking_lines(state.why) if state.looking else how),
         *status_lines(status, facts["label_field"], facts["batch_size"]),
     ]
     out.md("\n\n".join(lines), name="counts")
@@ -131,6 +139,9 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
     _add_notices(out, panel, ctx, facts)
     add_classes(out, panel.on_class, noun, facts.get("classes") or [])
     add_histogram(out, panel.on_bar, noun, facts["histogram"])
+    if facts.get("progress"):
+        add_progress(out, noun, facts["progress"])
+    add_markings(out, panel.undo_to, read_steps(state.undo))
     size = f"{noun.capitalize()}s in a batch"
     out.int("batch_size", default=BATCH, label=size)
     out.str("by", label="Your name", description="Kept with your verdicts, if given")
@@ -143,13 +154,22 @@ def _add_steps(
     unchecked = "" if status["faulty"] + status["correct"] else "No verdict was given"
     batch = state.batch or [0, 0]
     row = add_row(out, "batch")
-    add_button(row, "next", "Next batch", panel.next_batch, main=not batch[1])
+    ahead = not (batch[1] or state.looking)
+    add_button(row, "next", "Next batch", panel.next_batch, main=ahead)
     add_button(row, "mark", "Mark selected", panel.mark_selected)
-    undo = "" if state.undo else "Nothing was marked since the panel was opened"
+    undo = (
+        ""
+        if read_steps(state.undo)
+        else "Nothing was marked since the panel was opened"
+    )
     add_button(row, "undo", "Undo marking", panel.undo_marking, why_off=undo)
     add_button(row, "audit", f"Audit {AUDIT}", panel.audit)
     _add_rest(out, panel, noun, batch[1], state.share)
-    row = add_row(out, "leave")
+    row, looking = add_row(out, "leave"), bool(state.looking)
+    off = "" if looking else f"The grid shows no {noun} beside others like it"
+    add_button(row, "why", "Why?", panel.show_why, narrow=True)
+    back = panel.back
+    add_button(row, "back", "Back", back, main=looking, narrow=True, why_off=off)
     add_button(row, "correct", "Correct", panel.correct)
     add_button(row, "tag", "Tag", panel.tag)
     add_button(row, "export", "Export", panel.export, why_off=unchecked)
@@ -199,7 +219,7 @@ def _add_stale(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
         add_button(row, "again", "Run again", panel.run_again)
 
 
-def _add_filter(out: types.Object, panel: Any, chosen: Any) -> None:
+def _add_filter(out: types.Object, panel: Any, chosen: JsonDict | None) -> None:
     row = add_row(out, "filtered")
     text = plain(describe(chosen)) if chosen else "all"
     row.md(f"Batches from: **{text}**", name="filter_text")

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo import compute_suspiciousness, record_verdicts, suspicious_view
+from fiftyone_dfaulo import (
+    audit_view,
+    compute_suspiciousness,
+    record_verdicts,
+    review_status,
+    suspicious_view,
+)
 from fiftyone_dfaulo.adapter.review import batches
 from fiftyone_dfaulo.adapter.review.batches import take_batch
 from fiftyone_dfaulo.adapter.review.learning import learned_scores
@@ -124,3 +130,58 @@ def test_few_scores_are_written_for_a_batch_and_the_top_is_right(
     np.testing.assert_array_equal(after[after > left], learned[after > left])
     assert (after[~checked] > left).sum() >= SIZE
     assert batch.ids == suspicious_view(mixed, limit=SIZE, unreviewed=True).values("id")
+
+
+def test_near_duplicates_stand_together_unless_one_is_no_part(mixed: Any) -> None:
+    ids, labels, vectors = mixed.values(["id", "ground_truth.label", "vectors"])
+    vectors[250] = vectors[0]
+    mixed.set_values("vectors", vectors)
+    compute_suspiciousness(mixed, embeddings="vectors", progress=False)
+    review = open_review(mixed, "dfaulo")
+    twin = review.load_results().near_duplicates
+    assert twin == {ids[0]: ids[250], ids[250]: ids[0]}
+    score = dict(zip(ids, mixed.values("dfaulo_suspiciousness")))
+    first, second = sorted(twin, key=lambda one: -score[one])
+    ranked = suspicious_view(mixed).values("id")
+    size = ranked.index(first) + 2
+    assert ranked.index(second) >= size  # it would not be in this batch
+
+    batch = take_batch(review, size)
+    assert batch.ids == [*ranked[: size - 1], second]
+    label = dict(zip(ids, labels))[first]
+    assert second not in take_batch(review, size, {"given": label}).ids
+
+    record_verdicts(mixed, correct=[second])
+    assert take_batch(open_review(mixed, "dfaulo"), size).ids == ranked[:size]
+
+
+def test_unsure_is_asked_of_nobody_again_teaches_nothing_and_counts_as_unchecked(
+    mixed: Any,
+) -> None:
+    ranked = suspicious_view(mixed).values("id")
+    record_verdicts(mixed, faulty=ranked[:5], correct=ranked[5:7])
+    before, asked = review_status(mixed), take_batch(open_review(mixed, "dfaulo"), SIZE)
+    doubtful, *others = asked.ids
+
+    changed = record_verdicts(mixed, unsure=[doubtful], by="Ada")
+    assert changed == {
+        **dict.fromkeys(("faulty", "correct", "cleared", "unchanged"), 0),
+        "unsure": 1,
+    }
+    assert mixed[doubtful].dfaulo_history[-1]["verdict"] == "unsure"
+    after = review_status(mixed)
+    assert (after.unsure, after.unchecked) == (1, before.unchecked - 1)
+    assert after.estimate == before.estimate
+    review = open_review(mixed, "dfaulo")
+    assert take_batch(review, SIZE).ids[: SIZE - 1] == others
+    assert doubtful not in suspicious_view(mixed, unreviewed=True).values("id")
+    results, state = review.load_results(), read_state(review, review.load_results())
+    none = np.maximum(state.verdicts, -1)
+    assert (
+        learned_scores(results, state.verdicts) == learned_scores(results, none)
+    ).all()
+    drawn = {*audit_view(mixed, size=200).values("id")}
+    assert doubtful not in drawn
+    record_verdicts(mixed, unsure=drawn)
+    status = review_status(mixed)
+    assert (status.to_audit, status.unsure) == (0, 1 + len(drawn))

@@ -301,6 +301,34 @@ class TestRuns:
         assert dataset.get_field_schema(flat=True).keys() == schema
         assert not [n for n in dataset.list_indexes() if "dfaulo" in n]
 
+    def test_an_index_finds_objects_by_id_until_the_last_run_on_them_goes(
+        self, dataset: Any
+    ) -> None:
+        objects = score(dataset).config.target.items(dataset)
+        score(dataset, brain_key="second")
+
+        def how() -> str:
+            stages = objects.stages([dataset.first().boxes.detections[0]._id], {})
+            documents = dataset._sample_collection.database
+            plan = {"aggregate": objects.documents.name, "pipeline": stages}
+            return str(documents.command("explain", {**plan, "cursor": {}}))
+
+        dataset.delete_brain_run("dfaulo")
+        assert "dfaulo_ids_of_boxes.detections" in how()
+        dataset.delete_brain_run("second")
+        assert "COLLSCAN" in how()
+        assert "dfaulo" not in str(dataset._sample_collection.index_information())
+
+    def test_no_room_for_that_index_fails_no_run(self, dataset: Any) -> None:
+        collection = dataset._sample_collection
+        for number in range(63 - len(collection.index_information())):
+            collection.create_index(f"some_{number}")
+
+        score(dataset)
+
+        assert dataset.count("boxes.detections.dfaulo_suspiciousness") == 6
+        assert len(collection.index_information()) == 64
+
     def test_renaming_moves_attributes_and_the_maximum(self, dataset: Any) -> None:
         score(dataset)
         before = documents(dataset)

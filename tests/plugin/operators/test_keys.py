@@ -33,10 +33,11 @@ def test_keys_give_verdicts_and_classes(run: Any) -> None:
     press(run, "f", *ids[:2])
     press(run, "g", ids[2], opened=ids[1])  # what is open is meant
     press(run, "u", ids[0])
+    press(run, "n", ids[3])
     press(run, "7", opened=ids[6])
     run.reload()
     verdicts = run.values("dfaulo_verdict")
-    assert verdicts[:7] == [None, "correct", None, None, None, None, "faulty"]
+    assert verdicts[:7] == [None, "correct", None, "unsure", None, None, "faulty"]
     assert run[ids[6]].ground_truth.label == "7"
     with pytest.raises(InputError, match="stands for no class; 7: 7"):
         press(run, "1", ids[0])

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 import pytest
 from fiftyone.core.odm import DatasetDocument
 from fiftyone.operators.delegated import DelegatedOperationService
@@ -23,6 +24,7 @@ from fiftyone_dfaulo import (
     update_suspiciousness,
 )
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.review.state import ReviewState
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.config import Settings
@@ -32,14 +34,15 @@ from fiftyone_dfaulo.plugin.app.selection import (
     unmark_verdicts,
 )
 from fiftyone_dfaulo.plugin.panel import facts_cache
-from fiftyone_dfaulo.plugin.panel.again import of_run
 from fiftyone_dfaulo.plugin.panel.facts import (
     describe,
     filtered,
     read_facts,
     read_operation,
+    trace_progress,
 )
 from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
+from fiftyone_dfaulo.plugin.panel.prompts import of_run
 from tests.plugin.plugin_tools import context, snapshot
 
 ERROR = "Traceback\n  x\nfiftyone_dfaulo.errors.InputError: too few\n"
@@ -278,6 +281,72 @@ def test_marking_is_undone_step_by_step(run: Any) -> None:
     assert "Nothing was marked" in panel.did("undo_marking")["notify"]["message"]
 
 
+def test_markings_are_listed_and_undone_down_to_one_of_them(run: Any) -> None:
+    ids, panel = run.values("id"), Opened(run)
+    panel.did("mark_selected", ids[1], ids[3], alt=[ids[2]])
+    assert "Undo this marking, and all after it" not in panel.shown()
+    panel.did("mark_selected", ids[2])
+    panel.did("mark_selected", alt=[ids[4], ids[5]])
+    (times,) = {step["at"] for step in panel.state["undo"]}
+    for told in ("2 faulty, 1 correct", "1 faulty", "2 correct"):
+        assert f"{times}: {told}" in panel.shown()
+
+    for odd in ("7", None, "-1", 1):
+        panel.did("undo_to", value=odd)
+    assert verdicts(run)[1:6] == ["faulty", "faulty", "faulty", "correct", "correct"]
+    panel.state["undo_to"] = "1"
+    said = panel.did("undo_to", value="1")["notify"]["message"]
+    assert said == "Taken back: 3 verdicts"
+    assert verdicts(run)[1:6] == ["faulty", "correct", "faulty", None, None]
+    assert len(panel.state["undo"]) == 1
+    assert panel.state["undo_to"] is None
+
+
+def test_unsure_is_no_part_of_a_batch_and_undoing_brings_it_back(run: Any) -> None:
+    ids, panel = run.values("id"), Opened(run)
+    record_verdicts(run, unsure=ids[1:3])
+    panel.did("on_done")
+    assert "0 of 37 checked; 2 unsure" in panel.shown()
+    panel.did("next_batch")
+    assert len(panel.view) == 35
+    panel.did("mark_selected", ids[1], ids[3])
+    panel.did("undo_marking")
+    assert verdicts(run)[1:4] == ["unsure", "unsure", None]
+
+
+def test_the_curve_is_of_verdicts_in_their_order(run: Any) -> None:
+    review = open_review(run, "dfaulo")
+    none = read_facts(review, 50)["progress"]
+    assert none == {"found": [[], []], "expected": [[], []]}
+    ids = run.values("id")
+    for verdict, one in (("faulty", WRONG), ("correct", 3), ("faulty", 0)):
+        record_verdicts(run, **{verdict: [ids[one]]})
+    record_verdicts(run, correct=[ids[WRONG]])  # who changes it checks it last
+    progress = read_facts(open_review(run, "dfaulo"), 50)["progress"]
+    assert progress["found"] == [[0, 1, 2, 3], [0, 0, 1, 1]]
+    assert [part[0] for part in progress["expected"]] == [3, 1]
+
+
+def test_the_curve_goes_on_along_the_ranking_to_the_estimate() -> None:
+    scores = np.array([0.2, 0.9, 0.8, 0.1, np.nan, 0.5])
+    there = np.array([True, True, True, True, False, True])
+    state = ReviewState(
+        there,
+        scores,
+        np.array([-1, 1, -1, -1, -1, -1], np.int8),
+        np.full(6, "a", object),
+        np.zeros(6, bool),
+        np.zeros(6, "S12"),
+    )
+    chances = np.array([0.2, 1.0, 0.5, 0.0, 0.3])  # of those that are there
+    progress = trace_progress([True], state, chances, left=2.0)
+    assert progress["found"] == [[0, 1], [0, 1]]
+    checked, faults = progress["expected"]
+    assert checked == [1, 2, 3, 4]  # a fifth would find none
+    assert faults == pytest.approx([1, 2, 2.6, 3])
+    assert trace_progress([True], state, chances, -0.5)["expected"] == [[1], [1]]
+
+
 def test_undoing_a_marking_after_learning_takes_what_was_learned_back(
     run: Any,
 ) -> None:
@@ -360,6 +429,54 @@ def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
     found = dict(zip(scored.values("id"), verdicts(scored)))
     assert (found[ids[second]], found[ids[first]]) == ("faulty", "correct")
     assert panel.did("next_batch")["notify"]["variant"] == "error"  # none is left
+
+
+def test_one_is_shown_beside_its_like_and_one_click_leads_back(run: Any) -> None:
+    panel = Opened(run)
+    panel.did("next_batch")
+    batch = panel.view.values("id")
+    worst = run.values("id")[WRONG]
+    assert batch[0] == worst
+    off = "The grid shows no sample beside others like it"
+    assert off in panel.shown()
+
+    panel.did("show_why")
+    assert off not in panel.shown()
+    shown = panel.view.values("ground_truth.label")
+    assert panel.view.values("id")[0] == worst
+    assert shown == ["a", *"aaaaa", *"bbbbb"]
+    told = panel.shown()
+    assert "Of its 10 nearest, 10 are b." in told
+    assert "Labelled a. Models without it say b (" in told
+    assert "The sample in question, then 5 that are a, then 5 that are b." in told
+    assert "fewest clicks" not in told.lower()
+
+    panel.did("on_change_view")
+    assert panel.state["looking"]
+    panel.did("mark_selected", worst)
+    panel.did("on_change_view")
+    panel.did("show_why")  # goes on with the next one of the batch
+    assert panel.view.values("id")[0] == batch[1]
+    panel.did("show_why", batch[5])  # or with the one that is selected
+    assert panel.view.values("id")[0] == batch[5]
+    panel.did("back")
+    assert panel.view.values("id") == batch
+    assert panel.state["batch"] == [len(batch), len(batch) - 1]
+    panel.did("on_change_view")
+    assert not panel.state["looking"]
+    assert "10 nearest" not in panel.shown()
+
+
+def test_what_a_look_was_at_is_read_with_care(run: Any) -> None:
+    panel = Opened(run)
+    for odd in ({"ids": 3}, {"ids": [1]}, {"ids": ["x"], "back": 7, "words": [None]}):
+        panel.state["why"] = odd
+        assert panel.did("on_change_view") is not None
+        assert "problem" not in panel.facts
+    panel.did("show_why")  # no batch: the most suspicious one
+    assert panel.view.first().id == run.values("id")[WRONG]
+    panel.did("back")
+    assert len(panel.view) == 37
 
 
 def test_every_score_is_in_one_bar(run: Any) -> None:
