@@ -56,7 +56,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 MORE = ("model", "predictions", "method", "depth", "layer", "classes", "preprocessing")
 MORE += ("factory", "trust_model_file", "out_of_sample", "image_size", "epochs")
-MORE += ("batch_size", "num_workers", "memory_budget", "device", "train")
+MORE += ("batch_size", "num_workers", "memory_budget", "device", "train", "cache")
 """The settings that functions take by ``**settings``."""
 
 EVENTS = [
