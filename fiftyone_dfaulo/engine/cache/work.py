@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ import numpy as np
 
 from fiftyone_dfaulo.engine.cache.digest import digest
 from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
+
+SHARE = 0.02
+"""Of the time, that keeping how a training stands may take."""
 
 
 class Keeper:
@@ -128,6 +132,27 @@ class Work:
     @property
     def _name(self) -> str:
         return f"{self.kind}/{self.key}"
+
+
+class Pace:
+    """When to keep how something long stands: so often that it takes little time.
+
+    Used as a context around what keeps it, it learns how long that takes.
+    """
+
+    def __init__(self) -> None:
+        self._start = self._next = 0.0
+
+    def due(self) -> bool:
+        """Whether it is time, so that keeping takes :data:`SHARE` of all at most."""
+        return time.monotonic() >= self._next
+
+    def __enter__(self) -> None:
+        self._start = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        now = time.monotonic()
+        self._next = now + (now - self._start) * (1 / SHARE - 1)
 
 
 UNKEPT = Work()
