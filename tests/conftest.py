@@ -49,6 +49,7 @@ LONG = (
     "app/",
     "test_benchmark",
     "test_killed",
+    "test_resumed",
     "test_two_at_once",
     "test_ways_in",
     "test_demo",

@@ -13,7 +13,15 @@ import numpy as np
 
 _BLOCK = 2**24  # bytes of an array that are hashed at once
 
-LIBRARIES = ("numpy", "pillow", "pillow-heif", "scikit-learn", "torch", "torchvision")
+LIBRARIES = (
+    "numpy",
+    "pillow",
+    "pillow-heif",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "torchvision",
+)
 """Packages whose versions decide results."""
 
 

@@ -14,9 +14,9 @@ from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.images.batches import Images, iter_batches
 from fiftyone_dfaulo.engine.images.decoding import Crop, Reader, Source, reason
 
-SHARD = 256
-"""Images of a shard, or one batch if that is more: few enough that little is lost with
-a run that is killed, and enough that files are few."""
+SHARD = 64
+"""Images of a shard at least; mostly it is one batch. Little is lost with a run that is
+killed, and files are few."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def split(
         batch: images of a batch.
         works: by all that decides what is made of an image, besides its file.
     """
-    size = max(SHARD // batch, 1) * batch
+    size = -(-SHARD // batch) * batch
     shards = []
     for start in range(0, len(paths), size):
         some = paths[start : start + size]
