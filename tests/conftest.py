@@ -40,6 +40,7 @@ def _isolate() -> None:
 
 _isolate()
 os.environ["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
+os.environ["DFAULO_CACHE_GB"] = "0"  # or a test would take the work of another one
 
 
 DatasetFactory = Callable[..., Any]

@@ -55,6 +55,7 @@ def test_kept_work_is_listed_and_cleared(
         return capsys.readouterr().out
 
     monkeypatch.setenv("DFAULO_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("DFAULO_CACHE_GB", raising=False)
     dataset = make_dataset([*"ab" * 8])
     assert main(["find", dataset.name, "--epochs", "1"]) == 0
     capsys.readouterr()

@@ -126,6 +126,7 @@ def make_dataset(way: Way, size: int, folder: Path) -> Any:
 def work(line: Any, name: str, way: str, size: int, cache: str) -> None:
     """A process of its own: calls the run when it is told to."""
     os.environ["DFAULO_CACHE_DIR"] = cache
+    os.environ.pop("DFAULO_CACHE_GB", None)
     import fiftyone as fo
 
     import fiftyone_dfaulo as fd

@@ -178,7 +178,8 @@ def clear_cache(
         RunError: if a dataset that is passed was deleted; pass its name.
 
     Examples:
-        >>> dfaulo.clear_cache(dataset, "dfaulo") > 0
+        >>> freed = dfaulo.clear_cache(dataset)
+        >>> freed >= 0
         True
     """
     if samples is None and brain_key is not None:
