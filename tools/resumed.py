@@ -232,9 +232,10 @@ def measure(
         usual = [call(f"unbroken {n}").finish() for n in range(unbroken)]
         seconds = [spent for spent, _, _ in usual]
         assert len({bits for _, bits, _ in usual}) == 1, "unbroken runs differ"
-        whole, found = statistics.median(seconds), list[Trial]()
+        whole, found, begun = statistics.median(seconds), list[Trial](), 0
         while len(found) < trials:
-            moment, cache = rng.uniform(0, whole), f"killed {len(found)}"
+            begun += 1  # each has a cache of its own
+            moment, cache = rng.uniform(0, whole), f"killed {begun}"
             spent = call(cache).kill(moment)
             if spent is None:  # it was faster than the others
                 continue
