@@ -19,6 +19,10 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
+    from .adapter.cache import CachedRun as CachedRun
+    from .adapter.cache import CacheInfo as CacheInfo
+    from .adapter.cache import cache_info as cache_info
+    from .adapter.cache import clear_cache as clear_cache
     from .adapter.corrections.apply import Corrections as Corrections
     from .adapter.corrections.apply import apply_suggestions as apply_suggestions
     from .adapter.corrections.preview import CorrectionGroup as CorrectionGroup
@@ -63,6 +67,8 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
 _NAME = "fiftyone_dfaulo"
 
 _HOMES = {
+    "CacheInfo": "adapter.cache",
+    "CachedRun": "adapter.cache",
     "Cancelled": "errors",
     "CorrectionGroup": "adapter.corrections.preview",
     "CorrectionPreview": "adapter.corrections.preview",
@@ -81,7 +87,9 @@ _HOMES = {
     "WeightsError": "errors",
     "apply_suggestions": "adapter.corrections.apply",
     "audit_view": "adapter.review.audit",
+    "cache_info": "adapter.cache",
     "carry_verdicts": "adapter.review.carrying",
+    "clear_cache": "adapter.cache",
     "compute_suspiciousness": "adapter.scoring.compute",
     "estimate_quality": "adapter.injection.quality",
     "evaluate_ranking": "adapter.injection.evaluation",

@@ -17,6 +17,9 @@ METHODS = ("dfaulo", "paper")
 DEPTHS = ("head", "full")
 """What a mutant retrains: linear heads on frozen features, or the network as well."""
 
+CACHES = ("keep", "run", "none")
+"""Whether work is kept on disk: for any run, as long as this one is there, or not."""
+
 GIB = 1024**3
 
 _CHANNELS = {"RGB": 3, "BGR": 3, "L": 1}
@@ -120,8 +123,7 @@ class Settings:
         model: the original model: name of a torchvision architecture or of a FiftyOne
             zoo model, path of a file, or the class of a model that was passed in; None
             trains a small network on the samples themselves.
-        factory: ``"package.module:function"`` that builds the network whose weights
-            the model's file holds.
+        factory: ``"package.module:function"`` that builds the network of the file.
         layer: dotted path of the layer whose output is the embedding; with ``"<"``
             before the path, its input is. ``""`` is the model's own output; None finds
             the input of the last linear layer.
@@ -145,10 +147,11 @@ class Settings:
             scores beyond rounding.
         num_workers: threads that decode images; None is one per core, at most 8. It
             does not change the scores.
-        memory_budget: bytes of decoded images kept in memory; beyond that they are
-            streamed from a temporary file.
+        memory_budget: bytes of decoded images in memory; more go to a temporary file.
         device: torch device such as ``"cpu"`` or ``"cuda:0"``; None picks CUDA, then
             MPS, then the CPU.
+        cache: whether work is kept on disk for reruns and other runs (``"keep"``), as
+            long as the run is there (``"run"``), or not (``"none"``).
 
     Raises:
         InputError: if a value is of the wrong type or out of range.
@@ -172,12 +175,13 @@ class Settings:
     num_workers: int | None = None
     memory_budget: int = 2 * GIB
     device: str | None = None
+    cache: str = "keep"
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InputError(
-                f"method={self.method!r} is unknown; choose one of {METHODS}"
-            )
+        for name, known in (("method", METHODS), ("depth", DEPTHS), ("cache", CACHES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(f"{name}={value!r} is unknown; choose one of {known}")
         for name, (low, high) in _LIMITS.items():
             value, optional = getattr(self, name), name in _OPTIONAL
             if value is None and optional:
@@ -189,8 +193,6 @@ class Settings:
             self._check_type(name, str, "a string or None", optional=True)
         for name in ("trust_model_file", "out_of_sample", "train"):
             self._check_type(name, bool, "True or False")
-        if self.depth not in DEPTHS:
-            raise InputError(f"depth={self.depth!r} is unknown; choose one of {DEPTHS}")
         self._convert_classes()
         self._convert_preprocessing()
         self._check_together()

@@ -40,6 +40,7 @@ def _isolate() -> None:
 
 _isolate()
 os.environ["FIFTYONE_SHOW_PROGRESS_BARS"] = "false"
+os.environ["DFAULO_CACHE_GB"] = "0"  # or a test would take the work of another one
 
 
 DatasetFactory = Callable[..., Any]
@@ -49,6 +50,7 @@ LONG = (
     "app/",
     "test_benchmark",
     "test_killed",
+    "test_resumed",
     "test_two_at_once",
     "test_ways_in",
     "test_demo",

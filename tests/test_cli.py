@@ -44,6 +44,33 @@ def pets(tmp_path: Path) -> Path:
     return folder
 
 
+def test_kept_work_is_listed_and_cleared(
+    make_dataset: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def said(*words: str) -> str:
+        assert main(["cache", *words]) == 0
+        return capsys.readouterr().out
+
+    monkeypatch.setenv("DFAULO_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("DFAULO_CACHE_GB", raising=False)
+    dataset = make_dataset([*"ab" * 8])
+    assert main(["find", dataset.name, "--epochs", "1"]) == 0
+    capsys.readouterr()
+    line = f"{dataset.name}  dfaulo  0.00"
+    assert line in said()
+    assert line in said(dataset.name, "--brain-key", "dfaulo")
+    assert line not in said("another")
+    assert said("--clear", "another") == "nothing of it is kept\n"
+    assert line in said()
+    assert said("--clear", dataset.name).endswith(" GB freed\n")
+    assert line not in said()
+    assert said("--clear") == "nothing of it is kept\n"
+    assert main(["cache", "--clear", "--brain-key", "dfaulo"]) == 2
+
+
 @pytest.fixture
 def scored(make_dataset: Callable[..., Any]) -> Any:
     """A persistent dataset with embeddings, of which two labels are wrong."""

@@ -57,6 +57,9 @@ COMMANDS = {
     "fiftyone-dfaulo doctor": (
         "tests/test_cli.py::test_the_doctor_finds_all_that_is_there"
     ),
+    "fiftyone-dfaulo cache": (
+        "tests/test_cli.py::test_kept_work_is_listed_and_cleared"
+    ),
     "fiftyone plugins download ADDRESS": "tests/test_install.py::downloaded",
     "fiftyone plugins requirements @dfaulo/dfaulo --install": (
         "tests/test_install.py::downloaded"

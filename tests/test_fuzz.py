@@ -39,7 +39,7 @@ CALLS = int(os.environ.get("DFAULO_FUZZ", "8"))
 FUNCTIONS = {
     name: getattr(fiftyone_dfaulo, name)
     for name in fiftyone_dfaulo.__all__
-    if inspect.isfunction(getattr(fiftyone_dfaulo, name))
+    if inspect.isfunction(getattr(fiftyone_dfaulo, name)) and name != "cache_info"
 }
 
 GIVEN: dict[str, dict[str, Any]] = {
@@ -56,7 +56,7 @@ GIVEN: dict[str, dict[str, Any]] = {
 
 MORE = ("model", "predictions", "method", "depth", "layer", "classes", "preprocessing")
 MORE += ("factory", "trust_model_file", "out_of_sample", "image_size", "epochs")
-MORE += ("batch_size", "num_workers", "memory_budget", "device", "train")
+MORE += ("batch_size", "num_workers", "memory_budget", "device", "train", "cache")
 """The settings that functions take by ``**settings``."""
 
 EVENTS = [

@@ -30,6 +30,7 @@ def settings(directory: Path, uri: str) -> dict[str, str]:
         uri: the address of the database server.
     """
     return {
+        "DFAULO_CACHE_DIR": str(directory / "cache"),
         "FIFTYONE_APP_CONFIG_PATH": str(directory / "app_config.json"),
         "FIFTYONE_CONFIG_PATH": str(directory / "config.json"),
         "FIFTYONE_DATABASE_DIR": str(directory / "database"),

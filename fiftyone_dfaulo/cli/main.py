@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from fiftyone_dfaulo._version import __version__
-from fiftyone_dfaulo.cli import doctor, folder, registration, runs
+from fiftyone_dfaulo.cli import cache, doctor, folder, registration, runs
 from fiftyone_dfaulo.cli.parsing import add_command
 from fiftyone_dfaulo.errors import Cancelled, DFauLoError
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except registration.RegistrationError as error:
         return _fail(error, 1)
     except (Cancelled, KeyboardInterrupt):
-        return _fail("stopped; what was not finished is not kept", 130)
+        return _fail("stopped; nothing is written of what was not finished", 130)
     except DFauLoError as error:
         return _fail(error, 2)
 
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         runs.add_find,
         runs.add_status,
         runs.add_export,
+        cache.add,
     ):
         add(commands)
     return parser

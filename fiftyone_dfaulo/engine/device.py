@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 
+from fiftyone_dfaulo.engine.cache.digest import code_version
 from fiftyone_dfaulo.errors import InputError
 
 
@@ -51,6 +53,27 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     if gains_from_bfloat16(device):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
+
+
+def surroundings(device: torch.device) -> tuple[object, ...]:
+    """What else than inputs decides the bits of a result: code, machine and modes.
+
+    Args:
+        device: that it is computed on.
+    """
+    cuda = device.type == "cuda"
+    return (
+        code_version(),
+        platform.machine(),
+        torch.backends.cpu.get_cpu_capability(),
+        torch.get_num_threads(),
+        device.type,
+        torch.cuda.get_device_name(device) if cuda else "",
+        gains_from_bfloat16(device),
+        torch.get_float32_matmul_precision(),
+        torch.backends.cudnn.allow_tf32,
+        torch.are_deterministic_algorithms_enabled(),
+    )
 
 
 def repeatable() -> AbstractContextManager[object]:

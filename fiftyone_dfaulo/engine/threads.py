@@ -132,6 +132,12 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
+def blas_kernels() -> list[str]:
+    """What decides the last bits of products: libraries, and for which processor."""
+    names = ("internal_api", "version", "architecture")
+    return [str([one.get(name) for name in names]) for one in _blas().info()]
+
+
 def _one_blas_thread() -> AbstractContextManager[object]:
     limits: AbstractContextManager[object] = _blas().limit(limits=1)
     return limits

@@ -194,7 +194,14 @@ def run(
             copy = inject.run(samples, there, _part(report, 0.0, 0.1))
             chosen, vectors = _match_embeddings(samples, request, embeddings, copy)
             results = compute.run(
-                Request(chosen, request.label_field, settings, _KEY, vectors),
+                Request(
+                    chosen,
+                    request.label_field,
+                    settings,
+                    _KEY,
+                    vectors,
+                    work_of=samples,
+                ),
                 report=_part(report, 0.1, 0.98),
             )
             report(EVALUATING, 0.98)

@@ -11,6 +11,7 @@ from typing import Any
 
 import fiftyone.core.brain as fob
 
+from fiftyone_dfaulo.adapter.cache import clear_run, rename_run
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.runs.lists import (
     TYPE,
@@ -52,16 +53,13 @@ class DFauLoConfig(fob.BrainMethodConfig):
     """What a run was asked to do, and with what.
 
     Args:
-        label_field: the field whose labels were scored.
-        settings: :meth:`.Settings.to_dict`.
-        embeddings: name of the field or key of the brain run that the embeddings
-            came from, ``"array"`` where they were passed in, a list of several names,
-            or None.
+        label_field, settings: what was scored, and :meth:`.Settings.to_dict`.
+        embeddings: name of the field or key of the brain run they came from,
+            ``"array"`` where they were passed in, a list of several names, or None.
         versions: package name to version.
-        fields: paths of the fields that belong to the run:
-            :meth:`.LabelTarget.run_fields`, and once the review needs one of them
-            :meth:`.LabelTarget.review_fields`; while they are being renamed, the old
-            names followed by the new ones.
+        fields: paths of the run's fields: :meth:`.LabelTarget.run_fields`, once the
+            review needs one :meth:`.LabelTarget.review_fields`; while they are being
+            renamed, the old names followed by the new ones.
         complete: whether all results are written.
         token: random string that tells apart two runs under one key.
         label_target: :meth:`.LabelTarget.to_dict` of the labels; None is one class a
@@ -179,27 +177,27 @@ class DFauLo(fob.BrainMethod):
     def rename(self, samples: Samples, brain_key: str, new_brain_key: str) -> None:
         """Gives the run's fields, and the index, the names for its new key.
 
-        Fields that were deleted by hand are passed over. The config lists the old
-        and the new names while the fields move, so that after a crash in between
-        all of them still belong to the run; calling this again finishes the job.
+        Fields that were deleted by hand are passed over. The config lists old and new
+        names while the fields move, so that all belong to the run after a crash in
+        between; calling this again finishes the job.
 
         Raises:
             RunError: if a new name is taken by a field that is not the run's. FiftyOne
-                turns this into a warning and changes the key all the same; the run
-                then keeps its fields under their old names.
+                makes it a warning and changes the key; the fields keep their names.
         """
         dataset = samples._root_dataset
         with changing(dataset):
             refresh(dataset)
             self._take_config(dataset, brain_key)
             self._rename(dataset, brain_key, new_brain_key)
+            rename_run(dataset, brain_key, new_brain_key)
         show(samples, self.config.label_field)
 
     def _take_config(self, dataset: Dataset, brain_key: str) -> None:
         """Takes the config of the run that has the key now: a review may have begun.
 
-        Or another process has replaced the run while this one waited for the lease;
-        then that one is what FiftyOne goes on to rename or to delete.
+        Or another process has replaced the run while this one waited for the lease:
+        FiftyOne goes on to rename or to delete that one.
         """
         if dataset.has_brain_run(brain_key):
             stored = dataset.get_brain_info(brain_key).config
@@ -232,8 +230,8 @@ class DFauLo(fob.BrainMethod):
     def _move(self, storage: Storage, moves: Mapping[str, str], new_key: str) -> None:
         """Renames fields of the samples and attributes of their labels.
 
-        The new names are in the schema before, and the old ones until after: a crash
-        in between leaves no value that no schema names.
+        The schema has the new names before and the old ones until after: a crash in
+        between leaves no value that it does not name.
         """
         target = self.config.target
         made = target.run_fields(new_key) + target.review_fields(new_key)
@@ -254,16 +252,18 @@ class DFauLo(fob.BrainMethod):
         undeclare(storage, list(moves), self.config.token)
 
     def cleanup(self, samples: Samples, brain_key: str) -> None:
-        """Deletes the run's fields, their index, and their values in the samples.
+        """Deletes the run's fields, their index and values, and its work if asked for.
 
-        Also values that no schema names any more, as where another process has saved
-        its own schema over ours. From here on nobody writes to the run.
+        Also values that no schema names, as where another process has saved its own
+        schema over ours. From here on nobody writes to the run.
         """
         dataset = samples._root_dataset
         with changing(dataset):
             refresh(dataset)
             self._take_config(dataset, brain_key)
             close_run(dataset, self.config.token)
+            if self.config.settings.get("cache") == "run":
+                clear_run(dataset, brain_key)
             withdraw(dataset, brain_key, self.config.fields)
             paths = self.config.fields_there(dataset)
             storage = self.config.target.storage(dataset)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import fiftyone.core.utils as fou
 from numpy.typing import ArrayLike
 from typing_extensions import Unpack
 
+from fiftyone_dfaulo.adapter.cache import open_work
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
@@ -164,6 +166,10 @@ def compute_suspiciousness(
         memory_budget: bytes of decoded images to keep in memory; beyond that they are
             streamed from a temporary file.
         device: torch device, such as ``"cuda:0"``; None picks one.
+        cache: ``"keep"`` keeps work on disk: a run that was killed goes on where it was
+            when it is called again, and other runs need not do the same work; ``"run"``
+            removes it together with the run; ``"none"`` keeps nothing. See
+            :func:`fiftyone_dfaulo.clear_cache`.
 
     Returns:
         :class:`.DFauLoResults`; print it for a summary.
@@ -248,15 +254,18 @@ def _usual_torch() -> AbstractContextManager[None]:
 
 def _run(request: Request, report: Report) -> DFauLoResults:
     samples, label_field = request.samples, request.label_field
-    target = target_to_judge(samples, label_field, request.settings)
+    whose, settings = request.work_of or samples, request.settings
+    work = open_work(whose, request.brain_key, settings.cache)
+    target = target_to_judge(samples, label_field, settings)
     request = resolve(request, target)
     method = pick_method(request, target)
     stages = Stages({READING: 1, **method.stages, WRITING: 10}, report)
     with stages.stage(READING):
         labelled = read_labels(samples, label_field, target)
-    context = ScoringContext(samples, target, labelled, request.settings, stages)
+    context = ScoringContext(samples, target, labelled, settings, stages, work)
     with _usual_torch():
         items, scores = method.score(context)
+    scores = replace(scores, notes=(*scores.notes, *work.notes))
     results = make_results(request, target, items, scores, stages.seconds)
     written = False
     try:

@@ -15,6 +15,7 @@ from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.labels import Labels
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.progress import Stages
 from fiftyone_dfaulo.errors import InputError
@@ -54,6 +55,7 @@ class ScoringContext:
         labelled: all N labelled items.
         settings: how to score.
         stages: the stages of the run.
+        work: where it keeps its work.
     """
 
     samples: Samples
@@ -61,6 +63,7 @@ class ScoringContext:
     labelled: Labelled
     settings: Settings
     stages: Stages
+    work: Work = UNKEPT
 
     def keep(self, index: np.ndarray, unreadable: Mapping[int, str]) -> ScoredItems:
         """Narrows the items down to those that could be read.

@@ -109,7 +109,11 @@ class FeatureMethod(Method):
             (source,) = self._sources
             retrain = partial(source.retrain, context, items)
         scores = items.labels.score(
-            features, settings=context.settings, stages=context.stages, retrain=retrain
+            features,
+            settings=context.settings,
+            stages=context.stages,
+            retrain=retrain,
+            work=context.work,
         )
         told = (note for each in features for note in each.notes)
         return items, replace(scores, notes=(*notes, *told, *scores.notes))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.models.class_matching import Match
     from fiftyone_dfaulo.engine.models.embedder import Embedder
     from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
-    from fiftyone_dfaulo.engine.network.training import Network
+    from fiftyone_dfaulo.engine.network.trained import Network
 
 EMBEDDING = "Embedding images"
 TRAINING = "Training the network"
@@ -68,6 +68,7 @@ class FrozenModel(FeatureSource):
                 embedder,
                 settings=settings,
                 columns=match.columns,
+                work=context.work,
                 report=report,
             )
         kept = context.labelled.labels.occurring(found.index)
@@ -170,7 +171,7 @@ class TrainedNetwork(FeatureSource):
         pixels, size = images.pixels, context.settings.batch_size
         with context.stages.stage(EMBEDDING) as report:
             vectors, _ = network.outputs(
-                pixels, views=True, batch_size=size, report=report
+                pixels, views=True, batch_size=size, work=context.work, report=report
             )
             appearance = points = None
             if items.labels.checks_content:
@@ -201,6 +202,7 @@ class TrainedNetwork(FeatureSource):
                 items.labels.numbers,
                 suspiciousness,
                 settings=context.settings,
+                work=context.work,
                 report=report,
             )
         return Features(
@@ -242,6 +244,7 @@ def train(context: ScoringContext) -> tuple[ScoredItems, Images, Network]:
             items.labels.training_labels,
             len(items.labels.classes),
             settings=context.settings,
+            work=context.work,
             report=report,
         )
     return items, images, network

@@ -28,6 +28,7 @@ class Request:
         samples, label_field, brain_key, embeddings, overwrite: as there.
         settings: how to score.
         model: a model itself; None takes the one that the settings name.
+        work_of: the dataset whose work it is, where the samples are a copy that goes.
     """
 
     samples: Samples
@@ -37,6 +38,7 @@ class Request:
     embeddings: ArrayLike | None = None
     model: Model | None = None
     overwrite: bool = False
+    work_of: Samples | None = None
 
     @property
     def original(self) -> Model | None:
@@ -74,6 +76,7 @@ class ScoringOptions(TypedDict, total=False):
     num_workers: int | None
     memory_budget: int
     device: str | None
+    cache: str
 
 
 class SourceOptions(ScoringOptions, total=False):

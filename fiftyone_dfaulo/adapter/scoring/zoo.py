@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 
+import fiftyone as fo
 import fiftyone.core.models as fom
 import fiftyone.core.utils as fou
 import numpy as np
+import torch
+from fiftyone.utils.torch import TorchImageModel
+from torch import nn
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cache.digest import digest
+from fiftyone_dfaulo.engine.device import surroundings
 from fiftyone_dfaulo.engine.images.batches import median_side
 from fiftyone_dfaulo.engine.images.decoding import Source
-from fiftyone_dfaulo.engine.models.embedder import Embedder
+from fiftyone_dfaulo.engine.models.embedder import Embedder, noise
+from fiftyone_dfaulo.engine.models.identity import class_code, identify
 from fiftyone_dfaulo.engine.signals import log_softmax
 from fiftyone_dfaulo.errors import InputError, WeightsError, one_line
 
 _MOST = 512  # pixels of an image's side that a model gets, before its own transform
+
+_PROBES = 2  # images of noise that tell one model from another
 
 
 def load_zoo(name: str) -> fom.Model:
@@ -74,6 +84,25 @@ class FiftyOneEmbedder(Embedder):
         self.classes = getattr(model, "classes", None) if model.has_logits else None
         known = settings.classes if self.classes is None else self.classes
         self.outputs = len(known or ())
+
+    def identity(self) -> str | None:
+        """See :meth:`.Embedder.identity`; of FiftyOne's own models around torch."""
+        model = self._model
+        network = getattr(model, "_model", None)
+        if not (isinstance(model, TorchImageModel) and isinstance(network, nn.Module)):
+            return None
+        try:
+            own = identify(network)
+            config = json.dumps(model.config.serialize(), sort_keys=True, default=repr)
+            code = [*class_code(type(model))]
+            said = self(noise(_PROBES, self.size), with_logits=model.has_logits)
+        except Exception:  # noqa: BLE001 - it may be somebody's model
+            return None
+        if own is None:
+            return None
+        known = self.classes and list(self.classes)
+        parts = (own, fo.__version__, type(model).__qualname__, code, config, known)
+        return digest(parts, said, surroundings(torch.device(model.device)))
 
     def running(self) -> AbstractContextManager[object]:
         """Has the model ready, and keep its logits if it has any."""

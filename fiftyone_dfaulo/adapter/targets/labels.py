@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.images.decoding import Source
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class Labels(ABC):
         settings: Settings,
         stages: Stages,
         retrain: Retrain | None = None,
+        work: Work = UNKEPT,
     ) -> Scores | MultiLabelScores:
         """Scores the items.
 
@@ -143,6 +145,7 @@ class Labels(ABC):
             settings: only the seed is used.
             stages: the stages of the run; scoring reports to its own.
             retrain: gives features of full mutants; None scores without any.
+            work: keeps the heads.
         """
 
 
@@ -218,6 +221,7 @@ class ClassLabels(Labels):
         settings: Settings,
         stages: Stages,
         retrain: Retrain | None = None,
+        work: Work = UNKEPT,
     ) -> Scores:
         from fiftyone_dfaulo.engine.method import single_label
         from fiftyone_dfaulo.engine.neighbours import find_neighbours
@@ -226,12 +230,12 @@ class ClassLabels(Labels):
         with stages.stage(SCORING) as report:
             for number, each in enumerate(sorted(features, key=_shows_content)):
                 part = _part(report, number, len(features))
-                ensembles.append(self._fit(each, ensembles, settings, part))
+                ensembles.append(self._fit(each, ensembles, settings, work, part))
             scores = single_label.score_labels(self.numbers, *ensembles)
         if retrain is not None:
             again = retrain(scores.suspiciousness)
             with stages.stage(RESCORING) as report:
-                ensembles.append(self._fit(again, ensembles, settings, report))
+                ensembles.append(self._fit(again, ensembles, settings, work, report))
             scores = single_label.score_labels(self.numbers, *ensembles)
         found = find_neighbours(
             features, self.numbers, scores.suggestion, scores.suspiciousness
@@ -243,6 +247,7 @@ class ClassLabels(Labels):
         features: Features,
         before: Sequence[Ensemble],
         settings: Settings,
+        work: Work,
         report: StageReport,
     ) -> Ensemble:
         """Fits the models around one network; content is looked at for the first."""
@@ -261,6 +266,7 @@ class ClassLabels(Labels):
             foreign=foreign,
             points=None if before else features.points,
             settings=settings,
+            work=work,
             report=report,
         )
         classes = self.occurring(features.index)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.results.multi_label import join_classes
 from fiftyone_dfaulo.adapter.targets.labels import SCORING, Labels, Retrain
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.config import Settings
@@ -107,8 +108,9 @@ class MultiLabels(Labels):
         settings: Settings,
         stages: Stages,
         retrain: Retrain | None = None,
+        work: Work = UNKEPT,
     ) -> MultiLabelScores:
-        """As of :class:`Labels`; by one source, and without full mutants."""
+        """As of :class:`Labels`; by one source, without full mutants. Keeps nothing."""
         from fiftyone_dfaulo.engine.method import multi_label
 
         (only,) = features

@@ -7,7 +7,7 @@ detector that was trained on the other folds alone, so that no box vouches for i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from torch import Tensor
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Pace, Work
 from fiftyone_dfaulo.engine.detector.lessons import Lesson, draw, loss
+from fiftyone_dfaulo.engine.detector.moves import Moves, draw_moves, move
 from fiftyone_dfaulo.engine.detector.network import (
     LARGEST_STRIDE,
     RARE,
@@ -24,7 +26,13 @@ from fiftyone_dfaulo.engine.detector.network import (
     CentreNet,
     seeded_detector,
 )
-from fiftyone_dfaulo.engine.device import autocast, pick_device, repeatable
+from fiftyone_dfaulo.engine.device import (
+    autocast,
+    pick_device,
+    repeatable,
+    surroundings,
+)
+from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.network.training import channel_statistics
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_cores, threads_for
@@ -95,6 +103,7 @@ def detect_out_of_sample(
     given: Boxes,
     *,
     settings: Settings,
+    work: Work = UNKEPT,
     report: StageReport = silent_stage,
 ) -> Detected:
     """What detectors see in images that they were not trained on.
@@ -103,12 +112,17 @@ def detect_out_of_sample(
         pixels: uint8 (N, S, S, 3), at least 2, S a multiple of 32; may be a memmap.
         given: their boxes, by position of the image; images without any are empty.
         settings: seed and device.
+        work: keeps what each detector sees, and how one that learns stands.
         report: called with the fraction done.
     """
     rng = np.random.default_rng(settings.seed)
     folds = rng.permutation(len(pixels)) % FOLDS
     parts: list[_Seen] = []
     count = min(FOLDS, len(pixels))
+    if work.kept:
+        how = settings.seed, surroundings(pick_device(settings.device))
+        work = work.as_kind("detectors").of(pixels, *given, how)
+    earlier = 0
     for fold in range(count):
 
         def learned(fraction: float, fold: int = fold) -> None:
@@ -117,10 +131,23 @@ def detect_out_of_sample(
         def looked(fraction: float, fold: int = fold) -> None:
             report((fold + _LEARNING + (1 - _LEARNING) * fraction) / count)
 
+        own = work.of("fold", fold)
+        seen = own.load()
+        if seen is not None:
+            parts.append((seen["images"], seen["boxes"], seen["confidence"]))
+            earlier += 1
+            report((fold + 1) / count)
+            continue
         rest, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         seed = settings.seed + fold
-        detector = _train(pixels, given, rest, settings.device, seed, learned)
-        parts += detector.look(pixels, held, looked)
+        state = own.of("training")
+        detector = _train(pixels, given, rest, settings.device, seed, state, learned)
+        found = [np.concatenate(x) for x in zip(*detector.look(pixels, held, looked))]
+        own.save(**dict(zip(("images", "boxes", "confidence"), found, strict=True)))
+        state.remove()
+        parts.append((found[0], found[1], found[2]))
+    if earlier:
+        work.tell(f"Detectors trained by earlier runs: {earlier} of {count}.")
     images, boxes, confidence = (np.concatenate(some) for some in zip(*parts))
     surest = np.argsort(-confidence, kind="stable")[: int(SHARE * len(given.images))]
     order = surest[np.argsort(images[surest], kind="stable")]
@@ -179,9 +206,10 @@ def _train(
     rows: np.ndarray,
     device_name: str | None,
     seed: int,
+    work: Work,
     report: StageReport,
 ) -> _Detector:
-    """A detector trained on the images at some rows."""
+    """A detector trained on the images at some rows; from where an earlier run was."""
     device = pick_device(device_name)
     module = seeded_detector(seed).to(device).to(memory_format=torch.channels_last)
     mean, std = channel_statistics(pixels, rows, most=_FOR_STATISTICS)
@@ -193,22 +221,32 @@ def _train(
     steps = max(PASSES, len(rows)) // batch
     queue = np.zeros(0, np.int64)
     module.train()
-    for step in range(steps):
+    first, pace = 0, Pace()
+    state = work.load()
+    if state is not None:
+        checkpoint.unpack(state, module, optimizer, rng)
+        first, queue = int(state["done"]), np.array(state["queue"])
+        work.tell(f"A detector had learned for {first} of {steps} steps before.")
+    for step in range(first, steps):
         while len(queue) < batch:
             queue = np.append(queue, rng.permutation(rows))
         some, queue = queue[:batch], queue[batch:]
         for group in optimizer.param_groups:
             group["lr"] = RATE * _share((step + 0.5) / steps)
-        moves = _draw_moves(batch, rng)
+        moves = draw_moves(batch, rng)
         lesson = lessons.of(some, moves, device)
         with threads_for(pixels[some].size // 3, device), repeatable():
-            images = _move(detector.normalise(pixels[some]), moves)
+            images = move(detector.normalise(pixels[some]), moves)
             with autocast(device):
                 log_odds, distances = module(images)
             optimizer.zero_grad()
             loss(log_odds, distances, lesson).backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), _STEEPEST)
             optimizer.step()
+        if work.kept and pace.due():
+            with pace:
+                kept = checkpoint.pack(module, optimizer, rng)
+                work.save(done=np.array(step + 1), queue=queue, **kept)
         report((step + 1) / steps)
     return detector
 
@@ -216,40 +254,6 @@ def _train(
 def _share(done: float) -> float:
     """Share of the peak rate after a share of the steps."""
     return min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
-
-
-class _Moves(NamedTuple):
-    """How B images are moved: points, fractions of the image, are scaled and shifted.
-
-    Attributes:
-        scale, shift: float64 (B, 2), of x and y; a scale below 0 mirrors.
-    """
-
-    scale: np.ndarray
-    shift: np.ndarray
-
-
-def _draw_moves(count: int, rng: np.random.Generator) -> _Moves:
-    """Moves by up to a tenth, at scales from 0.8 to 1.25, every other one mirrored.
-
-    One class alone is told, so that no letter becomes another by a mirror.
-    """
-    scale = np.exp(rng.uniform(-np.log(1.25), np.log(1.25), (count, 2)))
-    scale[:, 0] *= rng.choice([-1.0, 1.0], count)
-    return _Moves(scale, 0.5 - 0.5 * scale + rng.uniform(-0.1, 0.1, (count, 2)))
-
-
-def _move(images: Tensor, moves: _Moves) -> Tensor:
-    """The images (B, 3, S, S), moved; what comes in from outside is 0, the mean."""
-    scale, shift = moves
-    # torch asks where each new point comes from, in numbers from -1 to 1
-    back = np.zeros((len(images), 2, 3), np.float32)
-    back[:, [0, 1], [0, 1]] = 1 / scale
-    back[:, :, 2] = (1 - 2 * shift) / scale - 1
-    theta = torch.from_numpy(back).to(images.device)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    moved = F.grid_sample(images, grid, align_corners=False)
-    return moved.contiguous(memory_format=torch.channels_last)
 
 
 class _Lessons:
@@ -268,7 +272,7 @@ class _Lessons:
         self._corners = np.stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
         self._cells = cells
 
-    def of(self, rows: np.ndarray, moves: _Moves, device: torch.device) -> Lesson:
+    def of(self, rows: np.ndarray, moves: Moves, device: torch.device) -> Lesson:
         """The lessons of the images at some rows, stacked."""
         drawn = []
         for row, scale, shift in zip(rows, *moves):

@@ -18,6 +18,8 @@ import numpy as np
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.cache.digest import code_version
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.method import near_duplicates, outliers, regression
 from fiftyone_dfaulo.engine.method.heads import (
     assign_folds,
@@ -35,6 +37,7 @@ from fiftyone_dfaulo.engine.method.outputs import (
 )
 from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.threads import blas_kernels
 
 HIGH_LOSS = 0.10  # share of the samples left out for a high loss
 HIGH_MUTANT_LOSS = 0.05  # share left out for a high loss under the first mutant
@@ -93,6 +96,7 @@ def fit_ensemble(
     foreign: np.ndarray | None = None,
     points: np.ndarray | None = None,
     settings: Settings,
+    work: Work = UNKEPT,
     report: StageReport = silent_stage,
 ) -> Ensemble:
     """Fits the models around one network.
@@ -102,11 +106,15 @@ def fit_ensemble(
             report: as of :func:`.single_label.score`.
         foreign: float64 (N,), probabilities of foreign content where they are already
             known; not together with an appearance.
+        work: keeps the heads.
     """
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
     along = regression.directions(features)
-    inverse = inverse_regularization(features, labels, folds, along)
+    if work.kept:
+        how = code_version(), blas_kernels()
+        work = work.as_kind("heads").of(features, labels, folds, how)
+    inverse = _weakness(features, labels, folds, along, work)
 
     weights: list[np.ndarray] = []
 
@@ -121,6 +129,7 @@ def fit_ensemble(
             inverse,
             along,
             weights[-1] if weights else None,
+            work,
         )
         weights.append(fitted.weights)
         return in_memory(fitted)
@@ -152,6 +161,23 @@ def fit_ensemble(
         near_duplicate_of=near_duplicate_of,
         known=np.ones(len(labels), bool),
     )
+
+
+def _weakness(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    along: regression.Directions,
+    work: Work,
+) -> float:
+    """:func:`.heads.inverse_regularization`, if it is not kept."""
+    own = work.of("inverse")
+    kept = own.load()
+    if kept is not None:
+        return float(kept["inverse"])
+    inverse = inverse_regularization(features, labels, folds, along)
+    own.save(inverse=np.array(inverse))
+    return inverse
 
 
 def spread(

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.method import regression
 from fiftyone_dfaulo.engine.method.outputs import (
     LEAST_LOG,
@@ -102,6 +103,7 @@ def out_of_sample(
     inverse: float = INVERSE_REGULARIZATION,
     along: regression.Directions | None = None,
     start: np.ndarray | None = None,
+    work: Work = UNKEPT,
 ) -> HeadOutputs:
     """Log-probabilities of every sample by a head fitted on the other folds.
 
@@ -117,10 +119,16 @@ def out_of_sample(
             :func:`inverse_regularization`.
         along: of the features, if they are known.
         start: weights of heads of the same folds, to start from.
+        work: keeps the heads; decided by the features, the labels and the folds.
 
     Returns:
         (N, K), from log(1e-12) to 0.
     """
+    own = work.of(left_out, inverse, start)
+    kept = own.load()
+    if kept is not None:
+        report(1.0)
+        return HeadOutputs(features, folds, kept["weights"])
     single = np.bincount(labels)[labels] == 1
     used = np.ones(len(labels), bool) if left_out is None else ~left_out
     along = regression.directions(features) if along is None else along
@@ -141,6 +149,7 @@ def out_of_sample(
         for done, _ in enumerate(as_completed(heads), 1):
             report(done / FOLDS)
     weights = np.stack([head.result() for head in heads])
+    own.save(weights=weights)
     return HeadOutputs(features, folds, weights)
 
 

@@ -56,12 +56,12 @@ def score(
         embeddings: float (N, D), finite; penultimate activations of a network.
         labels: int64 (N,); each of 0..K-1 occurs, K at least 2.
         logits: float (N, K) of the original model, if there is one. Of a network
-            trained on these labels, ``learning`` of :class:`.training.Network` is best.
+            trained on these labels, ``learning`` of :class:`.trained.Network` is best.
         logits_vote: whether the logits vote. They should not where the model may have
             learned the labels by heart; then they only add a signal and a reason.
         learned: whether the network of the embeddings has learned these labels.
         appearance: float (N, A), finite, what the images look like whatever they show,
-            as from :meth:`.training.Network.appearance`. With None, foreign content is
+            as from :meth:`.trained.Network.appearance`. With None, foreign content is
             not looked for.
         points: float (N, P), finite, in which near duplicates lie close: thumbnails of
             the images, or embeddings (but a model that learned the labels may have

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from fiftyone_dfaulo.config import Preprocessing, Settings
-from fiftyone_dfaulo.engine.device import autocast, pick_device
-from fiftyone_dfaulo.engine.models.embedder import Embedder
+from fiftyone_dfaulo.engine.cache.digest import digest
+from fiftyone_dfaulo.engine.device import autocast, pick_device, surroundings
+from fiftyone_dfaulo.engine.models.embedder import Embedder, noise
+from fiftyone_dfaulo.engine.models.identity import identify
 from fiftyone_dfaulo.engine.models.model_output import check_finite, checked_output
 from fiftyone_dfaulo.engine.models.original import OriginalModel
 from fiftyone_dfaulo.engine.models.penultimate import (
@@ -68,6 +71,20 @@ class TorchEmbedder(Embedder):
         self.size = self.preprocessing.size
         self.step = max(1, min(settings.batch_size, _PIXELS // self.size**2))
         self._probe(settings.layer)
+
+    def identity(self) -> str | None:
+        """See :meth:`.Embedder.identity`."""
+        try:
+            own = identify(self.module)
+        except Exception:  # noqa: BLE001 - it is somebody's network
+            return None
+        if own is None:
+            return None
+        prepared, layer = asdict(self.preprocessing), self.penultimate.layer
+        said = self(noise(self._batch or _PROBES, self.size))
+        known = self.classes and list(self.classes)
+        parts = (own, prepared, layer, self._batch, self._mixed, known, *said)
+        return digest(parts, surroundings(self.device))
 
     def prepare(self, pixels: np.ndarray) -> Tensor:
         """uint8 images (B, S, S, 3) as the network's input, float32 (B, C, S, S)."""
@@ -140,9 +157,7 @@ class TorchEmbedder(Embedder):
     def _probe(self, layer: str | None) -> None:
         """Finds the layer on noise, and what the model gives."""
         count = self._batch or _PROBES
-        size = self.size
-        noise = np.random.default_rng(0).integers(0, 256, (count, size, size, 3))
-        images = self.prepare(noise.astype(np.uint8))
+        images = self.prepare(noise(count, self.size))
         output = self._try(images)
         self.outputs = 0
         if layer is None or layer:

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.device import repeatable
 from fiftyone_dfaulo.engine.method.heads import (
     INVERSE_REGULARIZATION,
@@ -59,6 +60,7 @@ def retrain_network(
     suspiciousness: np.ndarray,
     *,
     settings: Settings,
+    work: Work = UNKEPT,
     report: StageReport = silent_stage,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The built-in network, trained from scratch without the most suspicious samples.
@@ -67,7 +69,7 @@ def retrain_network(
         pixels: uint8 (N, S, S, 3).
         labels: int64 (N,), all of 0..K-1 present.
         suspiciousness: float (N,), by the network trained on all samples.
-        settings: as of :func:`.training.train_network`.
+        settings, work: as of :func:`.training.train_network`.
         report: called with the fraction done.
 
     Returns:
@@ -79,9 +81,11 @@ def retrain_network(
         int(labels.max()) + 1,
         settings=settings,
         left_out=_subset(suspiciousness, labels),
+        work=work,
         report=report,
     )
-    return network.outputs(pixels, views=True, batch_size=settings.batch_size)
+    size = settings.batch_size
+    return network.outputs(pixels, views=True, batch_size=size, work=work)
 
 
 @sharing_cores

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.device import autocast, pick_device, repeatable
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.device import (
+    autocast,
+    pick_device,
+    repeatable,
+    surroundings,
+)
+from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.network.architecture import seeded_network
+from fiftyone_dfaulo.engine.network.trained import (
+    Network,
+    channels_last,
+    most_moved,
+)
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_cores, threads_for
 
@@ -23,92 +34,6 @@ MIN_BATCH = 8
 UP, DOWN = 1, 3  # epochs at a rising and at a falling rate, but a third at most
 
 
-@dataclass(frozen=True)
-class Network:
-    """A trained network and how images are prepared for it.
-
-    Attributes:
-        module: in evaluation mode; ``module(x)`` gives logits and
-            ``module.features(x)`` penultimate activations.
-        mean: float32 (3,), per channel, on the 0..255 scale.
-        std: float32 (3,), per channel, on the 0..255 scale.
-        learning: float32 (N, K), mean logits of the samples that it was trained on,
-            over the steps of the second half of training, each computed before the step
-            learned from the sample; NaN for other samples. They are learned by heart
-            less than the logits at the end. (Training dynamics, as of AUM, Pleiss et
-            al., arXiv 2001.10528.)
-    """
-
-    module: nn.Module
-    mean: Tensor
-    std: Tensor
-    learning: np.ndarray
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network lies."""
-        return self.mean.device
-
-    def normalise(self, batch: Tensor) -> Tensor:
-        """uint8 images (B, H, W, 3) as the network's input, float32 (B, 3, H, W)."""
-        images = (batch.to(self.device).float() - self.mean) / self.std
-        return images.permute(0, 3, 1, 2)
-
-    @sharing_cores
-    def outputs(
-        self,
-        pixels: np.ndarray,
-        *,
-        views: bool = False,
-        batch_size: int = 256,
-        report: StageReport = silent_stage,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Penultimate activations and logits of all images.
-
-        Args:
-            pixels: uint8 (N, H, W, 3).
-            views: whether to average the activations over the image and four copies
-                of it, moved diagonally as far as in training: less noise, for five
-                times the passes. The logits are those of the average.
-            batch_size: images per forward pass.
-            report: called with the fraction of images done.
-
-        Returns:
-            float32 (N, D) activations and float32 (N, K) logits.
-        """
-        head = self.module.get_submodule("head")
-        embeddings, logits = [], []
-        for images in self._batches(pixels, batch_size, report):
-            copies = _views(images) if views else [images]
-            with autocast(self.device):
-                seen = [self.module.features(copy) for copy in copies]  # type: ignore[operator]
-            features = torch.stack([each.float() for each in seen]).mean(0)
-            embeddings.append(features.cpu().numpy())
-            logits.append(head(features).cpu().numpy())
-        return np.concatenate(embeddings), np.concatenate(logits)
-
-    @sharing_cores
-    def appearance(self, pixels: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
-        """What the first layers see in all images: float32 (N, A).
-
-        See :meth:`.architecture.SmallResNet.appearance`.
-        """
-        seen = []
-        for images in self._batches(pixels, batch_size, silent_stage):
-            with autocast(self.device):
-                seen.append(self.module.appearance(images).cpu().numpy())  # type: ignore[operator]
-        return np.concatenate(seen)
-
-    def _batches(
-        self, pixels: np.ndarray, size: int, report: StageReport
-    ) -> Iterator[Tensor]:
-        with torch.inference_mode():
-            for start in range(0, len(pixels), size):
-                batch = torch.from_numpy(pixels[start : start + size])
-                yield _channels_last(self.normalise(batch))
-                report((start + len(batch)) / len(pixels))
-
-
 @sharing_cores
 def train_network(
     pixels: np.ndarray,
@@ -117,6 +42,7 @@ def train_network(
     *,
     settings: Settings,
     left_out: np.ndarray | None = None,
+    work: Work = UNKEPT,
     report: StageReport = silent_stage,
     after_epoch: Callable[[np.ndarray], None] = lambda logits: None,
 ) -> Network:
@@ -134,9 +60,11 @@ def train_network(
         num_classes: K.
         settings: seed, device and ``epochs``.
         left_out: bool (N,), samples that it is not trained on; None is none of them.
+        work: keeps how it stands after each epoch, to go on from there.
         report: called with the fraction of epochs done.
         after_epoch: called after each epoch with the logits, float32 (N, K), that its
             steps computed (of moved images, in training mode); NaN for those left out.
+            Not after those that were kept.
     """
     device = pick_device(settings.device)
     module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
@@ -148,12 +76,16 @@ def train_network(
     network = Network(module, mean.to(device), std.to(device), learning)
     trainer = _Trainer(network, pixels, labels, samples, settings)
 
+    if work.kept:
+        how = settings.seed, settings.epochs, num_classes, surroundings(device)
+        work = work.as_kind("networks").of(pixels, labels, left_out, how)
     first = settings.epochs // 2  # before, it knows too little
-    for epoch in range(settings.epochs):
+    for epoch in range(trainer.go_on(work), settings.epochs):
         with threads_for(trainer.batch * pixels[0].size // 3, device):
             logits = trainer.go_through(epoch)
         if epoch >= first:
             learning += logits / (settings.epochs - first)
+        trainer.keep(work, epoch + 1)
         after_epoch(logits)
         report((epoch + 1) / settings.epochs)
     module.eval()
@@ -188,6 +120,27 @@ class _Trainer:
             weight_decay=5e-4,
         )
 
+    def keep(self, work: Work, done: int) -> None:
+        """Keeps how it stands after some epochs; after the last, the network alone."""
+        if not work.kept:
+            return
+        unfinished = () if done == self.epochs else (self.optimizer, self.rng)
+        state = checkpoint.pack(self.network.module, *unfinished)
+        learning = self.network.learning[: None if done > self.epochs // 2 else 0]
+        work.save(done=np.array(done), learning=learning, **state)
+
+    def go_on(self, work: Work) -> int:
+        """Goes to where an earlier run was; returns how many epochs it had done."""
+        state = work.load()
+        if state is None:
+            return 0
+        done = int(state["done"])
+        unfinished = () if done == self.epochs else (self.optimizer, self.rng)
+        checkpoint.unpack(state, self.network.module, *unfinished)
+        self.network.learning[: len(state["learning"])] = state["learning"]
+        work.tell(f"Epochs of training done by earlier runs: {done} of {self.epochs}.")
+        return done
+
     def go_through(self, epoch: int) -> np.ndarray:
         """One pass over the samples; ``epoch`` counts from 0.
 
@@ -203,7 +156,7 @@ class _Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.peak * _share(done, self.epochs)
             images = network.normalise(torch.from_numpy(self.pixels[chunk]))
-            images = _channels_last(_shift(images, self.rng))
+            images = channels_last(_shift(images, self.rng))
             positions = torch.from_numpy(chunk).to(network.device)
             with repeatable():
                 with autocast(network.device):
@@ -233,10 +186,6 @@ def _share(done: float, epochs: int) -> float:
     )
 
 
-def _channels_last(images: Tensor) -> Tensor:
-    return images.contiguous(memory_format=torch.channels_last)
-
-
 def channel_statistics(
     pixels: np.ndarray, samples: np.ndarray, most: int = 1024
 ) -> tuple[Tensor, Tensor]:
@@ -247,29 +196,13 @@ def channel_statistics(
     return mean, std.clamp(min=1.0)  # blank images have no spread
 
 
-def _most(images: Tensor) -> int:
-    """By how many pixels images are moved at most."""
-    return max(images.shape[-1] // 16, 1)
-
-
-def _views(images: Tensor) -> Iterator[Tensor]:
-    """The images, and four copies of them moved diagonally as far as in training."""
-    yield images
-    most, side = _most(images), images.shape[-1]
-    padded = F.pad(images, [most] * 4, mode="reflect")
-    for row in (0, 2 * most):
-        for column in (0, 2 * most):
-            moved = padded[:, :, row : row + side, column : column + side]
-            yield _channels_last(moved)
-
-
 def _shift(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Moves every image by up to a sixteenth of its side, its edge mirrored.
 
     No flips and no colours: to some labels (letters, signs) they are the meaning.
     """
     count, channels, side, _ = images.shape
-    most = _most(images)
+    most = most_moved(images)
     moves = torch.from_numpy(rng.integers(0, 2 * most + 1, (2, count, 1)))
     rows, columns = (moves + torch.arange(side)).to(images.device)
     padded = F.pad(images, [most] * 4, mode="reflect")

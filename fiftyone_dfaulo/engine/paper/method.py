@@ -47,7 +47,7 @@ from fiftyone_dfaulo.engine.scores import Scores
 from fiftyone_dfaulo.engine.threads import one_blas_thread, sharing_cores, threads_for
 
 if TYPE_CHECKING:
-    from fiftyone_dfaulo.engine.network.training import Network
+    from fiftyone_dfaulo.engine.network.trained import Network
 
 RATIO = 0.05
 """Share of each class that is an input outlier, and that has high loss."""

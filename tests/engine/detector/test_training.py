@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,10 @@ from bench.boxes import Objects
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
+from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
+from fiftyone_dfaulo.engine.cache.work import Keeper, Work
 from fiftyone_dfaulo.engine.detector import training
+from fiftyone_dfaulo.engine.detector.moves import draw_moves, move
 from fiftyone_dfaulo.engine.detector.training import (
     Detected,
     choose_side,
@@ -170,10 +175,10 @@ class TestRuns:
 def test_images_and_boxes_are_moved_alike() -> None:
     images = torch.zeros(8, 3, 64, 64)
     images[:, :, 20:30, 25:45] = 1
-    moves = training._draw_moves(8, np.random.default_rng(1))
+    moves = draw_moves(8, np.random.default_rng(1))
     corners = np.array([[25, 20], [45, 30]]) / 64
 
-    for image, scale, shift in zip(training._move(images, moves), *moves):
+    for image, scale, shift in zip(move(images, moves), *moves):
         rows, columns = np.nonzero(image[0].numpy() > 0.5)
         ends = np.sort(corners * scale + shift, 0) * 64
         found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -185,3 +190,51 @@ def test_images_and_boxes_are_moved_alike() -> None:
 @pytest.mark.parametrize(("size", "side"), [(0.9, 64), (0.125, 128), (0.01, 320)])
 def test_small_objects_get_larger_images(size: float, side: int) -> None:
     assert choose_side(np.full((10, 4), size)) == side
+
+
+class Killed(Exception):
+    """What ends a training in its midst."""
+
+
+@pytest.mark.parametrize("moments", [(0.1, 0.3), (0.45,), (0.31, 0.62, 0.95)])
+def test_a_detector_goes_on_where_it_was_with_the_same_bits(
+    shapes: Case, few_passes: None, tmp_path: Path, moments: tuple[float, ...]
+) -> None:
+    pixels, objects = shapes
+    given = Boxes(objects.images, objects.boxes)
+    steps: list[float] = []
+    usual = detect_out_of_sample(
+        pixels, given, settings=Settings(), report=steps.append
+    )
+    every = len(steps)
+
+    def detect(until: float = 2.0, seed: int = 51) -> tuple[Detected, tuple[str, ...]]:
+        work = Work(Keeper(Folder(tmp_path), RunOf("5f", "shapes", "dfaulo")))
+
+        def report(fraction: float) -> None:
+            steps.append(fraction)
+            if fraction >= until:
+                raise Killed
+
+        settings = Settings(seed=seed)
+        found = detect_out_of_sample(
+            pixels, given, settings=settings, work=work, report=report
+        )
+        return found, work.notes
+
+    for moment in moments:
+        with pytest.raises(Killed):
+            detect(moment)
+    steps.clear()
+    found, notes = detect()
+    assert notes
+    folds = int(3 * moments[-1])  # that were done
+    assert len(steps) <= folds + every * (3 - folds) / 3
+    for one, other in zip(
+        (*found.boxes, found.confidence), (*usual.boxes, usual.confidence)
+    ):
+        assert one.tobytes() == other.tobytes()
+    steps.clear()
+    assert detect()[1] == ("Detectors trained by earlier runs: 3 of 3.",)
+    assert len(steps) == 3
+    assert detect(seed=3)[1] == ()

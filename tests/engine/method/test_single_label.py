@@ -9,6 +9,8 @@ from sklearn.metrics import average_precision_score
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
+from fiftyone_dfaulo.engine.cache.work import Keeper, Work
 from fiftyone_dfaulo.engine.method import (
     ensemble,
     regression,
@@ -397,3 +399,42 @@ class TestSourcesTogether:
         alone = single_label.score_labels(labels, other)
         assert together.estimated_faults == pytest.approx(alone.estimated_faults, abs=1)
         assert (together.suspiciousness != alone.suspiciousness).any()
+
+
+def test_heads_go_on_where_a_run_was_with_the_same_bits(tmp_path, monkeypatch):
+    embeddings, labels, _, _ = faulty_blobs([40, 30, 30])
+    settings = Settings(seed=3)
+    usual = single_label.score(embeddings, labels, settings=settings)
+    fits, fit = [], regression.fit
+
+    def counting(*args, **how):
+        fits.append(1)
+        if len(fits) == least:
+            raise KeyboardInterrupt
+        return fit(*args, **how)
+
+    monkeypatch.setattr(regression, "fit", counting)
+
+    def score(embeddings=embeddings, labels=labels, settings=settings):
+        fits.clear()
+        work = Work(Keeper(Folder(tmp_path), RunOf("5f", "blobs", "dfaulo")))
+        fitted = fit_ensemble(embeddings, labels, settings=settings, work=work)
+        return single_label.score_labels(labels, fitted)
+
+    least = 3 * FOLDS
+    with pytest.raises(KeyboardInterrupt):  # some folds in the midst
+        score()
+    least = -1
+    found = score()
+    assert 0 < len(fits) <= 2 * FOLDS
+    for name in ("suspiciousness", "confidence", "signals"):
+        assert getattr(found, name).tobytes() == getattr(usual, name).tobytes()
+    score()
+    assert not fits
+    changed = np.roll(labels, 1)
+    score(labels=changed)
+    assert fits
+    score(settings=Settings(seed=4))
+    assert fits
+    score(embeddings + np.float32(1e-3))
+    assert fits

@@ -6,6 +6,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
+from fiftyone_dfaulo.engine.cache.work import Keeper, Work
 from fiftyone_dfaulo.engine.network.architecture import seeded_network
 from fiftyone_dfaulo.engine.network.training import _share, _shift, train_network
 
@@ -139,3 +141,73 @@ def test_a_shift_moves_an_image_by_at_most_a_sixteenth():
         assert moved.shape == image.shape
         moves.add(tuple(torch.nonzero(moved[0, 0])[0].tolist()))
     assert moves == {(y, x) for y in (7, 8, 9) for x in (7, 8, 9)}
+
+
+class Killed(Exception):
+    """What ends a training in its midst."""
+
+
+def trained(folder, epochs, until=None, **how):
+    """A training whose work is kept, ended after some epochs; and what it tells."""
+    work = Work(Keeper(Folder(folder), RunOf("5f", "digits", "dfaulo")))
+    pixels, labels = digits(150)
+    count = []
+
+    def go_on(logits):
+        count.append(1)
+        if len(count) == until:
+            raise Killed
+
+    given = {"settings": Settings(epochs=epochs), "work": work, "after_epoch": go_on}
+    given |= how
+    network = train_network(given.pop("pixels", pixels), labels, 10, **given)
+    found = network.outputs(pixels, views=True, batch_size=64, work=work)
+    return network, found, len(count), work.notes
+
+
+@pytest.mark.parametrize("left_out", [None, np.arange(150) % 7 == 0])
+def test_a_training_goes_on_where_it_was_with_the_same_bits(tmp_path, left_out):
+    settings = Settings(epochs=5)
+    pixels, labels = digits(150)
+    usual = train_network(pixels, labels, 10, settings=settings, left_out=left_out)
+    expected = usual.outputs(pixels, views=True, batch_size=64)
+    for done in (2, 1, 1):  # ended three times
+        with pytest.raises(Killed):
+            trained(tmp_path, 5, done, left_out=left_out)
+    for left, told in ((1, 4), (0, 5)):
+        network, found, count, notes = trained(tmp_path, 5, left_out=left_out)
+        assert count == left
+        assert f"{told} of 5" in notes[0]
+        assert network.learning.tobytes() == usual.learning.tobytes()
+        for one, other in zip(found, expected):
+            assert one.tobytes() == other.tobytes()
+
+
+def test_another_training_goes_on_from_nothing(tmp_path):
+    trained(tmp_path, 2)
+    pixels, _ = digits(150)
+    pixels = pixels.copy()
+    pixels[3, 2, 2, 1] ^= 1
+    for how in (
+        {"settings": Settings(epochs=2, seed=3)},
+        {"settings": Settings(epochs=3)},
+        {"left_out": np.arange(150) == 4},
+        {"pixels": pixels},
+    ):
+        assert (
+            trained(tmp_path, 2, **how)[2]
+            == how.get("settings", Settings(epochs=2)).epochs
+        )
+    assert trained(tmp_path, 2)[2] == 0
+
+
+def test_outputs_that_are_kept_are_of_this_network(tmp_path):
+    work = Work(Keeper(Folder(tmp_path), RunOf("5f", "digits", "dfaulo")))
+    pixels, labels = digits(300)
+    network = train_network(pixels, labels, 10, settings=Settings(epochs=1))
+    before = network.outputs(pixels, work=work)
+    np.testing.assert_array_equal(network.outputs(pixels, work=work)[0], before[0])
+    network.module.head.weight.data[0, 0] += 1
+    after = network.outputs(pixels, work=work)[1]
+    np.testing.assert_array_equal(after, network.outputs(pixels)[1])
+    assert (after != before[1]).any()

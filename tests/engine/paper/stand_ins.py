@@ -32,7 +32,7 @@ class TinyModule(nn.Module):
 
 @dataclass
 class TinyNetwork:
-    """What :class:`.training.Network` offers, and the images that it was run on."""
+    """What :class:`.trained.Network` offers, and the images that it was run on."""
 
     module: nn.Module
     inputs: list[Array] = field(default_factory=list)

@@ -183,6 +183,7 @@ def _detect(
             images.pixels,
             Boxes(at, given.boxes[rows]),
             settings=settings,
+            work=context.work,
             report=lambda fraction: report(_READING + (1 - _READING) * fraction),
         )
         if not len(found.confidence):

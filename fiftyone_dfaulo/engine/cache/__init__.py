@@ -1,0 +1,1 @@
+"""Work that is kept on disk, for a run that was killed and for other runs."""
