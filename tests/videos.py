@@ -62,8 +62,8 @@ def _whole(label: str) -> dict[str, Any]:
 def _boxes(label: str, right: str) -> dict[str, Any]:
     vector = [4.0 * (name == right) for name in "abc"]
     boxes = [
-        fo.Detection(label=one, bounding_box=[0, 0, 1, 1], emb=vector)
-        for one in (label, right)
+        fo.Detection(label=one, bounding_box=[left, 0, 0.5, 1], emb=vector)
+        for one, left in ((label, 0), (right, 0.5))
     ]
     return {"boxes": fo.Detections(detections=boxes)}
 

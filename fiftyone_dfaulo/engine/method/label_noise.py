@@ -213,9 +213,7 @@ class _Said(NamedTuple):
     right: tuple[np.ndarray, np.ndarray]  # the places of the labels
     usual: np.ndarray  # (n, T), how much of the rate is the usual one
     samples: np.ndarray  # (n, T), what the rate is a share of
-    choosy: (
-        np.ndarray
-    )  # (n, T), the kind's share in a choosy class, over that in others
+    choosy: np.ndarray  # (n, T), how much likelier the kind is if the class is choosy
 
     def learn(self, truth: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
         """Sums: what makes ``alike``, and evidence (K,) that classes are choosy."""

@@ -70,7 +70,8 @@ def test_colors_come_and_go_with_the_run(make_dataset: Any, make_results: Any) -
     write_run(make_results(dataset))
     write_run(make_results(dataset))  # in its place
     colors = colors_of(dataset.app_config.color_scheme.fields)
-    assert colors["dfaulo_verdict"] == {"faulty": FAULTY, "correct": CORRECT}
+    verdicts = {"faulty": FAULTY, "correct": CORRECT, "unsure": UNLIKELY}
+    assert colors["dfaulo_verdict"] == verdicts
     check_tiles(dataset, "dfaulo")
     scheme: Any = own_scheme(dataset)
     scores = colors_of(scheme["fields"])["dfaulo_suspiciousness"]

@@ -16,6 +16,7 @@ from torchvision.models import get_model, get_model_weights
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features
+from fiftyone_dfaulo.engine.images import shards
 from fiftyone_dfaulo.engine.models import embedder, pretrained, torch_embedder
 from fiftyone_dfaulo.engine.models.pretrained import (
     architectures,
@@ -225,7 +226,7 @@ def assert_is_helpful(error: WeightsError, cache: Path) -> None:
 @pytest.fixture
 def undecodable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes decoding before the weights are there a failure."""
-    monkeypatch.setattr(embedder, "iter_batches", pytest.fail)
+    monkeypatch.setattr(shards, "iter_batches", pytest.fail)
 
 
 @pytest.mark.usefixtures("undecodable")
