@@ -19,14 +19,12 @@ from fiftyone_dfaulo.engine.cache.digest import digest
 from fiftyone_dfaulo.engine.device import surroundings
 from fiftyone_dfaulo.engine.images.batches import median_side
 from fiftyone_dfaulo.engine.images.decoding import Source
-from fiftyone_dfaulo.engine.models.embedder import Embedder, noise
+from fiftyone_dfaulo.engine.models.embedder import PROBES, Embedder, noise
 from fiftyone_dfaulo.engine.models.identity import class_code, identify
 from fiftyone_dfaulo.engine.signals import log_softmax
 from fiftyone_dfaulo.errors import InputError, WeightsError, one_line
 
 _MOST = 512  # pixels of an image's side that a model gets, before its own transform
-
-_PROBES = 2  # images of noise that tell one model from another
 
 
 def load_zoo(name: str) -> fom.Model:
@@ -95,7 +93,7 @@ class FiftyOneEmbedder(Embedder):
             own = identify(network)
             config = json.dumps(model.config.serialize(), sort_keys=True, default=repr)
             code = [*class_code(type(model))]
-            said = self(noise(_PROBES, self.size), with_logits=model.has_logits)
+            said = self(noise(PROBES, self.size), with_logits=model.has_logits)
         except Exception:  # noqa: BLE001 - it may be somebody's model
             return None
         if own is None:

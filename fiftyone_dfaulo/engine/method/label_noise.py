@@ -28,15 +28,12 @@ leave-one-out likelihood of Minka, "Estimating a Dirichlet distribution", 2000.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
 
-from fiftyone_dfaulo.engine.method.outputs import Likeliest, in_blocks
+from fiftyone_dfaulo.engine.method.outputs import Likeliest, by_blocks, in_blocks
 from fiftyone_dfaulo.engine.method.regression import BLOCK
 from fiftyone_dfaulo.engine.threads import one_blas_thread
 
@@ -175,7 +172,10 @@ def _step(noise: Noise, seen: Likeliest, labels: np.ndarray) -> Noise:
         of_rest = np.bincount(given, said.rest / total, count)
         return expected, of_rest, np.log(total).sum(), *said.learn(truth, count)
 
-    sums = _summed(look, len(labels), max(BLOCK, count * count // own.shape[1]))
+    sums: list[np.ndarray] = []
+    size = max(BLOCK, count * count // own.shape[1])
+    for found in by_blocks(len(labels), look, size):
+        sums = [a + b for a, b in zip(sums, found)] if sums else list(found)
     expected, of_rest, fit, usual, of, for_choosy = sums
     expected = expected.reshape(count, count)
     spread = of_rest / (count - 1)
@@ -190,18 +190,6 @@ def _step(noise: Noise, seen: Likeliest, labels: np.ndarray) -> Noise:
         own=own,
         fit=float(fit),
     )
-
-
-def _summed(
-    look: Callable[[slice], tuple[np.ndarray, ...]], count: int, block: int
-) -> list[np.ndarray]:
-    """Sums over blocks of the samples, which are looked at side by side."""
-    blocks = [slice(n, min(n + block, count)) for n in range(0, count, block)]
-    sums: list[np.ndarray] = []
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for found in pool.map(look, blocks):
-            sums = [a + b for a, b in zip(sums, found)] if sums else list(found)
-    return sums
 
 
 class _Said(NamedTuple):
@@ -232,11 +220,10 @@ class _Others:
     def __init__(self, noise: Noise, unkept: int) -> None:
         self.noise, self.others = noise, len(noise.expected) - 1
         self.kept, self.total = noise.expected.diagonal(), noise.expected.sum(1)
-        self.by_rest = np.zeros(len(self.total))
-        if unkept:  # all other classes are taken for one that is mistaken as the mean
-            matrix = noise.transitions
-            wrong = matrix.sum(0) - matrix.diagonal()
-            self.by_rest = wrong * (unkept / self.others)
+        self.matrix = noise.transitions
+        # classes that are not kept are taken for one that is mistaken as the mean
+        wrong = self.matrix.sum(0) - self.matrix.diagonal()
+        self.by_rest = wrong * (unkept / self.others)
 
     def say(self, some: Likeliest, given: np.ndarray, own: np.ndarray) -> _Said:
         """Of samples with the labels ``given``, without their ``own`` parts."""
@@ -279,7 +266,7 @@ def log_odds_of_mistake(
             where there is none.
     """
     found = np.empty(len(labels))
-    others, matrix = _Others(noise, seen.others), noise.transitions
+    others = _Others(noise, seen.others)
 
     def compare(rows: slice) -> None:
         some, given = seen.take(rows), labels[rows]
@@ -288,7 +275,7 @@ def log_odds_of_mistake(
         if near_duplicate_labels is not None:
             paired = np.flatnonzero(near_duplicate_labels[rows] >= 0)
             other = near_duplicate_labels[rows][paired]
-            joint[paired] *= matrix[some.classes[paired], other[:, None]]
+            joint[paired] *= others.matrix[some.classes[paired], other[:, None]]
             rest[paired] *= others.by_rest[other] / max(seen.others, 1)
         right = joint[said.right]
         joint[said.right] = 0.0

@@ -8,10 +8,10 @@ likeliest classes are kept.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ LEAST_PROBABILITY = 1e-12
 LEAST_LOG = float(np.log(LEAST_PROBABILITY))
 
 Rows: TypeAlias = "slice | np.ndarray"
+T = TypeVar("T")
 
 
 class Outputs(Protocol):
@@ -269,11 +270,17 @@ def judge(outputs: Outputs, labels: np.ndarray) -> Judged:
 
 
 def in_blocks(count: int, work: Callable[[slice], None]) -> None:
-    """Does some work on samples 0..count-1 block by block, the blocks side by side.
+    """Does some work on samples 0..count-1 block by block, the blocks side by side."""
+    for _ in by_blocks(count, work):
+        pass
 
-    The blocks are the same on each machine, and each has one thread.
+
+def by_blocks(count: int, work: Callable[[slice], T], size: int = BLOCK) -> Iterator[T]:
+    """What some work on blocks of samples 0..count-1 gives, in the order of the blocks.
+
+    They are done side by side. The blocks are the same on each machine, and each has
+    one thread.
     """
-    blocks = [slice(n, min(n + BLOCK, count)) for n in range(0, count, BLOCK)]
+    blocks = [slice(n, min(n + size, count)) for n in range(0, count, size)]
     with one_blas_thread, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for _ in pool.map(work, blocks):
-            pass
+        yield from pool.map(work, blocks)

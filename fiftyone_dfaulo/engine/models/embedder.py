@@ -72,6 +72,10 @@ class Embedder(ABC):
         return nullcontext()
 
 
+PROBES = 2
+"""Images of noise that a model is tried on, where it does not say how many it takes."""
+
+
 def noise(count: int, size: int) -> np.ndarray:
     """Images that any model takes and none was trained on, always the same."""
     noise = np.random.default_rng(0).integers(0, 256, (count, size, size, 3))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fiftyone_dfaulo.config import Preprocessing, Settings
 from fiftyone_dfaulo.engine.cache.digest import digest
 from fiftyone_dfaulo.engine.device import autocast, pick_device, surroundings
-from fiftyone_dfaulo.engine.models.embedder import Embedder, noise
+from fiftyone_dfaulo.engine.models.embedder import PROBES, Embedder, noise
 from fiftyone_dfaulo.engine.models.identity import identify
 from fiftyone_dfaulo.engine.models.model_output import check_finite, checked_output
 from fiftyone_dfaulo.engine.models.original import OriginalModel
@@ -29,7 +29,6 @@ from fiftyone_dfaulo.engine.threads import sharing_cores
 from fiftyone_dfaulo.errors import InputError, one_line
 
 _PIXELS = 2**22  # per forward pass, so that large images do not exhaust the memory
-_PROBES = 2  # images of noise that a model is tried on
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's "L"
 
 
@@ -81,7 +80,7 @@ class TorchEmbedder(Embedder):
         if own is None:
             return None
         prepared, layer = asdict(self.preprocessing), self.penultimate.layer
-        said = self(noise(self._batch or _PROBES, self.size))
+        said = self(noise(self._batch or PROBES, self.size))
         known = self.classes and list(self.classes)
         parts = (own, prepared, layer, self._batch, self._mixed, known, *said)
         return digest(parts, surroundings(self.device))
@@ -156,7 +155,7 @@ class TorchEmbedder(Embedder):
     @sharing_cores
     def _probe(self, layer: str | None) -> None:
         """Finds the layer on noise, and what the model gives."""
-        count = self._batch or _PROBES
+        count = self._batch or PROBES
         images = self.prepare(noise(count, self.size))
         output = self._try(images)
         self.outputs = 0
