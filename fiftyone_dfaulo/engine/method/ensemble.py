@@ -78,11 +78,13 @@ class Ensemble(NamedTuple):
     def voters(self) -> list[Outputs]:
         """The log-probabilities whose mean is the vote.
 
-        They are those of the last mutant, and of a model of all samples: the network
-        or, where it does not vote, the heads.
+        They are those of the mutants, and of a model of all samples: the network or,
+        where it does not vote, the heads. Embeddings of a network that has learned the
+        labels show faulty ones as correct to all mutants but the last.
         """
+        mutants = self.mutants[-1:] if self.learned else self.mutants
         network = self.original if self.original_votes else None
-        return [self.mutants[-1], self.heads[HEADS[0]] if network is None else network]
+        return [*mutants, self.heads[HEADS[0]] if network is None else network]
 
 
 def fit_ensemble(

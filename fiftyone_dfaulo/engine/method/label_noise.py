@@ -12,8 +12,9 @@
 4. T[j, i] is the *rate* at which class j is mistaken, times the share of the *kind* i
    among its mistakes. Rates are drawn towards one for all classes, as strongly as makes
    the labels likeliest. A class is mistaken for some others more than for the rest, or
-   for all alike: each as probable as its mistakes make it. A prior holds both back: in
-   any dataset, models contradict some correct labels of classes that look alike.
+   for all alike: each by how much likelier it makes the labels. A prior holds both
+   back: in any dataset, models contradict some correct labels of classes that look
+   alike.
 
 Where one class leaks into another, T shows it, and a sample of the second that looks
 like the first becomes more suspicious than one that looks like any third class. Where
@@ -40,6 +41,10 @@ from fiftyone_dfaulo.engine.threads import one_blas_thread
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
 LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
 STEPS = 40
+AGAINST = 1.0
+"""In nats, against a class being choosy, beside how many others are: it has one more
+parameter."""
+
 SETTLED = 1e-2
 """The noise is known once no step moves this share of any number of samples or of 1."""
 
@@ -181,7 +186,7 @@ def _step(noise: Noise, seen: Likeliest, labels: np.ndarray) -> Noise:
     spread = of_rest / (count - 1)
     expected += spread
     expected[np.diag_indices(count)] -= spread
-    choosy = logit((noise.choosy.sum() + 1) / (count + 2))  # before any evidence
+    choosy = logit((noise.choosy.sum() + 1) / (count + 2)) - AGAINST
     return noise._replace(
         expected=expected,
         mistakes=1 - np.trace(expected) / len(labels),
@@ -201,12 +206,13 @@ class _Said(NamedTuple):
     right: tuple[np.ndarray, np.ndarray]  # the places of the labels
     usual: np.ndarray  # (n, T), how much of the rate is the usual one
     samples: np.ndarray  # (n, T), what the rate is a share of
-    choosy: np.ndarray  # (n, T), how much likelier the kind is if the class is choosy
+    if_choosy: np.ndarray  # (n, T), how much likelier the kind would be
+    if_alike: np.ndarray  # (n, T)
 
     def learn(self, truth: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
         """Sums: what makes ``alike``, and evidence (K,) that classes are choosy."""
-        evidence = truth * np.log(self.choosy)
-        evidence[self.right] = 0.0
+        evidence = np.log(1 - truth + truth * self.if_choosy)
+        evidence -= np.log(1 - truth + truth * self.if_alike)
         return (
             (truth * self.usual).sum(),
             (truth / self.samples).sum(),
@@ -237,7 +243,9 @@ class _Others:
         samples = np.maximum(self.total[classes] - own, 0.0) + noise.alike
         kind = np.maximum(noise.expected[classes, given[:, None]] - own, 0.0)
         choosy = (self.others * kind + noise.kinds) / (so + noise.kinds)
-        of_kind = (1 + noise.choosy[classes] * (choosy - 1)) / self.others
+        choosy[right] = 1.0
+        mixed = 1 + noise.choosy[classes] * (choosy - 1)
+        of_kind = mixed / self.others
         of_kind[right] = 1.0
         return _Said(
             joint=some.values * ((so + usual) / samples) * of_kind,
@@ -246,7 +254,8 @@ class _Others:
             right=right,
             usual=usual / (so + usual),
             samples=samples,
-            choosy=choosy,
+            if_choosy=choosy / mixed,
+            if_alike=1 / mixed,
         )
 
 

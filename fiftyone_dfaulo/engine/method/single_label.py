@@ -3,11 +3,12 @@
 1. Heads and mutants, linear models on the penultimate embeddings, score the samples
    that they were not fitted on. Images that look like none of the others are found, and
    so are near duplicates (:mod:`.ensemble`).
-2. The *vote* is the mean of the log-probabilities of the last mutant and of the
-   original model (of a network trained here: those while it learned). Where no original
-   model may vote, the heads on all samples take its part. The vote on the true class,
-   and which classes are mistaken for which, give the probability that a label is wrong
-   (:mod:`.wrong_label`). Near duplicates share a vote and a true class.
+2. The *vote* is the mean of the log-probabilities of the mutants (of a network that has
+   learned the labels: the last one) and of the original model (of a network trained
+   here: those while it learned). Where no original model may vote, the heads on all
+   samples take its part. The vote on the true class, and which classes are mistaken for
+   which, give the probability that a label is wrong (:mod:`.wrong_label`). Near
+   duplicates share a vote and a true class.
 3. Suspiciousness is the probability that label or content is wrong. Its sum is the
    estimated number of faults; the likeliest class of the vote is the suggestion.
 

@@ -35,14 +35,15 @@ def find(
     alike = kinds / share if like is None else like.alike
     choosy = [1.0] * k if like is None else like.choosy
 
-    def chance(sample: int, c: int) -> tuple[float, float, float, float]:
-        """Of the label by the others; usual part, total and choosiness for learning."""
+    def chance(sample: int, c: int) -> tuple[float, float, float, float, float]:
+        """Of the label by the others; for learning the usual part, the total, and how
+        much likelier the label were if the class were choosy, or were not."""
         label, mine = labels[sample], own[sample][c]
         total = max(sum(expected[c]) - mine, 0.0) + alike
         if c == label:
             usual = alike * (1 - share)
             rate = max(expected[c][c] - mine, 0.0) + usual
-            return rate / total, usual / rate, total, 1.0
+            return rate / total, usual / rate, total, 1.0, 1.0
         usual = alike * share
         mistaken = max(sum(expected[c]) - expected[c][c] - mine, 0.0)
         kind = (max(expected[c][label] - mine, 0.0) + kinds / (k - 1)) / (
@@ -50,7 +51,8 @@ def find(
         )
         mixed = choosy[c] * kind + (1 - choosy[c]) / (k - 1)
         rate = mistaken + usual
-        return rate / total * mixed, usual / rate, total, kind * (k - 1)
+        if_alike = 1 / (k - 1) / mixed
+        return rate / total * mixed, usual / rate, total, kind / mixed, if_alike
 
     for judging in (False, True) if like is None else (True,):
         for _ in range(steps // 2):
@@ -65,7 +67,11 @@ def find(
                 for c in range(k):
                     usuals += truth[c] * said[c][1]
                     totals += truth[c] / said[c][2]
-                    evidence[c] += truth[c] * math.log(said[c][3])
+                    others = sum(joint) - joint[c]
+                    if_choosy = others + joint[c] * said[c][3]
+                    evidence[c] += math.log(
+                        if_choosy / (others + joint[c] * said[c][4])
+                    )
                     counts[c][labels[i]] += truth[c]
                 new.append(truth)
             settled = all(
@@ -80,7 +86,8 @@ def find(
             if like is None:
                 alike = max(usuals / totals, kinds / share)
                 before = (sum(choosy) + 1) / (k + 2)
-                odds = [before / (1 - before) * math.exp(one) for one in evidence]
+                before /= (1 - before) * math.e
+                odds = [before * math.exp(one) for one in evidence]
                 choosy = [one / (1 + one) for one in odds]
             if settled:
                 break

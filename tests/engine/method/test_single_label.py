@@ -97,7 +97,7 @@ def oracle(embeddings, labels, seed):
     total = np.exp(
         (1 - HARD) * np.log(explained) + HARD * np.log(max(contradicted, explained))
     )
-    order = odds([first, third], 1.0, total / n, noise)[0] ** 1.65
+    order = odds([first, second, third], 1.0, total / n, noise)[0] ** 1.65
     low, high = -60.0, 60.0
     for _ in range(200):
         middle = (low + high) / 2
