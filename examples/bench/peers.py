@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +37,7 @@ class Peer(NamedTuple):
     """An order: scores (N,), higher is more suspicious; and a count, NaN for none."""
 
     scores: np.ndarray
-    count: float = np.nan
+    counted: float = np.nan
 
 
 def out_of_sample(case: NumberCase, seed: int) -> np.ndarray:
@@ -109,9 +108,7 @@ def peers(case: NumberCase, seed: int) -> dict[str, Peer]:
             case.labels, seen, filter_by="confident_learning", n_jobs=1
         )
     found["cleanlab self-conf."] = Peer(-quality, float(issues.sum()))
-    margin = get_label_quality_scores(
-        case.labels, seen, method="normalized_margin"
-    )
+    margin = get_label_quality_scores(case.labels, seen, method="normalized_margin")
     found["cleanlab margin"] = Peer(-margin)
     found["cleanlab CL"] = Peer(off - quality, float(off.sum()))
     if not case.predictions:
@@ -133,7 +130,7 @@ def main() -> None:
                 precision = np.nan
                 if case.faults.any():
                     precision = average_precision_score(case.faults, found.scores)
-                print(f" | {peer} {precision:.4f} {found.count:.0f}", end="")
+                print(f" | {peer} {precision:.4f} {found.counted:.0f}", end="")
             print(flush=True)
 
 

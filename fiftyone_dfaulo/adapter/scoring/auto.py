@@ -1,8 +1,12 @@
 """``embeddings="auto"``: what labels are scored from where nobody says.
 
 All embeddings that the dataset has, of fields and brain runs, vote together with a
-network that is trained here where that is quick. What turns out to be of no use is left
-out. The results say what was used. Where there are no embeddings, a network is trained.
+network that is trained here where that is quick. Photos without embeddings get those of
+a pretrained network. What turns out to be of no use is left out. The results say what
+was used. Where there is nothing, or images are small, a network is trained.
+
+Predictions are never used unless they are named: nobody knows whether that model has
+seen these labels.
 """
 
 from __future__ import annotations
@@ -16,6 +20,12 @@ from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request, is_auto
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import by_classes
 
+BACKBONE = "mobilenet_v3_large"
+"""The pretrained network that looks at photos: a quick one, with weights of 21 MB. The
+benchmark's photos are judged by embeddings of such a network."""
+
+LOOKED_AT = 64  # samples that tell whether a dataset has photos
+
 QUICK = 5e8
 """Training is quick up to so many pixels, of all images and epochs: about five minutes
 on two cores. It is not timed, so that the same data give the same scores. On a GPU it
@@ -25,8 +35,8 @@ is always quick."""
 def resolve(request: Request, target: LabelTarget) -> Request:
     """The request, with ``"auto"`` only where it means anything, else with None.
 
-    It does not where something else is given, there are no embeddings, or labels of
-    this kind are judged by one source.
+    It does not where something else is given, there are neither embeddings nor photos,
+    or labels of this kind are judged by one source.
     """
     if not is_auto(request.embeddings):
         return request
@@ -36,9 +46,28 @@ def resolve(request: Request, target: LabelTarget) -> Request:
         target, predictions = by_classes(target), None
     other = request.original or predictions or settings.train
     own = settings.method != "dfaulo" or settings.depth != "head"
-    if other or own or not find_embeddings(request.samples, target):
+    if other or own or not has_something(request.samples, target):
         return replace(request, embeddings=None)
     return request
+
+
+def has_something(samples: Samples, target: LabelTarget) -> bool:
+    """Whether there is anything to use together with a network that is trained here."""
+    return bool(find_embeddings(samples, target)) or shows_photos(samples, target)
+
+
+def shows_photos(samples: Samples, target: LabelTarget) -> bool:
+    """Whether images are larger than a network that is trained here sees them.
+
+    The first :data:`LOOKED_AT` samples tell it. False where labels of this kind are
+    judged by one source.
+    """
+    from fiftyone_dfaulo.engine.images.batches import LARGEST, median_side
+
+    if not target.labels_type.several_sources:
+        return False
+    paths = [source for _, source, _ in target.read(samples[:LOOKED_AT]).rows]
+    return (median_side(paths) or 0) > LARGEST
 
 
 def find_embeddings(samples: Samples, target: LabelTarget) -> list[str]:

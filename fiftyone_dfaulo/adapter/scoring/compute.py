@@ -101,7 +101,8 @@ def compute_suspiciousness(
             has embeddings, or an (N, D) array in the order of ``samples``. Of objects:
             an attribute, a brain run on the patches, or an array in their order. Or a
             list of several names: see Sources together. ``"auto"``, where nothing else
-            is given, takes all that the dataset has, and trains a network as well
+            is given, takes all that the dataset has, or for photos a pretrained
+            network, whose weights are downloaded once, and trains a network as well
             where that takes minutes; the results' notes say what was used. None is
             none.
         model: the original model, rather than a network trained here: a

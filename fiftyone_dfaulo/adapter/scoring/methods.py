@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fiftyone_dfaulo.adapter.scoring.auto import find_embeddings, is_quick
+from fiftyone_dfaulo.adapter.scoring.auto import BACKBONE, find_embeddings, is_quick
 from fiftyone_dfaulo.adapter.scoring.features import (
     DECODING,
     FeatureSource,
@@ -18,6 +18,7 @@ from fiftyone_dfaulo.adapter.scoring.features import (
 )
 from fiftyone_dfaulo.adapter.scoring.model_sources import (
     TRAINING,
+    FrozenModel,
     TrainedNetwork,
     train,
 )
@@ -32,7 +33,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.labels import SCORING
 from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
-from fiftyone_dfaulo.errors import InputError
+from fiftyone_dfaulo.errors import InputError, WeightsError
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.features import Features
@@ -127,7 +128,8 @@ class AutoMethod(FeatureMethod):
     """Embeddings that are there, and a network trained here where that is quick.
 
     Args:
-        embeddings: names of the fields and brain runs.
+        embeddings: names of the fields and brain runs; with none, a pretrained network
+            makes some.
         shares: as of :class:`FeatureMethod`.
         network: the network, if it is needed however long it takes.
     """
@@ -138,7 +140,8 @@ class AutoMethod(FeatureMethod):
         shares: Mapping[str, float],
         network: TrainedNetwork | None = None,
     ) -> None:
-        self._existing = [ExistingEmbeddings(name) for name in embeddings]
+        existing = [ExistingEmbeddings(name) for name in embeddings]
+        self._existing: Sequence[FeatureSource] = existing or [FrozenModel(BACKBONE)]
         self._needed = network is not None
         self._network = network or TrainedNetwork(full=False)
         super().__init__([*self._existing, self._network], shares)
@@ -149,14 +152,14 @@ class AutoMethod(FeatureMethod):
         for source in self._existing:
             try:
                 read[source.name] = source.read(context)
-            except InputError as error:
+            except (InputError, WeightsError) as error:
                 notes.append(f"{source.name} was left out: {error}.")
         if not read or self._needed or is_quick(context):
             read[self._network.name] = self._network.read(context)
         else:
             notes.append(
                 "No network was trained here as well, which would take long; pass the "
-                "embeddings and train=True for one."
+                "embeddings, or the model, and train=True for one."
             )
         return read, [f"Scored from {' and '.join(read)}.", *notes]
 

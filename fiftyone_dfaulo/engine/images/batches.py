@@ -22,6 +22,8 @@ from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError
 
 _SIZES = (8, 16, 32, 64)
+LARGEST = _SIZES[-1]
+"""The largest side that :func:`choose_size` picks."""
 _HEADERS = 256  # files that median_side looks at
 _BATCH = 256  # images between two reports of decode_images
 _AHEAD = 2  # batches being decoded while the caller works on one

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_embeddings
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
-from fiftyone_dfaulo.adapter.scoring import models
+from fiftyone_dfaulo.adapter.scoring import auto, models
 from fiftyone_dfaulo.adapter.scoring.checks import list_prediction_fields
 from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
@@ -123,7 +123,16 @@ def source(ctx: Context) -> str:
 
 def offers_auto(ctx: Context) -> bool:
     """Whether there is anything that the plugin could use together with a network."""
-    return several_sources(ctx) and bool(embedding_sources(ctx))
+    if not several_sources(ctx):
+        return False
+    return bool(embedding_sources(ctx)) or _shows_photos(ctx)
+
+
+def _shows_photos(ctx: Context) -> bool:
+    def look() -> bool:
+        return auto.shows_photos(samples(ctx), target(ctx))
+
+    return cached(ctx, ("photos", label_field(ctx)), look)
 
 
 def given_source(ctx: Context) -> str | None:

@@ -32,7 +32,7 @@ from fiftyone_dfaulo.plugin.host import Context, Inputs
 _SOURCES = {
     AUTO: (
         "Use what is there",
-        "All embeddings, and a network trained on these images if that takes minutes",
+        "Embeddings, or for photos a pretrained network; and one trained here if quick",
     ),
     NETWORK: (
         "Train a network on these images",

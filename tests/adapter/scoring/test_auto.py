@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import fiftyone as fo
 import numpy as np
 import pytest
+import torch
+from torchvision.models import get_model
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from fiftyone_dfaulo.adapter.scoring import auto
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.engine.models import pretrained
+from tests.conftest import draw
 
 FAULTS = (0, 21, 42)
 TRAINING = "Training the network"
@@ -36,7 +43,7 @@ def test_where_training_takes_long_it_is_left_to_the_user(
     assert results.notes[:2] == [
         "Scored from embeddings 'emb'.",
         "No network was trained here as well, which would take long; pass the "
-        "embeddings and train=True for one.",
+        "embeddings, or the model, and train=True for one.",
     ]
     ids = clusters.values("id")
     first = suspicious_view(clusters, limit=3)
@@ -99,3 +106,88 @@ def test_tags_are_judged_by_one_source_which_is_not_chosen(clusters: Any) -> Non
     results = compute_suspiciousness(clusters, "topics", epochs=1)
     assert results.config.embeddings is None
     assert TRAINING in results.seconds
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of the pretrained weights, which is missing and cannot be had."""
+
+    def offline(*args: Any, **kwargs: Any) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setattr(pretrained, "urlopen", offline)
+    file = pretrained.weights_file(auto.BACKBONE)
+    file.parent.mkdir(parents=True)
+    return file
+
+
+def have(weights: Path) -> None:
+    """Puts random weights where torch looks for the pretrained ones."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        torch.save(get_model(auto.BACKBONE, weights=None).state_dict(), weights)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Iterator[Any]:
+    """Twenty images of two classes, larger than a network that is trained here sees."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for n in range(20):
+        path = tmp_path / f"{n:02}.png"
+        draw(path, n % 2, rng, size=80)
+        label = fo.Classification(label="ab"[n % 2])
+        samples.append(fo.Sample(str(path), ground_truth=label))
+    dataset = fo.Dataset()
+    dataset.add_samples(samples)
+    yield dataset
+    dataset.delete()
+
+
+def test_photos_are_looked_at_by_a_pretrained_network_as_well(
+    photos: Any, weights: Path
+) -> None:
+    have(weights)
+    results = compute_suspiciousness(photos, epochs=1)
+    assert results.notes[0] == (
+        "Scored from model 'mobilenet_v3_large' and the network trained here."
+    )
+    assert results.config.embeddings == "auto"
+
+
+def test_photos_that_are_many_are_judged_by_the_pretrained_network_alone(
+    photos: Any, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have(weights)
+    monkeypatch.setattr(auto, "QUICK", 0)
+    results = compute_suspiciousness(photos)
+    assert results.notes[0] == "Scored from model 'mobilenet_v3_large'."
+    assert TRAINING not in results.seconds
+    named = compute_suspiciousness(photos, model=auto.BACKBONE, brain_key="named")
+    assert named.suspiciousness.tolist() == results.suspiciousness.tolist()
+
+
+def test_where_its_weights_cannot_be_had_the_notes_say_so(
+    photos: Any, weights: Path
+) -> None:
+    results = compute_suspiciousness(photos, epochs=1)
+    assert results.notes[0] == "Scored from the network trained here."
+    assert "model 'mobilenet_v3_large' was left out: the weights" in results.notes[1]
+    assert str(weights.parent) in results.notes[1]
+    none = compute_suspiciousness(photos, embeddings=None, epochs=1, brain_key="none")
+    assert none.suspiciousness.tolist() == results.suspiciousness.tolist()
+
+
+def test_embeddings_that_are_there_take_its_place(photos: Any, weights: Path) -> None:
+    photos.set_values("emb", np.random.default_rng(0).normal(size=(20, 4)))
+    results = compute_suspiciousness(photos, epochs=1)
+    assert results.notes[0] == (
+        "Scored from embeddings 'emb' and the network trained here."
+    )
+
+
+def test_small_images_are_no_photos(make_dataset: Any) -> None:
+    dataset = make_dataset(["a", "b"] * 5)
+    assert not auto.shows_photos(dataset, find_target(dataset, "ground_truth"))
