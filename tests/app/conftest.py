@@ -39,6 +39,16 @@ FLAGS = [
     "--disable-sync",
 ]
 
+STILL = """
+addEventListener("DOMContentLoaded", () => {
+  const style = document.createElement("style");
+  style.textContent = "*, *::before, *::after" +
+    "{ animation: none !important; transition: none !important; }";
+  document.head.append(style);
+});
+"""
+"""Nothing moves: a quarter of what Chromium computes, where it draws without a GPU."""
+
 
 class Server(NamedTuple):
     """The App's server: its address, the file that it logs to, and its process."""
@@ -99,7 +109,9 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield started.new_context(viewport={"width": 1400, "height": 900})
+        context = started.new_context(viewport={"width": 1400, "height": 900})
+        context.add_init_script(STILL)
+        yield context
         started.close()
 
 
