@@ -4,7 +4,7 @@
    decided in plugin/operators/keys.py. */
 (() => {
   "use strict";
-  const KEYS = "fgnus0123456789";
+  const KEYS = "fgneus0123456789";
   const OPERATOR = "@dfaulo/dfaulo/mark_by_key";
   const find = (name) => document.querySelector(`[data-cy="${name}"]`);
   let busy = false;

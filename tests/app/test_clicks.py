@@ -135,18 +135,18 @@ def test_one_key_a_verdict_in_the_grid_and_in_the_modal(app: App, digits: Any) -
     place = {"x": box["width"] - 9, "y": 0.65 * box["height"]}
     app.tiles.nth(1).click(position=place)
     key, new = ("4", "Snow") if given[3] == "Fog" else ("2", "Fog")
-    for n, one in enumerate(["f", "s", key, "n"], start=1):
+    for n, one in enumerate(["f", "s", key, "n", "e"], start=1):
         app.tab.wait_for_url(re.compile(f"[?&]id={ids[n]}"))
         app.settle()
         if n == 2:
             app.photograph("modal after a key")
         app.tab.keyboard.press(one)
-    app.tab.wait_for_url(re.compile(f"[?&]id={ids[5]}"))
+    app.tab.wait_for_url(re.compile(f"[?&]id={ids[6]}"))
     app.settle()
-    app.photograph("modal after four keys")
+    app.photograph("modal after five keys")
     digits.reload()
-    marked = digits.select(ids[:6], ordered=True)
-    verdicts = ["correct", "faulty", "faulty", "faulty", "unsure", None]
+    marked = digits.select(ids[:7], ordered=True)
+    verdicts = ["correct", "faulty", "faulty", "faulty", "unsure", "exclude", None]
     assert marked.values("dfaulo_verdict") == verdicts
-    labels = [given[0], given[1], looks[2], new, *given[4:6]]
+    labels = [given[0], given[1], looks[2], new, *given[4:7]]
     assert marked.values("ground_truth.label") == labels

@@ -9,7 +9,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+from fiftyone_dfaulo.adapter.review.state import EXCLUDED, ReviewState, read_state
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
@@ -85,8 +85,8 @@ def draw_audit(review: ReviewSession, size: int) -> list[str]:
 def count_drawn(state: ReviewState) -> tuple[int, int]:
     """Numbers of items that were drawn and have a verdict, and that have none."""
     drawn = state.drawn & state.present
-    checked = int((drawn & (state.verdicts >= 0)).sum())
-    return checked, int((drawn & (state.verdicts == -1)).sum())
+    told = (state.verdicts >= 0) | (state.verdicts == EXCLUDED)
+    return int((drawn & told).sum()), int((drawn & (state.verdicts == -1)).sum())
 
 
 def _keep(review: ReviewSession, ids: list[str]) -> None:

@@ -14,6 +14,7 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.review.verdicts import EXCLUDE
 from fiftyone_dfaulo.adapter.storage.items import CLASS
 from fiftyone_dfaulo.engine.neighbours import NEAREST
 
@@ -32,7 +33,7 @@ class Explanation:
             first; empty if its neighbours are not known.
         like_label: ids of its nearest neighbours that have the label that was scored,
             at most 10. Those that somebody has confirmed come first, then the nearest;
-            those that are probably wrong, or found faulty, are left out.
+            those that are probably wrong, or found faulty or excluded, are left out.
         like_suggestion: the same of those that have the suggested class.
         near_duplicate: id of the sample that is nearly the same but has another label;
             None if there is none.
@@ -163,9 +164,10 @@ class _Now:
         self.verdicts = {one: d.get(verdict) for one, d in found.items()}
 
     def sound(self, ids: Sequence[str], label: str | None) -> list[str]:
-        """Those that have this label and are not faulty; confirmed ones first."""
+        """Those of this label that are to stay; confirmed ones first."""
         some = [i for i in ids if i in self.labels and self.labels[i] == label]
-        some = [one for one in some if self.verdicts[one] != "faulty"]
+        wrong = ("faulty", EXCLUDE)
+        some = [one for one in some if self.verdicts[one] not in wrong]
         return sorted(some, key=lambda one: self.verdicts[one] != "correct")
 
 

@@ -12,7 +12,13 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.audit import count_drawn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import ReviewState, edited_ids, read_state
+from fiftyone_dfaulo.adapter.review.state import (
+    EXCLUDED,
+    UNSURE,
+    ReviewState,
+    edited_ids,
+    read_state,
+)
 from fiftyone_dfaulo.adapter.runs.colors import color_scores
 from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.checks import check_whole_number
@@ -136,6 +142,8 @@ class ReviewStatus:
         faulty: those with the verdict faulty, which are the faults found so far.
         correct: those with the verdict correct.
         unsure: those that somebody could not tell of.
+        excluded: those that do not belong in the dataset. They are no faults, found or
+            to be found: all estimates are of the others.
         unchecked: those without a verdict.
         estimate: how many faults there are in all, about; by the audit once items of
             it were checked in every part of the ranking, else by the scores and all
@@ -158,6 +166,7 @@ class ReviewStatus:
     faulty: int
     correct: int
     unsure: int
+    excluded: int
     unchecked: int
     estimate: float
     low: float
@@ -228,10 +237,10 @@ def status_of(review: ReviewSession, batch_size: int) -> ReviewStatus:
 
 
 def estimate_state(results: DFauLoResults, state: ReviewState) -> FaultEstimate:
-    """How many faults there are, by scores and verdicts, of the items that exist."""
+    """How many faults there are, by scores and verdicts, of the items that count."""
     from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 
-    there = state.present
+    there = state.counted
     groups = (group[there] for group in results.groups())
     return estimate_faults(
         results.suspiciousness[there], np.maximum(state.verdicts[there], -1), *groups
@@ -262,7 +271,8 @@ def describe_state(
     audited, to_audit = count_drawn(state)
     audit = None
     if audited:
-        audit = estimate_by_audit(initial, state.drawn[state.present], verdicts)
+        told = np.where(verdicts == EXCLUDED, 0, verdicts)  # whatever it is, no fault
+        audit = estimate_by_audit(initial, state.drawn[state.present], told)
     count, low, high = audit or (estimate.count, estimate.low, estimate.high)
     faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
     as_applied, corrected = _corrected(review)
@@ -271,7 +281,8 @@ def describe_state(
         scored=len(verdicts),
         faulty=faulty,
         correct=correct,
-        unsure=int((verdicts == -2).sum()),
+        unsure=int((verdicts == UNSURE).sum()),
+        excluded=int((verdicts == EXCLUDED).sum()),
         unchecked=int((verdicts == -1).sum()),
         estimate=float(count),
         low=float(low),

@@ -13,6 +13,19 @@ from fiftyone_dfaulo.plugin.panel.parts import Handler
 
 _ALL, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
 
+_CONFIG = {"displayModeBar": False, "responsive": True}
+"""Of a plot: it follows the width of the window."""
+
+_FITTING = {
+    "table": {
+        "sx": {
+            "minWidth": 0,  # without this it is wider than the panel, and that with it
+            "& th, & td": {"px": "6px", "overflowWrap": "anywhere"},
+        }
+    }
+}
+"""Has a table be as wide as the panel, however narrow that is."""
+
 
 def add_histogram(
     out: types.Object, on_click: Handler, noun: str, histogram: dict[str, list[int]]
@@ -54,7 +67,7 @@ def add_histogram(
         label=f"Suspiciousness (click a bar to see its {noun}s)",
         data=data,
         layout=layout,
-        config={"displayModeBar": False},
+        config=_CONFIG,
         on_click=on_click,
     )
 
@@ -65,9 +78,7 @@ def add_pairs(
     """The table of classes that are confused, or changes that are suggested."""
     if not pairs:
         return
-    # as wide as the panel: without this it is wider, and the panel with it
-    narrow = {"table": {"sx": {"minWidth": 0}}}
-    table = types.TableView(on_click_row=on_click, componentsProps=narrow)
+    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
     what, looks_like = "Labels to change", "Change"
     if "given" in pairs[0]:
         table.add_column("given", label="Labelled as")
@@ -78,14 +89,27 @@ def add_pairs(
     out.list("pairs", types.Object(), default=pairs, label=label, view=table)
 
 
+def add_alike(
+    out: types.Object, on_click: Handler, noun: str, alike: list[dict[str, Any]]
+) -> None:
+    """The table of classes that may be one; nothing where there are none."""
+    if not alike:
+        return
+    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
+    table.add_column("one", label="Class")
+    table.add_column("other", label="Class")
+    table.add_column("swapped", label="Look like the other")
+    label = f"Each may be one class (click a row to see its {noun}s)"
+    out.list("alike", types.Object(), default=alike, label=label, view=table)
+
+
 def add_classes(
     out: types.Object, on_click: Handler, noun: str, classes: list[dict[str, Any]]
 ) -> None:
     """The table of classes, where items have one each."""
     if not classes:
         return
-    narrow = {"table": {"sx": {"minWidth": 0}}}
-    table = types.TableView(on_click_row=on_click, componentsProps=narrow)
+    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
     for name, label in (
         ("given", "Class"),
         ("scored", f"{noun.capitalize()}s"),
@@ -151,7 +175,7 @@ def add_progress(
         label="Progress: the dotted line is what to expect",
         data=data,
         layout=layout,
-        config={"displayModeBar": False},
+        config=_CONFIG,
     )
 
 

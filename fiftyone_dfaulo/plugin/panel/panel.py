@@ -188,6 +188,12 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
         grid.show_part(event, {n: value for n, value in pair.items() if n != "count"})
 
     @guarded
+    def on_alike(self, event: Event) -> None:
+        """A row of the table of classes that may be one."""
+        two = event.facts["alike"][int(event.ctx.params["row"])]
+        grid.show_part(event, {"alike": [two["one"], two["other"]]})
+
+    @guarded
     def on_class(self, event: Event) -> None:
         """A row of the table of classes."""
         one = event.facts["classes"][int(event.ctx.params["row"])]

@@ -11,6 +11,7 @@ from fiftyone_dfaulo.plugin.app.keys import describe_keys
 from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.host import JsonDict
 from fiftyone_dfaulo.plugin.panel.charts import (
+    add_alike,
     add_classes,
     add_histogram,
     add_markings,
@@ -135,6 +136,7 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
     ]
     out.md("\n\n".join(lines), name="counts")
     add_pairs(out, panel.on_pair, noun, facts["pairs"])
+    add_alike(out, panel.on_alike, noun, facts.get("alike") or [])
     _add_stale(out, panel, facts)
     _add_notices(out, panel, ctx, facts)
     add_classes(out, panel.on_class, noun, facts.get("classes") or [])
@@ -151,7 +153,8 @@ def _add_steps(
     out: types.Object, panel: Any, status: dict[str, Any], noun: str, state: Any
 ) -> None:
     """The buttons."""
-    unchecked = "" if status["faulty"] + status["correct"] else "No verdict was given"
+    told = sum(status[name] for name in ("faulty", "correct", "unsure", "excluded"))
+    unchecked = "" if told else "No verdict was given"
     batch = state.batch or [0, 0]
     row = add_row(out, "batch")
     ahead = not (batch[1] or state.looking)

@@ -314,6 +314,19 @@ def test_unsure_is_no_part_of_a_batch_and_undoing_brings_it_back(run: Any) -> No
     assert verdicts(run)[1:4] == ["unsure", "unsure", None]
 
 
+def test_what_is_to_be_excluded_is_counted_on_its_own_and_in_no_batch(run: Any) -> None:
+    ids, panel = run.values("id"), Opened(run)
+    panel.did("next_batch")
+    panel.did("mark_selected", ids[1])
+    record_verdicts(run, exclude=ids[1:3])
+    panel.did("on_done")
+    assert "0 of 37 checked; 2 to exclude" in panel.shown()
+    panel.did("next_batch")
+    assert len(panel.view) == 35
+    panel.did("undo_marking")
+    assert verdicts(run)[1:3] == ["exclude", "exclude"]
+
+
 def test_the_curve_is_of_verdicts_in_their_order(run: Any) -> None:
     review = open_review(run, "dfaulo")
     none = read_facts(review, 50)["progress"]
@@ -407,6 +420,52 @@ def test_filters_narrow_grid_and_batches(run: Any) -> None:
     reasons = run.count_values("dfaulo_reasons")
     panel.did("on_reason", value=next(iter(reasons)))
     assert len(panel.view) == next(iter(reasons.values()))
+
+
+@pytest.fixture
+def twins(make_dataset: Any) -> Any:
+    """240 samples of four clusters; which of the last are c, and which d, is chance."""
+    rng = np.random.default_rng(51)
+    true = np.repeat(np.arange(3), 80)
+    vectors = rng.normal(size=(240, 4)) + 4 * np.eye(4)[true]
+    labels = np.where(true == 2, rng.integers(2, 4, 240), true)
+    labels[:3], labels[80] = 1, 0  # a and b are mistaken, and yet two classes
+    dataset = make_dataset(["abcd"[k] for k in labels])
+    dataset.set_values("vectors", vectors.tolist())
+    compute_suspiciousness(dataset, embeddings="vectors", progress=False)
+    return dataset
+
+
+def test_classes_that_may_be_one_are_named_and_looked_at(twins: Any) -> None:
+    panel = Opened(twins)
+    given, looks = twins.values(["ground_truth.label", "dfaulo_suggestion.label"])
+    pairs = Counter(zip(given, looks))
+    (row,) = panel.facts["alike"]
+    of_c, of_d = (pairs[one, "c"] + pairs[one, "d"] for one in "cd")
+    swapped = f"{pairs['c', 'd']} of {of_c}; {pairs['d', 'c']} of {of_d}"
+    assert row == {"one": "c", "other": "d", "swapped": swapped}
+    assert "may be one class" in panel.shown()
+    panel.did("on_alike", row=0)
+    shown = zip(
+        *panel.view.values(["ground_truth.label", "dfaulo_suggestion.label"]),
+    )
+    assert Counter(shown) == {p: pairs[p] for p in (("c", "d"), ("d", "c"))}
+    assert "c and d, each that looks like the other" in panel.shown()
+    assert panel.state["batch"] is None  # nothing is to be marked in one go here
+
+
+def test_a_confused_pair_larger_than_a_batch_is_marked_in_one_go(twins: Any) -> None:
+    panel = Opened(twins)
+    panel.did("on_pair", row=0)
+    pair = panel.facts["pairs"][0]
+    assert panel.state["batch"] == [pair["count"]] * 2
+    panel.did("show_all")
+    panel.state["batch_size"] = pair["count"] - 1
+    panel.did("on_pair", row=0)
+    assert panel.state["batch"] == [pair["count"]] * 2
+    panel.did("rest_is_faulty", count=pair["count"])
+    assert twins.count_values("dfaulo_verdict")["faulty"] == pair["count"]
+    assert pair not in panel.facts["pairs"]
 
 
 def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
