@@ -10,15 +10,9 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.audit import count_drawn
+from fiftyone_dfaulo.adapter.review.audit import count_drawn, estimate_drawn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import (
-    EXCLUDED,
-    UNSURE,
-    ReviewState,
-    edited_ids,
-    read_state,
-)
+from fiftyone_dfaulo.adapter.review.state import ReviewState, edited_ids, read_state
 from fiftyone_dfaulo.adapter.runs.colors import color_scores
 from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.checks import check_whole_number
@@ -261,29 +255,22 @@ def describe_state(
         batch_size: items in the next batch.
         estimate: what :func:`estimate_state` says, if it is known.
     """
-    from fiftyone_dfaulo.engine.feedback.audit import estimate_by_audit
-
-    verdicts, initial = (
-        values[state.present] for values in (state.verdicts, results.suspiciousness)
-    )
     if estimate is None:
         estimate = estimate_state(results, state)
     audited, to_audit = count_drawn(state)
-    audit = None
-    if audited:
-        told = np.where(verdicts == EXCLUDED, 0, verdicts)  # whatever it is, no fault
-        audit = estimate_by_audit(initial, state.drawn[state.present], told)
+    audit = estimate_drawn(results, state) if audited else None
     count, low, high = audit or (estimate.count, estimate.low, estimate.high)
-    faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
+    given = state.count_verdicts()
+    faulty, correct = given["faulty"], given["correct"]
     as_applied, corrected = _corrected(review)
     stale = [one for one in edited_ids(results, state) if one not in as_applied]
     return ReviewStatus(
-        scored=len(verdicts),
+        scored=int(state.present.sum()),
         faulty=faulty,
         correct=correct,
-        unsure=int((verdicts == UNSURE).sum()),
-        excluded=int((verdicts == EXCLUDED).sum()),
-        unchecked=int((verdicts == -1).sum()),
+        unsure=given["unsure"],
+        excluded=given["exclude"],
+        unchecked=given[None],
         estimate=float(count),
         low=float(low),
         high=float(high),

@@ -9,7 +9,7 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.adapter.review.audit import SIZE as AUDIT
 from fiftyone_dfaulo.plugin.app.keys import describe_keys
 from fiftyone_dfaulo.plugin.app.plain_text import plain
-from fiftyone_dfaulo.plugin.host import JsonDict
+from fiftyone_dfaulo.plugin.host import Context, JsonDict
 from fiftyone_dfaulo.plugin.panel.charts import (
     add_alike,
     add_classes,
@@ -26,7 +26,7 @@ from fiftyone_dfaulo.plugin.panel.marking import read_steps
 from fiftyone_dfaulo.plugin.panel.parts import add_button, add_row
 
 
-def build_panel(panel: Any, ctx: Any) -> types.Property:
+def build_panel(panel: Any, ctx: Context) -> types.Property:
     """The panel.
 
     Args:
@@ -74,13 +74,13 @@ def _add_empty(out: types.Object, panel: Any) -> None:
 
 
 def _add_notices(
-    out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]
+    out: types.Object, panel: Any, ctx: Context, facts: dict[str, Any]
 ) -> None:
     _add_operation(out, panel, facts.get("operation"))
     _add_damage(out, panel, ctx.panel.state.damage)
 
 
-def _add_operation(out: types.Object, panel: Any, operation: Any) -> None:
+def _add_operation(out: types.Object, panel: Any, operation: JsonDict | None) -> None:
     if not operation:
         return
     if operation["failed"]:
@@ -116,7 +116,9 @@ def _add_runs(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
     )
 
 
-def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) -> None:
+def _add_review(
+    out: types.Object, panel: Any, ctx: Context, facts: dict[str, Any]
+) -> None:
     """What is pressed stands first: nothing that comes and goes moves it."""
     status, noun, state = facts["status"], facts["noun"], ctx.panel.state
     batch = state.batch or [0, 0]
