@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import fiftyone.core.brain as fob
@@ -33,6 +34,11 @@ class ComparedResults(DFauLoResults):
         none = np.empty((0, 1), np.int32)
         self.neighbours = none if neighbours is None else neighbours
 
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The id of each item to its position."""
+        return {one: n for n, one in enumerate(self.ids)}
+
     def suggested_label(self, row: int) -> str | None:
         """The text of the label that an item would have by the suggestion."""
         (text,) = self.suggestion_texts(slice(row, row + 1))
@@ -45,6 +51,7 @@ class ComparedResults(DFauLoResults):
             self.neighbours, np.where(there, np.cumsum(there) - 1, -1)
         )
         super().drop_vanished(present)
+        self.__dict__.pop("row_of", None)
 
     def serialize(self, reflective: bool = False) -> dict[str, object]:
         """As of any results, and the neighbours."""

@@ -99,10 +99,11 @@ class MultiLabelResults(ComparedResults):
     def _names(self, some: np.ndarray) -> tuple[str, ...]:
         return tuple(self.classes[k] for k in np.flatnonzero(some))
 
-    def label_texts(self) -> np.ndarray:
-        """Object (N,): the classes of each item's labels as one string."""
-        texts = (join_classes(self._names(row)) for row in self.given)
-        return np.fromiter(texts, object, len(self.given))
+    def label_texts(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the classes of the labels as one string."""
+        some = self.given[rows]
+        texts = (join_classes(self._names(row)) for row in some)
+        return np.fromiter(texts, object, len(some))
 
     def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
         """Object (N,), or of some rows: changes such as "remove cat, add dog"."""

@@ -40,9 +40,9 @@ class SingleLabelResults(ComparedResults):
         """What ``suggestions`` are indexes into."""
         return self.classes
 
-    def label_texts(self) -> np.ndarray:
-        """Object (N,): the classes of the given labels."""
-        return np.array(self.classes, object)[self.labels]
+    def label_texts(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the classes of the given labels."""
+        return np.array(self.classes, object)[self.labels[rows]]
 
     def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
         """Object (N,), or of some rows: the classes of the suggestions."""

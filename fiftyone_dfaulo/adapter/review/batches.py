@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.learning import (
     MOST,
     estimate_state,
@@ -93,7 +93,7 @@ def take_batch(
 
 
 def _with_near_duplicates(
-    results: DFauLoResults, open_: np.ndarray, rows: np.ndarray
+    results: ComparedResults, open_: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
     """As many rows, an item followed by its near duplicate if that is unchecked.
 
@@ -101,7 +101,7 @@ def _with_near_duplicates(
     """
     if not results.near_duplicates:
         return rows
-    row_of = {one: n for n, one in enumerate(results.ids)}
+    row_of = results.row_of
     placed: dict[int, None] = {}
     for row in rows.tolist():
         twin = row_of.get(results.near_duplicates.get(results.ids[row], ""), -1)
@@ -135,7 +135,7 @@ def lowest_shown(
 
 
 def _part_of(
-    results: DFauLoResults,
+    results: ComparedResults,
     state: ReviewState,
     scores: np.ndarray,
     part: dict[str, Any] | None,

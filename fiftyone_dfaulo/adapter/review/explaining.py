@@ -137,16 +137,15 @@ def explain(review: ReviewSession, ids: Sequence[str] | None) -> dict[str, Expla
         there = review.items.by_id(everyone)
         ids = [one for one in everyone if one in there]
     review.find_scored(ids)
-    row_of = {one: n for n, one in enumerate(results.ids)}
+    row_of = results.row_of
     rows = {one: row_of[one] for one in ids if one in row_of}
     wanted = {one: known.get(row, _NONE) for one, row in rows.items()}
     twins = {one: results.near_duplicates.get(one) for one in ids}
     numbers = {int(n) for found in wanted.values() for n in found if n >= 0}
     others = {results.ids[n] for n in numbers} | {t for t in twins.values() if t}
     now = _Now(review, [*{*ids, *others}])
-    given = results.label_texts()
     return {
-        one: _explain(results, now, given, one, row, wanted[one], twins[one])
+        one: _explain(results, now, one, row, wanted[one], twins[one])
         for one, row in rows.items()
     }
 
@@ -192,12 +191,12 @@ class _Now:
 def _explain(
     results: ComparedResults,
     now: _Now,
-    given: np.ndarray,
     one: str,
     row: int,
     found: np.ndarray,
     twin: str | None,
 ) -> Explanation:
+    (given,) = results.label_texts(slice(row, row + 1))
     (suggestion,) = results.suggestion_texts(slice(row, row + 1))
     wanted = results.suggested_label(row)
     nearest, like_label, like_suggestion = (
@@ -206,7 +205,7 @@ def _explain(
     labels = Counter(
         now.labels[i] for i in nearest if now.labels.get(i) is not None
     ).most_common()
-    differs = wanted != given[row]
+    differs = wanted != given
     there = twin is not None and twin in now.labels
     return Explanation(
         label=now.labels[one],
@@ -216,7 +215,7 @@ def _explain(
         reasons=[n for n, on in zip(results.reason_names, results.reasons[row]) if on],
         nearest={str(name): count for name, count in labels},
         unknown="" if labels else _why_unknown(results),
-        like_label=now.sound(like_label, given[row]),
+        like_label=now.sound(like_label, given),
         like_suggestion=now.sound(like_suggestion, wanted) if differs else [],
         near_duplicate=twin if there else None,
         other_label=now.labels[twin] if there and twin else None,
