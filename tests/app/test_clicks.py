@@ -135,12 +135,19 @@ def test_one_key_a_verdict_in_the_grid_and_in_the_modal(app: App, digits: Any) -
     place = {"x": box["width"] - 9, "y": 0.65 * box["height"]}
     app.tiles.nth(1).click(position=place)
     key, new = ("4", "Snow") if given[3] == "Fog" else ("2", "Fog")
+    modal = app.tab.locator("[data-cy=modal]")
+    expect(modal).to_be_visible()
+    app.settle()
+    opened = modal.locator("> *").first.bounding_box()
     for n, one in enumerate(["f", "s", key, "n", "e"], start=1):
         app.tab.wait_for_url(re.compile(f"[?&]id={ids[n]}"))
         app.settle()
         if n == 2:
             app.photograph("modal after a key")
         app.tab.keyboard.press(one)
+        # the App's own f fills the window, and its s hides the sidebar
+        assert modal.locator("> *").first.bounding_box() == opened
+        expect(app.tab.get_by_text("Annotate", exact=True)).to_be_visible()
     app.tab.wait_for_url(re.compile(f"[?&]id={ids[6]}"))
     app.settle()
     app.photograph("modal after five keys")

@@ -104,6 +104,12 @@ def no_batch(view: Samples, count: int) -> Samples:
     return view.limit(count)
 
 
+def shows_list(view: Samples) -> bool:
+    """Whether this is such a view, or part of it."""
+    ordered = any(isinstance(one, fo.Select) and one.ordered for one in view._stages)
+    return ordered and whole_batch_of(view) is None
+
+
 def list_view(ctx: Context, review: ReviewSession, ids: Sequence[str]) -> Samples:
     """A view of these items, in their order, that is no batch.
 

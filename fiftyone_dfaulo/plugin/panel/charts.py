@@ -20,7 +20,8 @@ _FITTING = {
     "table": {
         "sx": {
             "minWidth": 0,  # without this it is wider than the panel, and that with it
-            "& th, & td": {"px": "6px", "overflowWrap": "anywhere"},
+            "& th, & td": {"px": "4px", "fontSize": "0.875rem"},
+            "& td": {"overflowWrap": "anywhere"},  # a class may be one long word
         }
     }
 }
@@ -99,7 +100,7 @@ def add_alike(
     table.add_column("one", label="Class")
     table.add_column("other", label="Class")
     table.add_column("swapped", label="Look like the other")
-    label = f"Each may be one class (click a row to see its {noun}s)"
+    label = f"Classes that may be one (click a row to see its {noun}s)"
     out.list("alike", types.Object(), default=alike, label=label, view=table)
 
 

@@ -203,6 +203,13 @@ def _without_count(pair: JsonDict) -> JsonDict:
     return {name: value for name, value in pair.items() if name != "count"}
 
 
+def show_corrected(event: Event) -> None:
+    """Shows all whose label is corrected."""
+    original = event.shown.own.original_label
+    found = event.shown.find(None, {original: {"$ne": None}})
+    show_list(event, [str(item["_id"]) for item in found])
+
+
 def show_list(event: Event, ids: Sequence[str]) -> None:
     """Shows all of these items, in their order."""
     event.ops.set_view(list_view(event.ctx, event.shown, ids))

@@ -26,6 +26,7 @@ from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     batch_of,
     read_selection,
+    shows_list,
 )
 from fiftyone_dfaulo.plugin.host import Context, JsonDict, Property, unstyle_selection
 from fiftyone_dfaulo.plugin.panel import grid
@@ -144,6 +145,13 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
     def on_done(self, event: Event) -> None:
         """An operator that the panel asked for has been executed."""
         event.keep("damage", read_damage(event.dataset))
+        self.refresh(event, fresh=True)
+
+    @guarded
+    def on_corrected(self, event: Event) -> None:
+        """Labels were corrected, maybe after a look at the tiles of some."""
+        if shows_list(event.view) and not is_looked_at(event):
+            grid.show_corrected(event)
         self.refresh(event, fresh=True)
 
     # ---- choosing what to look at ----

@@ -18,6 +18,7 @@ from fiftyone_dfaulo.plugin.forms.params import (
 )
 from fiftyone_dfaulo.plugin.host import Context, JsonDict
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
+from fiftyone_dfaulo.plugin.panel.parts import Handler
 
 _PREFIX = "@dfaulo/dfaulo/"
 
@@ -33,13 +34,17 @@ class Prompts:
         """An operator that the panel asked for has been executed."""
         raise NotImplementedError
 
+    def on_corrected(self, ctx: Context) -> None:
+        """The form that corrects has been executed."""
+        raise NotImplementedError
+
     def tag(self, ctx: Context) -> None:
         """Opens the form that tags."""
         self._prompt(ctx, "tag_suspicious")
 
     def correct(self, ctx: Context) -> None:
         """Opens the form that corrects."""
-        self._prompt(ctx, "apply_suggestions")
+        self._prompt(ctx, "apply_suggestions", self.on_corrected)
 
     def undo_corrections(self, ctx: Context) -> None:
         """Opens the form that undoes corrections."""
@@ -70,9 +75,9 @@ class Prompts:
         uri = _PREFIX + "compute_suspiciousness"
         event.ctx.prompt(uri, given, on_success=self.on_done)
 
-    def _prompt(self, ctx: Context, name: str) -> None:
-        key = Event(ctx).facts.get("key")
-        ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)
+    def _prompt(self, ctx: Context, name: str, then: Handler | None = None) -> None:
+        given = {"brain_key": Event(ctx).facts.get("key")}
+        ctx.prompt(_PREFIX + name, given, on_success=then or self.on_done)
 
 
 def of_run(config: DFauLoConfig) -> JsonDict:

@@ -160,7 +160,9 @@ def _add_steps(
     batch = state.batch or [0, 0]
     row = add_row(out, "batch")
     ahead = not (batch[1] or state.looking)
-    add_button(row, "next", "Next batch", panel.next_batch, main=ahead)
+    done = "" if status["unchecked"] else f"Every {noun} has a verdict"
+    nexts = panel.next_batch
+    add_button(row, "next", "Next batch", nexts, main=ahead and not done, why_off=done)
     add_button(row, "mark", "Mark selected", panel.mark_selected)
     undo = (
         ""
@@ -168,7 +170,7 @@ def _add_steps(
         else "Nothing was marked since the panel was opened"
     )
     add_button(row, "undo", "Undo marking", panel.undo_marking, why_off=undo)
-    add_button(row, "audit", f"Audit {AUDIT}", panel.audit)
+    add_button(row, "audit", f"Audit {AUDIT}", panel.audit, why_off=done)
     _add_rest(out, panel, noun, batch[1], state.share)
     row, looking = add_row(out, "leave"), bool(state.looking)
     off = "" if looking else f"The grid shows no {noun} beside others like it"

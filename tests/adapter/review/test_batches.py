@@ -48,6 +48,16 @@ def test_a_batch_is_the_top_of_the_ranking_and_expects_its_faults(mixed: Any) ->
     assert abs(batch.faults - right) < 0.5 * SIZE
 
 
+def test_the_summary_of_a_run_and_its_review_count_the_same(mixed: Any) -> None:
+    told, status = mixed.load_brain_results("dfaulo").summary(), review_status(mixed)
+    assert told["scored"] == status.scored
+    assert (told["estimated_faults"], told["faults_low"], told["faults_high"]) == (
+        round(status.estimate),
+        round(status.low),
+        round(status.high),
+    )
+
+
 def test_the_ranking_learns_where_that_brings_a_fault_and_not_where_it_does_not(
     mixed: Any,
 ) -> None:

@@ -19,6 +19,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import (
+    apply_suggestions,
     compute_suspiciousness,
     record_verdicts,
     update_suspiciousness,
@@ -31,6 +32,7 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     mark_verdicts,
+    no_batch,
     unmark_verdicts,
 )
 from fiftyone_dfaulo.plugin.panel import facts_cache
@@ -391,6 +393,49 @@ def test_nothing_selected_is_said(run: Any) -> None:
     assert snapshot(run) == before
 
 
+def buttons(panel: Opened) -> dict[str, str]:
+    """The label of each button to why it is off; empty if it is on."""
+    found: dict[str, str] = {}
+
+    def look(part: Any) -> None:
+        if isinstance(part, dict):
+            if part.get("name") == "Button" or "Button" in str(part.get("component")):
+                off = part.get("disabled", False)
+                found[part["label"]] = (part.get("title") or "?") if off else ""
+            for value in part.values():
+                look(value)
+        elif isinstance(part, list):
+            for value in part:
+                look(value)
+
+    look(json.loads(panel.shown()))
+    return found
+
+
+def test_a_button_that_is_off_says_why_and_what_it_is_for_turns_it_on(run: Any) -> None:
+    panel = Opened(run)
+    first = buttons(panel)
+    assert {name for name, why in first.items() if why} == {
+        "Undo marking",
+        "Mark selected, and the rest correct",
+        "Mark selected, and the rest faulty",
+        "Back",
+        "Export",
+        "Undo corrections",
+        "Show all",
+    }
+    assert "?" not in first.values()
+    record_verdicts(run, exclude=run.values("id")[1:2])
+    panel.did("on_done")
+    assert buttons(panel)["Export"] == ""
+    panel.did("on_bar", x=0.975)
+    assert buttons(panel)["Show all"] == ""
+    record_verdicts(run, correct=run.exists("dfaulo_suspiciousness"))
+    panel.did("on_done")
+    for name in ("Next batch", "Audit 60"):
+        assert buttons(panel)[name] == "Every sample has a verdict"
+
+
 def test_a_part_that_is_checked_ends_with_what_to_do_next(run: Any) -> None:
     panel = Opened(run)
     panel.did("on_pair", row=0)
@@ -444,7 +489,7 @@ def test_classes_that_may_be_one_are_named_and_looked_at(twins: Any) -> None:
     of_c, of_d = (pairs[one, "c"] + pairs[one, "d"] for one in "cd")
     swapped = f"{pairs['c', 'd']} of {of_c}; {pairs['d', 'c']} of {of_d}"
     assert row == {"one": "c", "other": "d", "swapped": swapped}
-    assert "may be one class" in panel.shown()
+    assert "Classes that may be one" in panel.shown()
     panel.did("on_alike", row=0)
     shown = zip(
         *panel.view.values(["ground_truth.label", "dfaulo_suggestion.label"]),
@@ -466,6 +511,21 @@ def test_a_confused_pair_larger_than_a_batch_is_marked_in_one_go(twins: Any) -> 
     panel.did("rest_is_faulty", count=pair["count"])
     assert twins.count_values("dfaulo_verdict")["faulty"] == pair["count"]
     assert pair not in panel.facts["pairs"]
+
+
+def test_after_a_look_at_a_group_the_grid_shows_all_that_is_corrected(
+    twins: Any,
+) -> None:
+    panel = Opened(twins)
+    panel.did("next_batch")
+    some = panel.view.values("id")[:5]
+    apply_suggestions(twins, ids=some)
+    batch = panel.view
+    panel.did("on_corrected")
+    assert panel.view == batch
+    panel.view = no_batch(twins.select(some[:1], ordered=True), 1)  # as Look shows it
+    panel.did("on_corrected")
+    assert {*panel.view.values("id")} == {*some}
 
 
 def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:
