@@ -43,17 +43,25 @@ CUT_OFF = """root => {
         .filter(e => {
             const box = e.getBoundingClientRect();
             const out = box.right > edge.right + 1 || box.left < edge.left - 1;
-            return box.width && (out || e.scrollWidth > e.clientWidth + 1);
+            const wide = e.scrollWidth > e.clientWidth + 1;
+            const high = e.scrollHeight > e.clientHeight + 1;
+            const over = high && e.matches(".js-plotly-plot"); // over what follows it
+            return box.width && (out || wide || over);
         })
         .map(e => `${e.tagName} ${e.className?.baseVal ?? e.className} ${e.innerText}`);
 }"""
 """Whatever in the panel reaches beyond its edges, or has more in it than it shows."""
+
+PLOTS_FIT = """() => [...document.querySelectorAll(".js-plotly-plot")].every(
+    e => Math.abs(e.querySelector(".main-svg").clientWidth - e.clientWidth) < 2)"""
+"""A plot follows its panel a moment later."""
 
 
 def look_at(review: Review, what: str) -> None:
     """Photographs the panel in both themes and in a narrow window; checks its texts."""
     for width in (1400, 900):
         review.app.tab.set_viewport_size({"width": width, "height": 900})
+        review.app.tab.wait_for_function(PLOTS_FIT)
         for theme in ("dark", "light"):
             review.app.settle()
             review.app.photograph(f"{what} in the {theme} at {width}")

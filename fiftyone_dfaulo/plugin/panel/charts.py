@@ -16,6 +16,10 @@ _ALL, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
 _CONFIG = {"displayModeBar": False, "responsive": True}
 """Of a plot: it follows the width of the window."""
 
+_HEIGHT = 220
+_AS_HIGH = {"plotly": {"style": {"width": "100%", "height": f"{_HEIGHT}px"}}}
+"""Has a plot keep its height where its width changes."""
+
 _FITTING = {
     "table": {
         "sx": {
@@ -51,7 +55,7 @@ def add_histogram(
     layout = {
         "barmode": "overlay",  # on a log axis, stacked heights would mislead
         "bargap": 0.05,
-        "height": 220,
+        "height": _HEIGHT,
         "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
         "xaxis": {"title": {"text": "suspiciousness"}, "range": [0, 1]},
         "yaxis": {
@@ -69,6 +73,7 @@ def add_histogram(
         data=data,
         layout=layout,
         config=_CONFIG,
+        componentsProps=_AS_HIGH,
         on_click=on_click,
     )
 
@@ -164,7 +169,7 @@ def add_progress(
         for part, (name, line) in lines.items()
     ]
     layout = {
-        "height": 220,
+        "height": _HEIGHT,
         "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
         "xaxis": {"title": {"text": f"{noun}s checked"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "faults"}, "rangemode": "tozero"},
@@ -177,6 +182,7 @@ def add_progress(
         data=data,
         layout=layout,
         config=_CONFIG,
+        componentsProps=_AS_HIGH,
     )
 
 
