@@ -98,6 +98,7 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
 
     review.correct(f"{other} labels change, {count - other} stay")
     app.photograph("form to correct")
+    expect(review.button(REST)).to_be_enabled()  # the batch is still there
     app.drawer.get_by_role("button", name="Correct", exact=True).click()
     expect(app.tab.get_by_text(f"Corrected: {other} samples")).to_be_visible()
     changed = [new for old, new in zip(before, labels(digits)) if old != new]

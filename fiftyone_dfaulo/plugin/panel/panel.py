@@ -79,17 +79,21 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
             "runs": list(runs),
             "operation": read_operation(dataset, runs),
         }
-        ids, batch = batch_of(event.view), None
         if key is not None:
             try:
                 review = event.review(key)
                 facts |= recent_facts(review, event.usual_size, fresh=fresh)
-                if ids:
-                    open_ = [v is None for v in read_verdicts(review, ids).values()]
-                    batch = [len(ids), sum(open_)]
             except DFauLoError as error:
                 facts["problem"] = str(error)
         event.keep("facts", facts)
+        self.tell_batch(event)
+
+    def tell_batch(self, event: Event) -> None:
+        """Has this answer say what of a batch the grid shows: no other one does."""
+        ids, batch = batch_of(event.view), None
+        if ids and "status" in event.facts:
+            given = read_verdicts(event.shown, ids)
+            batch = [len(ids), sum(verdict is None for verdict in given.values())]
         event.show_batch_of(batch, looking=is_looked_at(event))
 
     def _follow(self, event: Event, runs: Mapping[str, str]) -> str | None:

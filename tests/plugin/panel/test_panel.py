@@ -513,6 +513,17 @@ def test_a_confused_pair_larger_than_a_batch_is_marked_in_one_go(twins: Any) -> 
     assert pair not in panel.facts["pairs"]
 
 
+@pytest.mark.parametrize("form", ["correct", "tag", "export", "find", "run_again"])
+def test_a_batch_is_still_one_where_a_form_was_cancelled(run: Any, form: str) -> None:
+    panel = Opened(run)
+    panel.did("next_batch")
+    panel.did("mark_selected", panel.view.values("id")[0])
+    del panel.state["batch"]  # the App keeps what an event writes, and no more
+    panel.did(form)
+    assert panel.state["batch"] == [37, 36]
+    assert buttons(panel)["Mark selected, and the rest of 36 correct"] == ""
+
+
 def test_after_a_look_at_a_group_the_grid_shows_all_that_is_corrected(
     twins: Any,
 ) -> None:
