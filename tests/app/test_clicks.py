@@ -67,10 +67,9 @@ def test_from_find_to_corrected_labels(app: App, digits: Any) -> None:
     app.tab.locator("[data-item-id='@dfaulo/dfaulo/open_review']").click()
     review = Review(app, opened=True)
     review.press("Find suspicious labels")
-    app.form.get_by_text("Use embeddings that are there").click()
     expect(app.button("Execute")).to_be_enabled()
     app.button("Execute").click()
-    expect(app.message.get_by_text("Scored")).to_be_visible()
+    app.works_until("Scored")
     app.tab.get_by_role("button", name="Done", exact=True).click()
     expect(app.tiles.first.locator("[data-cy=tag-dfaulo_suggestion]")).to_be_visible()
     to_sorted_grid = presses(app.tab)
@@ -103,7 +102,7 @@ def test_from_find_to_corrected_labels(app: App, digits: Any) -> None:
     left = sum(a != b for a, b in zip(labels, true))
     print(f"{to_sorted_grid=}, batch of {first=}, {in_all=}, {left=} faults")
     assert left <= FAULTS / 4  # those that look like neither, or come later
-    assert to_sorted_grid <= 5
+    assert to_sorted_grid <= 4
     assert first[0] >= 36
     assert first[1] <= 16
     assert in_all <= 30
