@@ -19,7 +19,7 @@ SET_UP := setup.py pyproject.toml requirements.txt tools/ensure_mongod.py \
 
 help:
 	@echo "make demo   find injected label faults in real digits, without a GPU"
-	@echo "make app    open the App on what the demo made"
+	@echo "make app    open the App on what the demo makes"
 	@echo "make test   make lint and all tests; ARGS='-k word' picks some"
 	@echo "make test-matrix  a fast part of them on the oldest and newest FiftyOne"
 	@echo "make lint   ruff, import-linter and mypy alone"
@@ -35,7 +35,7 @@ demo: .venv/.ready
 		$(BIN)/python examples/quickstart.py'
 
 app: .venv/.ready
-	@test -d $(DEMO_DIR) || { echo "Run \`make demo\` first: the App opens on what it made"; exit 1; }
+	@test -d $(DEMO_DIR) || $(MAKE) --no-print-directory demo
 	@$(DEMO) $(BIN)/python examples/open_demo.py $(PORT)
 
 test: lint

@@ -4,17 +4,19 @@
    decided in plugin/operators/keys.py. */
 (() => {
   "use strict";
-  const KEYS = "fgnus0123456789";
+  const KEYS = "fgneus0123456789";
   const OPERATOR = "@dfaulo/dfaulo/mark_by_key";
   const find = (name) => document.querySelector(`[data-cy="${name}"]`);
   let busy = false;
 
-  document.addEventListener("keydown", (event) => {
+  const press = (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
     const held = event.ctrlKey || event.altKey || event.metaKey || event.shiftKey;
     const ours = event.key?.length === 1 && KEYS.includes(event.key);
-    if (!ours || typing || held || event.repeat || busy) return;
+    if (!ours || typing || held) return;
     if (!find("panel-content-dfaulo_review")) return;
+    event.stopImmediatePropagation(); // f and s mean something else to the App
+    if (event.repeat || busy) return;
     const inModal = Boolean(find("modal"));
     const done = (result) => {
       busy = false;
@@ -22,5 +24,6 @@
     };
     busy = true;
     window.__foo__.executeOperator(OPERATOR, { key: event.key }, { callback: done });
-  });
+  };
+  window.addEventListener("keydown", press, true); // before the App hears it
 })();

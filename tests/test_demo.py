@@ -78,6 +78,21 @@ def address(folder: Path, printed: str) -> Iterator[str]:
         app.wait(timeout=60)
 
 
+def test_one_command_is_enough_on_a_fresh_clone(tmp_path: Path) -> None:
+    for name, is_made in (("missing", False), (".", True)):
+        asked = ["make", "-n", "app", f"DEMO_DIR={tmp_path / name}"]
+        told = subprocess.run(
+            asked,
+            cwd=ROOT,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ("quickstart.py" in told.stdout) != is_made
+        assert "open_demo.py" in told.stdout
+
+
 def test_app_opens_on_what_the_demo_made(address: str) -> None:
     with urllib.request.urlopen(f"{address}/datasets/dfaulo-demo") as response:
         assert "<title>FiftyOne</title>" in response.read().decode()

@@ -35,7 +35,7 @@ SIZE: ViewportSize = {"width": 1200, "height": 800}
 WIDTH = 960  # of the animated picture
 COLOURS = 64
 ORANGE = "#ff6d04"
-REST = re.compile(r"^Mark selected, and the rest")
+REST = re.compile(r"^Mark selected, and the rest of \d+ correct$")
 COUNT, WRONG, ENLARGED = 600, 30, 8
 """Digits, those with a wrong label, and how often each pixel is repeated."""
 

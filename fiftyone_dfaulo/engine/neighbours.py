@@ -37,8 +37,9 @@ def find_neighbours(
 
     Args:
         sources: the embeddings.
-        labels: int64 (N,), the given classes.
-        suggestions: int64 (N,), the classes that they look like.
+        labels: int64 (N,), the given classes, or sets of classes.
+        suggestions: int64 (N,), the classes that they look like; -1 for a set of
+            classes that no item has.
         suspiciousness: float (N,), in [0, 1].
 
     Returns:
@@ -54,6 +55,7 @@ def find_neighbours(
     members = np.split(by_class, ends[:-1])
     found = np.full((len(rows), WIDTH), -1, np.int32)
     found[:, 0] = rows
+    members.append(sure[:0])  # of -1
     for n, near in enumerate(_likeness(sources, rows, len(labels))):
         near[rows[n]] = -np.inf
         kinds = (None, members[labels[rows[n]]], members[suggestions[rows[n]]])

@@ -24,8 +24,6 @@ class Scores:
         near_duplicate_of: int64 (N,), position of the nearest near duplicate that has
             another label; -1 where there is none, or none was looked for.
         estimated_faults: how many of the N samples are probably faults.
-        neighbours: int32 (M, 31) of the M most suspicious, as of
-            :func:`.find_neighbours`; None where none were looked for.
         notes: plain sentences that a user should read with the result.
         more_reasons: names of the last columns of ``reasons``.
     """
@@ -38,6 +36,5 @@ class Scores:
     signal_names: tuple[str, ...]
     near_duplicate_of: np.ndarray
     estimated_faults: int
-    neighbours: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     more_reasons: tuple[str, ...] = ()

@@ -67,10 +67,9 @@ def test_from_find_to_corrected_labels(app: App, digits: Any) -> None:
     app.tab.locator("[data-item-id='@dfaulo/dfaulo/open_review']").click()
     review = Review(app, opened=True)
     review.press("Find suspicious labels")
-    app.form.get_by_text("Use embeddings that are there").click()
     expect(app.button("Execute")).to_be_enabled()
     app.button("Execute").click()
-    expect(app.message.get_by_text("Scored")).to_be_visible()
+    app.works_until("Scored")
     app.tab.get_by_role("button", name="Done", exact=True).click()
     expect(app.tiles.first.locator("[data-cy=tag-dfaulo_suggestion]")).to_be_visible()
     to_sorted_grid = presses(app.tab)
@@ -103,7 +102,7 @@ def test_from_find_to_corrected_labels(app: App, digits: Any) -> None:
     left = sum(a != b for a, b in zip(labels, true))
     print(f"{to_sorted_grid=}, batch of {first=}, {in_all=}, {left=} faults")
     assert left <= FAULTS / 4  # those that look like neither, or come later
-    assert to_sorted_grid <= 5
+    assert to_sorted_grid <= 4
     assert first[0] >= 36
     assert first[1] <= 16
     assert in_all <= 30
@@ -135,18 +134,25 @@ def test_one_key_a_verdict_in_the_grid_and_in_the_modal(app: App, digits: Any) -
     place = {"x": box["width"] - 9, "y": 0.65 * box["height"]}
     app.tiles.nth(1).click(position=place)
     key, new = ("4", "Snow") if given[3] == "Fog" else ("2", "Fog")
-    for n, one in enumerate(["f", "s", key, "n"], start=1):
+    modal = app.tab.locator("[data-cy=modal]")
+    expect(modal).to_be_visible()
+    app.settle()
+    opened = modal.locator("> *").first.bounding_box()
+    for n, one in enumerate(["f", "s", key, "n", "e"], start=1):
         app.tab.wait_for_url(re.compile(f"[?&]id={ids[n]}"))
         app.settle()
         if n == 2:
             app.photograph("modal after a key")
         app.tab.keyboard.press(one)
-    app.tab.wait_for_url(re.compile(f"[?&]id={ids[5]}"))
+        # the App's own f fills the window, and its s hides the sidebar
+        assert modal.locator("> *").first.bounding_box() == opened
+        expect(app.tab.get_by_text("Annotate", exact=True)).to_be_visible()
+    app.tab.wait_for_url(re.compile(f"[?&]id={ids[6]}"))
     app.settle()
-    app.photograph("modal after four keys")
+    app.photograph("modal after five keys")
     digits.reload()
-    marked = digits.select(ids[:6], ordered=True)
-    verdicts = ["correct", "faulty", "faulty", "faulty", "unsure", None]
+    marked = digits.select(ids[:7], ordered=True)
+    verdicts = ["correct", "faulty", "faulty", "faulty", "unsure", "exclude", None]
     assert marked.values("dfaulo_verdict") == verdicts
-    labels = [given[0], given[1], looks[2], new, *given[4:6]]
+    labels = [given[0], given[1], looks[2], new, *given[4:7]]
     assert marked.values("ground_truth.label") == labels

@@ -98,6 +98,7 @@ def test_batch_is_marked_learned_corrected_and_undone(app: App, digits: Any) -> 
 
     review.correct(f"{other} labels change, {count - other} stay")
     app.photograph("form to correct")
+    expect(review.button(REST)).to_be_enabled()  # the batch is still there
     app.drawer.get_by_role("button", name="Correct", exact=True).click()
     expect(app.tab.get_by_text(f"Corrected: {other} samples")).to_be_visible()
     changed = [new for old, new in zip(before, labels(digits)) if old != new]
@@ -392,8 +393,12 @@ def test_what_cannot_be_reviewed_is_said(app: App, digits: Any) -> None:
     sample = digits.exists("ground_truth").first()
     sample.ground_truth.label = "edited"
     sample.save()
+    app.settle()
+    before = places(review)
     review.press("Next batch")
     review.says("1 label was edited since the run")
+    app.settle()
+    assert places(review) == before  # nothing that is said moves a button
     review.press("Show them")
     expect(app.tab.get_by_text("1 sample", exact=True)).to_be_visible()
 
@@ -403,6 +408,13 @@ def test_what_cannot_be_reviewed_is_said(app: App, digits: Any) -> None:
     review.says("Nothing to review yet")
     expect(review.button("Find suspicious labels")).to_be_visible()
     app.photograph("review without a run")
+
+
+def places(review: Review) -> dict[str, float]:
+    """How far down the buttons stand that are pressed again and again."""
+    names = ("Next batch", "Mark selected", "Undo marking", "Why?", "Correct", "Export")
+    boxes = {name: review.button(name).bounding_box() for name in names}
+    return {name: box["y"] for name, box in boxes.items() if box}
 
 
 def test_a_renamed_and_a_deleted_dataset_are_said(app: App, digits: Any) -> None:

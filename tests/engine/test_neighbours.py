@@ -67,6 +67,16 @@ def test_as_a_plain_search_finds_them(several: bool) -> None:
         assert row[1:].tolist() == expected
 
 
+def test_of_a_label_that_no_item_has_there_are_none() -> None:
+    points = np.array([[3, 0], [3, 1], [-3, 0], [-3, 1]])
+    labels = np.array([0, 0, 1, 1])
+    found = find_neighbours(
+        [source(points)], labels, np.array([-1, 0, 1, 1]), np.array([0.9, 0, 0, 0])
+    )
+    assert found[0, :4].tolist() == [0, 1, 2, 3]
+    assert found[0, 11:].tolist() == [1, *[-1] * 19]
+
+
 def test_huge_equal_and_few_embeddings_do_no_harm() -> None:
     huge = np.array([[3e38, 0], [3e38, 1], [-3e38, 0], [0, 0]])  # 2, 3: the other way
     found = find_neighbours(

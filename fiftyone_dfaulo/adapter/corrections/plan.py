@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from fiftyone_dfaulo.adapter.review.items import list_classes, suggested
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
@@ -164,10 +166,12 @@ def _candidates(
 def _edited(review: ReviewSession, items: Mapping[str, Item]) -> set[str]:
     """Ids of those of these items whose label is no longer the one that was scored."""
     results = review.load_results()
-    scored = dict(zip(results.ids, results.label_texts()))
+    known = [one for one in items if one in results.row_of]
+    rows = np.array([results.row_of[one] for one in known], np.int64)
     text = review.target.label_text
-    now = {one: text(d.get(LABEL)) for one, d in items.items() if one in scored}
-    return {one for one, label in now.items() if label != scored[one]}
+    now = (text(items[one].get(LABEL)) for one in known)
+    before = results.label_texts(rows)
+    return {one for one, old, new in zip(known, before, now) if old != new}
 
 
 def takes_one_class(review: ReviewSession) -> bool:

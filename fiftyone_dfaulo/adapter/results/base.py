@@ -108,8 +108,8 @@ class DFauLoResults(fob.BrainResults):
     # ---- what differs between the kinds of label ----
 
     @abstractmethod
-    def label_texts(self) -> np.ndarray:
-        """Object (N,): the given labels, as strings."""
+    def label_texts(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the given labels, as strings."""
 
     @abstractmethod
     def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 
 
 def join_classes(names: Iterable[str | None]) -> str:
@@ -37,7 +37,7 @@ class Change(NamedTuple):
         return ", ".join([*parts, *(f"add {_quoted(name)}" for name in self.add)])
 
 
-class MultiLabelResults(DFauLoResults):
+class MultiLabelResults(ComparedResults):
     """The scores of items of several labels; what :class:`.DFauLoResults` leaves open.
 
     Attributes:
@@ -52,7 +52,7 @@ class MultiLabelResults(DFauLoResults):
         confidence: float32 (N,), how likely that change is right.
     """
 
-    _arrays = (*DFauLoResults._arrays, "label_sets", "likeliest", "given", "hard")
+    _arrays = (*ComparedResults._arrays, "label_sets", "likeliest", "given", "hard")
 
     def __init__(
         self,
@@ -99,15 +99,22 @@ class MultiLabelResults(DFauLoResults):
     def _names(self, some: np.ndarray) -> tuple[str, ...]:
         return tuple(self.classes[k] for k in np.flatnonzero(some))
 
-    def label_texts(self) -> np.ndarray:
-        """Object (N,): the classes of each item's labels as one string."""
-        texts = (join_classes(self._names(row)) for row in self.given)
-        return np.fromiter(texts, object, len(self.given))
+    def label_texts(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the classes of the labels as one string."""
+        some = self.given[rows]
+        texts = (join_classes(self._names(row)) for row in some)
+        return np.fromiter(texts, object, len(some))
 
     def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
         """Object (N,), or of some rows: changes such as "remove cat, add dog"."""
         changes = self.changes(rows)
         return np.fromiter((str(one) or None for one in changes), object, len(changes))
+
+    def suggested_label(self, row: int) -> str | None:
+        """The classes that an item would have after the change, as one string."""
+        (change,) = self.changes(slice(row, row + 1))
+        kept = {*self._names(self.given[row])} - {*change.remove}
+        return join_classes(kept | {*change.add})
 
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
         """The likeliest change, and the set of labels."""

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import fiftyone.core.brain as fob
-import fiftyone.core.utils as fou
 import numpy as np
 
-from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 
 
-class SingleLabelResults(DFauLoResults):
+class SingleLabelResults(ComparedResults):
     """The scores of items of one class each; what :class:`.DFauLoResults` leaves open.
 
     Attributes:
@@ -25,69 +18,35 @@ class SingleLabelResults(DFauLoResults):
         suggestions: int64 (N,), index into ``classes`` of the class that the mutants
             see.
         confidence: float32 (N,), the mutants' probability of the suggestion.
-        neighbours: int32 (M, 31), positions among the N, -1 for none: of each of the M
-            most suspicious items, of its 10 nearest neighbours, of the 10 nearest of
-            its given class, and of the suggested class; see :func:`.find_neighbours`.
-            M is 0 where a run has looked for none.
         signals: float32 (N, S). With ``method="dfaulo"`` higher is more suspicious; the
             paper's features have no such direction.
     """
 
-    _arrays = (*DFauLoResults._arrays, "labels", "suggestions")
+    _arrays = (*ComparedResults._arrays, "labels", "suggestions")
 
     def __init__(
         self,
         *args: Any,
         labels: np.ndarray,
         suggestions: np.ndarray,
-        neighbours: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.labels = labels
         self.suggestions = suggestions
-        none = np.empty((0, 1), np.int32)
-        self.neighbours = none if neighbours is None else neighbours
 
     @property
     def suggestable(self) -> list[str]:
         """What ``suggestions`` are indexes into."""
         return self.classes
 
-    def label_texts(self) -> np.ndarray:
-        """Object (N,): the classes of the given labels."""
-        return np.array(self.classes, object)[self.labels]
+    def label_texts(self, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Object (N,), or of some rows: the classes of the given labels."""
+        return np.array(self.classes, object)[self.labels[rows]]
 
     def suggestion_texts(self, rows: slice = slice(None)) -> np.ndarray:
         """Object (N,), or of some rows: the classes of the suggestions."""
         return np.array(self.suggestable, object)[self.suggestions[rows]]
-
-    def drop_vanished(self, present: Collection[str]) -> None:
-        """As of any results; what is left keeps its neighbours that are."""
-        there = np.fromiter((i in present for i in self.ids), bool, len(self.ids))
-        number = np.append(np.where(there, np.cumsum(there) - 1, -1), -1)
-        moved = number[self.neighbours].astype(np.int32)
-        self.neighbours = moved[moved[:, 0] >= 0]
-        super().drop_vanished(present)
-
-    def serialize(self, reflective: bool = False) -> dict[str, object]:
-        """As of any results, and the neighbours."""
-        packed = fou.serialize_numpy_array(self.neighbours, ascii=True)
-        return {**super().serialize(reflective), "neighbours": packed}
-
-    @classmethod
-    def _from_dict(
-        cls,
-        d: dict[str, object],
-        samples: Samples,
-        config: fob.BrainMethodConfig,
-        key: str,
-    ) -> Self:
-        results = super()._from_dict(d, samples, config, key)
-        if "neighbours" in d:  # newer than some runs
-            packed = d["neighbours"]
-            results.neighbours = fou.deserialize_numpy_array(packed, ascii=True)
-        return results
 
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
         """The suggested and the given classes, by their numbers."""

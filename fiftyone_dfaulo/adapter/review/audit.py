@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+from fiftyone_dfaulo.adapter.review.state import EXCLUDED, ReviewState, read_state
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
+
+if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.feedback.audit import AuditEstimate
 
 SIZE = 60
 """Items in an audit, unless another number is asked for."""
@@ -85,8 +90,22 @@ def draw_audit(review: ReviewSession, size: int) -> list[str]:
 def count_drawn(state: ReviewState) -> tuple[int, int]:
     """Numbers of items that were drawn and have a verdict, and that have none."""
     drawn = state.drawn & state.present
-    checked = int((drawn & (state.verdicts >= 0)).sum())
-    return checked, int((drawn & (state.verdicts == -1)).sum())
+    told = (state.verdicts >= 0) | (state.verdicts == EXCLUDED)
+    return int((drawn & told).sum()), int((drawn & (state.verdicts == -1)).sum())
+
+
+def estimate_drawn(results: DFauLoResults, state: ReviewState) -> AuditEstimate | None:
+    """The number of faults by what was drawn; what is excluded is none, as it leaves.
+
+    Returns:
+        None until enough of it was checked; see :func:`.audit.estimate_by_audit`.
+    """
+    from fiftyone_dfaulo.engine.feedback.audit import estimate_by_audit
+
+    there = state.present
+    told = np.where(state.verdicts == EXCLUDED, 0, state.verdicts)
+    initial = results.suspiciousness[there]
+    return estimate_by_audit(initial, state.drawn[there], told[there])
 
 
 def _keep(review: ReviewSession, ids: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.learning import (
     MOST,
     estimate_state,
@@ -58,8 +58,9 @@ def take_batch(
         review: the review.
         size: the most items to take, at least 1.
         part: the part of the items to take from: None for all; or ``looks_like``,
-            ``given`` (the label), or both; or ``reason``; or ``low`` and ``high``,
-            bounds of the suspiciousness.
+            ``given`` (the label), or both; or ``alike``, two classes, for those of each
+            that look like the other; or ``reason``; or ``low`` and ``high``, bounds of
+            the suspiciousness.
         among: ids of the items that can be shown, if these are not all.
     """
     results = review.load_results()
@@ -68,7 +69,7 @@ def take_batch(
     if among is not None:
         open_ &= np.fromiter((i in among for i in results.ids), bool, len(open_))
     chances = np.zeros(len(results.ids))
-    chances[state.present] = estimate_state(results, state).chances
+    chances[state.counted] = estimate_state(results, state).chances
 
     def first(scores: np.ndarray) -> np.ndarray:
         rows = np.flatnonzero(open_ & _part_of(results, state, scores, part))
@@ -92,7 +93,7 @@ def take_batch(
 
 
 def _with_near_duplicates(
-    results: DFauLoResults, open_: np.ndarray, rows: np.ndarray
+    results: ComparedResults, open_: np.ndarray, rows: np.ndarray
 ) -> np.ndarray:
     """As many rows, an item followed by its near duplicate if that is unchecked.
 
@@ -100,7 +101,7 @@ def _with_near_duplicates(
     """
     if not results.near_duplicates:
         return rows
-    row_of = {one: n for n, one in enumerate(results.ids)}
+    row_of = results.row_of
     placed: dict[int, None] = {}
     for row in rows.tolist():
         twin = row_of.get(results.near_duplicates.get(results.ids[row], ""), -1)
@@ -134,7 +135,7 @@ def lowest_shown(
 
 
 def _part_of(
-    results: DFauLoResults,
+    results: ComparedResults,
     state: ReviewState,
     scores: np.ndarray,
     part: dict[str, Any] | None,
@@ -145,6 +146,12 @@ def _part_of(
     if "reason" in part:
         columns = [name == part["reason"] for name in results.reason_names]
         return np.asarray(results.reasons[:, columns].any(1))
+    if "alike" in part:
+        one, other = part["alike"]
+        swapped = _part_of(results, state, scores, {"given": one, "looks_like": other})
+        return swapped | _part_of(
+            results, state, scores, {"given": other, "looks_like": one}
+        )
     if "looks_like" in part or "given" in part:
         some = np.ones(len(results.ids), bool)
         if "looks_like" in part:

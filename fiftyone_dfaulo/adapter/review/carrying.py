@@ -9,8 +9,8 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import read_state
-from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS, write_verdicts
+from fiftyone_dfaulo.adapter.review.state import EXCLUDED, read_state
+from fiftyone_dfaulo.adapter.review.verdicts import EVERY_VERDICT, write_verdicts
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.errors import InputError, RunError
 
@@ -22,7 +22,8 @@ def carry_verdicts(samples: Samples, brain_key: str = "dfaulo", *, source: str) 
     """Gives a run the verdicts that were given in another run on the same labels.
 
     A verdict is about a label. So only verdicts on labels that are still as the other
-    run has scored them are carried, and none on one that was corrected or edited since.
+    run has scored them are carried, and none on one that was corrected or edited since;
+    but "exclude" is about the sample, and always carried.
     A sample that has a verdict in this run keeps it. In ``<key>_history`` the entry has
     the other run's key as ``source``, and who gave the verdict there as ``by``.
 
@@ -104,7 +105,7 @@ def _same_labels(review: ReviewSession, other: ReviewSession) -> bool:
 def _verdicts_by_person(
     review: ReviewSession,
 ) -> dict[str | None, dict[str, list[str]]]:
-    """Ids of the items with a verdict on the label that was scored.
+    """Ids of the items with a verdict that still holds: on the label that was scored.
 
     Returns:
         who gave it, to the verdict, to the ids.
@@ -112,14 +113,15 @@ def _verdicts_by_person(
     results = review.load_results()
     state = read_state(review, results)
     same = np.asarray(state.labels == results.label_texts(), bool)
-    rows = np.flatnonzero(state.present & same & (state.verdicts >= 0))
+    told = (same & (state.verdicts != -1)) | (state.verdicts == EXCLUDED)
+    rows = np.flatnonzero(state.present & told)
     ids = [results.ids[row] for row in rows]
     groups: dict[str | None, dict[str, list[str]]] = defaultdict(
-        lambda: {verdict: [] for verdict in VERDICTS}
+        lambda: {verdict: [] for verdict in EVERY_VERDICT}
     )
     verdict, history = review.fields.verdict, review.own.history
     for item in review.find(ids, {}, verdict, history):
-        if item.get(verdict) in VERDICTS:
+        if item.get(verdict) in EVERY_VERDICT:
             last = (item.get(history) or [{}])[-1]
             groups[last.get("by")][item[verdict]].append(str(item["_id"]))
     return dict(groups)

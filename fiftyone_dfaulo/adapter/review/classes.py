@@ -1,7 +1,8 @@
-"""The classes as a whole: how many labels are wrong, and what those look like."""
+"""The classes as a whole: how many labels are wrong, and which may be one class."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.state import ReviewState
 from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
+from fiftyone_dfaulo.engine.feedback.one_class import one_class_odds
 
 
 class ClassReport(NamedTuple):
@@ -56,10 +58,62 @@ def class_reports(
     return sorted(found, key=lambda one: (-one.expected, one.name))
 
 
+class AlikeClasses(NamedTuple):
+    """Two classes that may be one: what an item looks like does not tell its label.
+
+    Attributes:
+        names: of the two.
+        swapped: how many unchecked items of each look like the other.
+        counts: how many of each look like one of the two.
+    """
+
+    names: tuple[str, str]
+    swapped: tuple[int, int]
+    counts: tuple[int, int]
+
+
+def alike_classes(results: DFauLoResults, state: ReviewState) -> list[AlikeClasses]:
+    """Pairs of classes that may be one, those with the most confused items first.
+
+    Each is confused with the other, in both directions, and with no third class more
+    often. And one class makes this likelier than two do: see :mod:`.one_class`.
+
+    Args:
+        results: of the run.
+        state: of its items; only those without a verdict are counted.
+
+    Returns:
+        none where an item has several labels.
+    """
+    if not issubclass(results.config.target.labels_type, ClassLabels):
+        return []
+    labelled = np.array([k is not None for k in state.labels], bool)
+    rows = np.flatnonzero(state.present & labelled & (state.verdicts == -1))
+    looks = results.suggestion_texts()[rows].astype(str)
+    names, number = np.unique(state.labels[rows].astype(str), return_inverse=True)
+    place = np.minimum(np.searchsorted(names, looks), max(len(names) - 1, 0))
+    known = names[place] == looks if len(names) else np.zeros(0, bool)
+    cells = Counter(zip(number[known].tolist(), place[known].tolist()))
+    most: dict[int, int] = {}
+    for (given, look), count in cells.items():
+        if given != look:
+            most[given] = max(count, most.get(given, 0))
+    found = []
+    for (a, b), count in cells.items():
+        back = cells[b, a]
+        if a < b and back and (count, back) == (most[a], most[b]):
+            first, second = (cells[a, a], count), (cells[b, b], back)
+            if one_class_odds(first, second) > 0:
+                both = str(names[a]), str(names[b])
+                counts = sum(first), sum(second)
+                found.append(AlikeClasses(both, (count, back), counts))
+    return sorted(found, key=lambda one: (-sum(one.swapped), one.names))
+
+
 def _reports(
     looks: np.ndarray, state: ReviewState, faulty: np.ndarray
 ) -> Iterator[ClassReport]:
-    labelled = state.present & np.array([k is not None for k in state.labels], bool)
+    labelled = state.counted & np.array([k is not None for k in state.labels], bool)
     rows = np.flatnonzero(labelled)
     names, which = np.unique(state.labels[rows].astype(str), return_inverse=True)
     seen, looked = np.unique(looks[rows].astype(str), return_inverse=True)

@@ -11,11 +11,12 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
+from fiftyone_dfaulo.adapter.results.boxes import BoxResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
+from fiftyone_dfaulo.adapter.review.verdicts import EXCLUDE
 from fiftyone_dfaulo.adapter.storage.items import CLASS
-from fiftyone_dfaulo.engine.neighbours import NEAREST
+from fiftyone_dfaulo.engine.neighbours import MOST, NEAREST
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,16 @@ class Explanation:
         label: its label now, or labels, as one text; None if it has none.
         suggestion: what it looks like to models that did not learn from it; where
             samples have several labels, which to remove and to add; None for nothing.
+        suggested_label: the label, or labels, that it would have then, as one text.
         confidence: in [0, 1], how likely the suggestion is right.
         reasons: why it is suspicious, as in ``<key>_reasons``.
         nearest: label to how many of its 10 nearest neighbours have it now, commonest
             first; empty if its neighbours are not known.
+        unknown: why they are not; empty if they are.
         like_label: ids of its nearest neighbours that have the label that was scored,
             at most 10. Those that somebody has confirmed come first, then the nearest;
-            those that are probably wrong, or found faulty, are left out.
-        like_suggestion: the same of those that have the suggested class.
+            those that are probably wrong, or found faulty or excluded, are left out.
+        like_suggestion: the same of those that have the suggested label.
         near_duplicate: id of the sample that is nearly the same but has another label;
             None if there is none.
         other_label: the label of that one now.
@@ -41,9 +44,11 @@ class Explanation:
 
     label: str | None
     suggestion: str | None
+    suggested_label: str | None
     confidence: float
     reasons: list[str] = field(default_factory=list)
     nearest: dict[str, int] = field(default_factory=dict)
+    unknown: str = ""
     like_label: list[str] = field(default_factory=list, repr=False)
     like_suggestion: list[str] = field(default_factory=list, repr=False)
     near_duplicate: str | None = None
@@ -66,10 +71,14 @@ class Explanation:
             yield f"{labelled}{who} say {sure}{same}."
         if self.nearest:
             counts = [
-                f"{n} {'is' if n == 1 else 'are'} {name}"
+                f"{n} {'is' if n == 1 else 'are'} {name or 'without a label'}"
                 for name, n in self.nearest.items()
             ]
-            yield f"Of its {sum(self.nearest.values())} nearest, {', '.join(counts)}."
+            # of several labels, each text has commas of its own
+            told = ("; " if any(", " in one for one in counts) else ", ").join(counts)
+            yield f"Of its {sum(self.nearest.values())} nearest, {told}."
+        else:
+            yield f"Others like it are not known: {self.unknown}."
         if self.near_duplicate is not None:
             yield f"Nearly the same one is labelled {self.other_label}{self._better()}."
 
@@ -90,9 +99,10 @@ def explain_suspiciousness(
     """Why labels are suspicious: nearest neighbours, and what the models say.
 
     The neighbours are by the embeddings that the run has scored from: cosines, of the
-    embeddings less their mean. A run finds them for its 1,000 most suspicious samples,
-    where each has one class. Others have none here; so have all of the paper's method,
-    and of runs on a detector's boxes.
+    embeddings less their mean. Of several labels, those that have the same ones count
+    as of the same label. A run finds the neighbours of its 1,000 most suspicious
+    samples; of boxes for which a detector is trained, of those whose class is the most
+    suspicious. Where there are none, ``unknown`` says why.
 
     Args:
         samples: the dataset, or any view into it; any of the run can be explained.
@@ -127,16 +137,15 @@ def explain(review: ReviewSession, ids: Sequence[str] | None) -> dict[str, Expla
         there = review.items.by_id(everyone)
         ids = [one for one in everyone if one in there]
     review.find_scored(ids)
-    row_of = {one: n for n, one in enumerate(results.ids)}
+    row_of = results.row_of
     rows = {one: row_of[one] for one in ids if one in row_of}
     wanted = {one: known.get(row, _NONE) for one, row in rows.items()}
     twins = {one: results.near_duplicates.get(one) for one in ids}
     numbers = {int(n) for found in wanted.values() for n in found if n >= 0}
     others = {results.ids[n] for n in numbers} | {t for t in twins.values() if t}
     now = _Now(review, [*{*ids, *others}])
-    given = results.label_texts()
     return {
-        one: _explain(results, now, given, one, row, wanted[one], twins[one])
+        one: _explain(results, now, one, row, wanted[one], twins[one])
         for one, row in rows.items()
     }
 
@@ -144,10 +153,19 @@ def explain(review: ReviewSession, ids: Sequence[str] | None) -> dict[str, Expla
 _NONE = np.full(3 * NEAREST, -1)
 
 
-def _neighbours(results: DFauLoResults) -> dict[int, np.ndarray]:
+def _why_unknown(results: ComparedResults) -> str:
+    """Why a run does not know the neighbours of an item."""
+    if len(results.neighbours):
+        return f"they are of the {MOST:,} most suspicious"
+    if results.config.method == "paper":
+        return "the paper's method compares none"
+    if isinstance(results, BoxResults):
+        return "boxes were compared with predictions, not with one another"
+    return "the run is older than that; run again to find them"
+
+
+def _neighbours(results: ComparedResults) -> dict[int, np.ndarray]:
     """Row of an item to those of its neighbours, as far as they are known."""
-    if not isinstance(results, SingleLabelResults):
-        return {}
     return {int(row[0]): row[1:] for row in results.neighbours}
 
 
@@ -163,38 +181,42 @@ class _Now:
         self.verdicts = {one: d.get(verdict) for one, d in found.items()}
 
     def sound(self, ids: Sequence[str], label: str | None) -> list[str]:
-        """Those that have this label and are not faulty; confirmed ones first."""
+        """Those of this label that are to stay; confirmed ones first."""
         some = [i for i in ids if i in self.labels and self.labels[i] == label]
-        some = [one for one in some if self.verdicts[one] != "faulty"]
+        wrong = ("faulty", EXCLUDE)
+        some = [one for one in some if self.verdicts[one] not in wrong]
         return sorted(some, key=lambda one: self.verdicts[one] != "correct")
 
 
 def _explain(
-    results: DFauLoResults,
+    results: ComparedResults,
     now: _Now,
-    given: np.ndarray,
     one: str,
     row: int,
     found: np.ndarray,
     twin: str | None,
 ) -> Explanation:
+    (given,) = results.label_texts(slice(row, row + 1))
     (suggestion,) = results.suggestion_texts(slice(row, row + 1))
+    wanted = results.suggested_label(row)
     nearest, like_label, like_suggestion = (
         [results.ids[n] for n in part if n >= 0] for part in np.split(found, 3)
     )
     labels = Counter(
         now.labels[i] for i in nearest if now.labels.get(i) is not None
     ).most_common()
-    differs = suggestion != given[row]
+    differs = wanted != given
     there = twin is not None and twin in now.labels
     return Explanation(
         label=now.labels[one],
         suggestion=suggestion,
+        suggested_label=wanted,
         confidence=float(results.confidence[row]),
         reasons=[n for n, on in zip(results.reason_names, results.reasons[row]) if on],
         nearest={str(name): count for name, count in labels},
-        like_label=now.sound(like_label, given[row]),
-        like_suggestion=now.sound(like_suggestion, suggestion) if differs else [],
+        unknown="" if labels else _why_unknown(results),
+        like_label=now.sound(like_label, given),
+        like_suggestion=now.sound(like_suggestion, wanted) if differs else [],
         near_duplicate=twin if there else None,
         other_label=now.labels[twin] if there and twin else None,
     )

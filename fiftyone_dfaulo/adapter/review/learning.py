@@ -10,7 +10,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.audit import count_drawn
+from fiftyone_dfaulo.adapter.review.audit import count_drawn, estimate_drawn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.state import ReviewState, edited_ids, read_state
 from fiftyone_dfaulo.adapter.runs.colors import color_scores
@@ -136,6 +136,8 @@ class ReviewStatus:
         faulty: those with the verdict faulty, which are the faults found so far.
         correct: those with the verdict correct.
         unsure: those that somebody could not tell of.
+        excluded: those that do not belong in the dataset. They are no faults, found or
+            to be found: all estimates are of the others.
         unchecked: those without a verdict.
         estimate: how many faults there are in all, about; by the audit once items of
             it were checked in every part of the ranking, else by the scores and all
@@ -158,6 +160,7 @@ class ReviewStatus:
     faulty: int
     correct: int
     unsure: int
+    excluded: int
     unchecked: int
     estimate: float
     low: float
@@ -228,10 +231,10 @@ def status_of(review: ReviewSession, batch_size: int) -> ReviewStatus:
 
 
 def estimate_state(results: DFauLoResults, state: ReviewState) -> FaultEstimate:
-    """How many faults there are, by scores and verdicts, of the items that exist."""
+    """How many faults there are, by scores and verdicts, of the items that count."""
     from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 
-    there = state.present
+    there = state.counted
     groups = (group[there] for group in results.groups())
     return estimate_faults(
         results.suspiciousness[there], np.maximum(state.verdicts[there], -1), *groups
@@ -252,27 +255,22 @@ def describe_state(
         batch_size: items in the next batch.
         estimate: what :func:`estimate_state` says, if it is known.
     """
-    from fiftyone_dfaulo.engine.feedback.audit import estimate_by_audit
-
-    verdicts, initial = (
-        values[state.present] for values in (state.verdicts, results.suspiciousness)
-    )
     if estimate is None:
         estimate = estimate_state(results, state)
     audited, to_audit = count_drawn(state)
-    audit = None
-    if audited:
-        audit = estimate_by_audit(initial, state.drawn[state.present], verdicts)
+    audit = estimate_drawn(results, state) if audited else None
     count, low, high = audit or (estimate.count, estimate.low, estimate.high)
-    faulty, correct = int((verdicts == 1).sum()), int((verdicts == 0).sum())
+    given = state.count_verdicts()
+    faulty, correct = given["faulty"], given["correct"]
     as_applied, corrected = _corrected(review)
     stale = [one for one in edited_ids(results, state) if one not in as_applied]
     return ReviewStatus(
-        scored=len(verdicts),
+        scored=int(state.present.sum()),
         faulty=faulty,
         correct=correct,
-        unsure=int((verdicts == -2).sum()),
-        unchecked=int((verdicts == -1).sum()),
+        unsure=given["unsure"],
+        excluded=given["exclude"],
+        unchecked=given[None],
         estimate=float(count),
         low=float(low),
         high=float(high),

@@ -23,7 +23,7 @@ from fiftyone_dfaulo.adapter.reading.given_ids import (
     read_ids,
 )
 from fiftyone_dfaulo.adapter.reading.mapped import check_not_mapped
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import check_run_field, load_config
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
@@ -82,7 +82,7 @@ class ReviewSession:
         """The same review of a view: what is written is shown there."""
         return replace(self, samples=view)
 
-    def load_results(self) -> DFauLoResults:
+    def load_results(self) -> ComparedResults:
         """The results of the run, also where another process has replaced it.
 
         Raises:

@@ -30,7 +30,8 @@ have one of these, and are written in so many seconds (``docs/review.md``)."""
 _RUNS = 8
 _IN_ONE_GROUP = 100_000  # of 60 bytes each; a document holds 16 MB
 _WHEN = "last_modified_at"
-_CODES: dict[str | None, int] = {"faulty": 1, "correct": 0, "unsure": -2}
+EXCLUDED = -3
+_CODES = {"faulty": 1, "correct": 0, None: -1, "unsure": -2, "exclude": EXCLUDED}
 
 
 class ReviewState(NamedTuple):
@@ -38,10 +39,20 @@ class ReviewState(NamedTuple):
 
     present: np.ndarray  # bool (N,), whether the item still exists
     scores: np.ndarray  # float64 (N,), NaN where there is none
-    verdicts: np.ndarray  # int8 (N,): 1 faulty, 0 correct, -1 none, -2 unsure
+    verdicts: np.ndarray  # int8 (N,), as in _CODES: 1 faulty, 0 correct
     labels: np.ndarray  # object (N,), the text of the label, or labels, or None
     drawn: np.ndarray  # bool (N,), whether an audit has drawn it
     samples: np.ndarray  # S12 (N,), the id of the sample that it lies in
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Bool (N,), the items that faults are counted among: all but the excluded."""
+        return self.present & (self.verdicts != EXCLUDED)
+
+    def count_verdicts(self) -> dict[str | None, int]:
+        """How many of the items that exist have each verdict, or None."""
+        there = self.verdicts[self.present]
+        return {name: int((there == code).sum()) for name, code in _CODES.items()}
 
 
 class _Kept:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
+from fiftyone_dfaulo.adapter.review.verdicts import EVERY_VERDICT, EXCLUDE
 from fiftyone_dfaulo.adapter.storage.items import Item
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
@@ -31,10 +31,10 @@ def tag_suspicious(
     """Tags samples by their rank, their score or their verdict.
 
     Exactly one of ``top``, ``fraction``, ``min_suspiciousness`` and ``verdict`` picks
-    them. By rank or score, samples marked correct are passed over. Where a run has
-    scored objects, objects are picked, and they get the tag. Where it has scored
-    frames, all labels of the picked frames get the tag; a frame without a label is not
-    picked.
+    them. By rank or score, samples marked correct, or to exclude, are passed over.
+    Where a run has scored objects, objects are picked, and they get the tag. Where it
+    has scored frames, all labels of the picked frames get the tag; a frame without a
+    label is not picked.
 
     Args:
         samples: a dataset or view; of a view, only its own samples are tagged.
@@ -43,7 +43,7 @@ def tag_suspicious(
         top: how many of the most suspicious, at least 1.
         fraction: which share of the scored samples, in (0, 1], rounded up.
         min_suspiciousness: the lowest score, in [0, 1].
-        verdict: ``"faulty"`` or ``"correct"``.
+        verdict: ``"faulty"``, ``"correct"``, ``"unsure"`` or ``"exclude"``.
         save_view: name of a saved view to make of all samples that have the tag.
 
     Returns:
@@ -128,8 +128,9 @@ class Pick(NamedTuple):
             raise InputError(
                 f"min_suspiciousness={floor!r} is not a number from 0 to 1"
             )
-        if verdict is not None and verdict not in VERDICTS:
-            raise InputError(f"verdict={verdict!r}; expected 'faulty' or 'correct'")
+        if verdict is not None and verdict not in EVERY_VERDICT:
+            known = ", ".join(map(repr, EVERY_VERDICT))
+            raise InputError(f"verdict={verdict!r}; expected one of {known}")
 
     def of(self, review: ReviewSession) -> Sequence[Item]:
         """These items of a review, or of its view."""
@@ -142,7 +143,8 @@ class Pick(NamedTuple):
             return [item for item in found if item.get(name) == verdict]
         if fraction is not None:
             top = math.ceil(fraction * len(found))
-        found = [item for item in found if item.get(name) != "correct"]
+        passed = ("correct", EXCLUDE)
+        found = [item for item in found if item.get(name) not in passed]
         if floor is not None:
             return [item for item in found if item[score] >= floor]
         found.sort(key=lambda item: (-item[score], item["_id"]))

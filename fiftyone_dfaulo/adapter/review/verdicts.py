@@ -18,6 +18,11 @@ VERDICTS = ("faulty", "correct")
 UNSURE = "unsure"
 """The verdict of somebody who could not tell."""
 
+EXCLUDE = "exclude"
+"""The verdict on what does not belong in the dataset, whatever its label."""
+
+EVERY_VERDICT = (*VERDICTS, UNSURE, EXCLUDE)
+
 
 @public
 def record_verdicts(
@@ -27,16 +32,17 @@ def record_verdicts(
     faulty: Any = (),
     correct: Any = (),
     unsure: Any = (),
+    exclude: Any = (),
     cleared: Any = (),
     by: str | None = None,
 ) -> dict[str, int]:
     """Writes verdicts to ``<key>_verdict``, and each change to ``<key>_history``.
 
     An entry of the history is a dict with ``verdict`` (``"faulty"``, ``"correct"``,
-    ``"unsure"`` or ``"cleared"``), ``at`` (UTC) and ``by``; and ``source``, if
-    :func:`.carry_verdicts` has brought it from another run. A verdict that a sample has
-    already is not written again. If two people give verdicts on the same sample, the
-    later verdict stands and both are in the history.
+    ``"unsure"``, ``"exclude"`` or ``"cleared"``), ``at`` (UTC) and ``by``; and
+    ``source``, if :func:`.carry_verdicts` has brought it from another run. A verdict
+    that a sample has already is not written again. If two people give verdicts on the
+    same sample, the later verdict stands and both are in the history.
 
     Where a run has scored objects, a verdict is on an object: give ids of objects, or
     views made by ``to_patches()``.
@@ -45,17 +51,21 @@ def record_verdicts(
         samples: the dataset, or any view into it; a verdict may be on any sample of
             the run.
         brain_key: the key of the run.
-        faulty: samples whose label or image is wrong: ids, or a view.
+        faulty: samples whose label is wrong: ids, or a view.
         correct: samples that are right: ids, or a view.
         unsure: samples that you cannot tell of: ids, or a view. No batch shows them
             again, and nothing is learned from them; they count as unchecked in the
             estimate.
+        exclude: samples that do not belong in the dataset, whatever their label: ids,
+            or a view. No batch shows them again, nothing is learned from them, and the
+            estimate is of the others; nothing is deleted.
         cleared: samples whose verdict is taken back: ids, or a view.
         by: who says so.
 
     Returns:
         how many verdicts changed: ``faulty``, ``correct``, ``cleared``, and
-        ``unchanged`` for those that were so already; ``unsure``, if some were given.
+        ``unchanged`` for those that were so already; ``unsure`` and ``exclude``, if
+        some were given.
 
     Raises:
         InputError: if an id is unknown, not among the scored samples, or given twice
@@ -72,7 +82,13 @@ def record_verdicts(
     check_name(by)
     review = open_review(samples, brain_key, "suspiciousness", "verdict")
     return write_verdicts(
-        review, faulty=faulty, correct=correct, unsure=unsure, cleared=cleared, by=by
+        review,
+        faulty=faulty,
+        correct=correct,
+        unsure=unsure,
+        exclude=exclude,
+        cleared=cleared,
+        by=by,
     )
 
 
@@ -92,6 +108,7 @@ def write_verdicts(
     faulty: Any = (),
     correct: Any = (),
     unsure: object = (),
+    exclude: object = (),
     cleared: Any = (),
     by: str | None = None,
     source: str | None = None,
@@ -100,13 +117,14 @@ def write_verdicts(
 
     Args:
         review: the review.
-        faulty, correct, unsure, cleared, by: as there.
+        faulty, correct, unsure, exclude, cleared, by: as there.
         source: key of the run that the verdicts were given in, if it was another one.
     """
     given = {"faulty": faulty, "correct": correct, "cleared": cleared}
     groups = {name: review.given_ids(ids, name) for name, ids in given.items()}
-    if some := review.given_ids(unsure, UNSURE):
-        groups[UNSURE] = some
+    for name, ids in ((UNSURE, unsure), (EXCLUDE, exclude)):
+        if some := review.given_ids(ids, name):
+            groups[name] = some
     _check_disjoint(review, groups)
     everyone = [i for ids in groups.values() for i in ids]
     items = review.find_scored(everyone)

@@ -35,7 +35,12 @@ POOL = ("#1079c5", "#9056e1", "#0f837f", "#aa6340", "#466de5", "#7a7a0e")
 _SCORE = "_suspiciousness"
 
 _VALUES = {
-    "_verdict": {"faulty": FAULTY, "correct": CORRECT, "unsure": UNLIKELY},
+    "_verdict": {
+        "faulty": FAULTY,
+        "correct": CORRECT,
+        "unsure": UNLIKELY,
+        "exclude": LIKELY,
+    },
     # the App colours what stands on the tile: a score with three digits
     _SCORE: {f"{n / 1000:g}": LIKELY if n >= 500 else UNLIKELY for n in range(1001)},
     f"_{MISSING}": {SUGGESTED_TAG: SUGGESTED},

@@ -62,7 +62,7 @@ def compute_suspiciousness(
     ``<key>_suggestion``        Classification: the class that models trained without
                                 the suspicious samples see, and their confidence
     ``<key>_reasons``           list of strings: why
-    ``<key>_verdict``           string: faulty, correct, unsure, or None so far
+    ``<key>_verdict``           string: faulty, correct, unsure, exclude, or None
     ==========================  =====================================================
 
     If the field holds Detections or Polylines, it is their objects that are scored, by

@@ -37,12 +37,15 @@ class ScoredItems:
         labels: their labels, with classes that all occur.
         unlabeled: ids of the items without a label.
         unreadable: id to reason of the items that could not be read.
+        neighbours: int32 (S, 31) of the S most suspicious, as of
+            :func:`.find_neighbours`; None where none were looked for.
     """
 
     ids: list[str]
     labels: Labels
     unlabeled: list[str]
     unreadable: dict[str, str]
+    neighbours: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

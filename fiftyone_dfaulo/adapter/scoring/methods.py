@@ -103,6 +103,8 @@ class FeatureMethod(Method):
     def score(
         self, context: ScoringContext
     ) -> tuple[ScoredItems, Scores | MultiLabelScores]:
+        from fiftyone_dfaulo.engine.neighbours import find_neighbours
+
         read, notes = self.read(context)
         features, items = align(context, [*read], [*read.values()])
         retrain = None
@@ -116,6 +118,13 @@ class FeatureMethod(Method):
             retrain=retrain,
             work=context.work,
         )
+        found = find_neighbours(
+            features,
+            items.labels.numbers,
+            items.labels.suggested(scores),
+            scores.suspiciousness,
+        )
+        items = replace(items, neighbours=found)
         told = (note for each in features for note in each.notes)
         return items, replace(scores, notes=(*notes, *told, *scores.notes))
 

@@ -45,6 +45,7 @@ def make_results(
         unreadable=items.unreadable,
         notes=scores.notes,
         seconds=seconds,
+        neighbours=items.neighbours,
         **items.labels.result_values(items.ids, scores),
     )
 

@@ -96,8 +96,8 @@ SCHEMA: dict[str, FieldSpec] = {
     },
     "verdict": {
         "ftype": fo.StringField,
-        "description": "What a person said: faulty, correct, unsure, or nothing "
-        "(DFauLo)",
+        "description": "What a person said: faulty, correct, unsure, exclude, or "
+        "nothing (DFauLo)",
     },
     "history": {
         "ftype": fo.ListField,

@@ -19,7 +19,7 @@ from fiftyone.core.stages import ViewStage
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.items import Item, Items, Query
 from fiftyone_dfaulo.adapter.storage.schema import (
@@ -57,7 +57,7 @@ class LabelTarget(ABC):
     labels_type: ClassVar[type[Labels]]
     """The class of such labels, once they are read."""
 
-    results_type: ClassVar[type[DFauLoResults]]
+    results_type: ClassVar[type[ComparedResults]]
     """The class of the results of a run on them."""
 
     unsupported: ClassVar[tuple[str, ...]] = ()
@@ -214,7 +214,7 @@ class LabelTarget(ABC):
     empty_parts: ClassVar[tuple[str, ...]] = ()
     """Parts of a run that are written as None: else FiftyOne does not know them."""
 
-    def write_first(self, dataset: Dataset, results: DFauLoResults) -> None:
+    def write_first(self, dataset: Dataset, results: ComparedResults) -> None:
         """Writes items that the run itself makes; most kinds have none."""
         return
 
@@ -226,7 +226,7 @@ class LabelTarget(ABC):
 
     @abstractmethod
     def label_edit(
-        self, items: Items, original: str, load: Callable[[], DFauLoResults]
+        self, items: Items, original: str, load: Callable[[], ComparedResults]
     ) -> LabelEdit:
         """How labels are corrected, and brought back.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -89,6 +89,16 @@ class Labels(ABC):
 
         Args:
             ids: of the N items.
+            scores: what :meth:`score` gave.
+        """
+
+    @abstractmethod
+    def suggested(self, scores: Any) -> np.ndarray:
+        """Int64 (N,), the :attr:`numbers` of the labels that are suggested.
+
+        -1 for labels that no item has.
+
+        Args:
             scores: what :meth:`score` gave.
         """
 
@@ -180,11 +190,13 @@ class ClassLabels(Labels):
             "reason_names": (*REASONS, *scores.more_reasons),
             "signals": scores.signals,
             "signal_names": scores.signal_names,
-            "neighbours": scores.neighbours,
             "near_duplicates": {
                 ids[n]: ids[partner[n]] for n in np.flatnonzero(partner >= 0).tolist()
             },
         }
+
+    def suggested(self, scores: Scores) -> np.ndarray:
+        return scores.suggestion
 
     @property
     def training_labels(self) -> np.ndarray:
@@ -224,7 +236,6 @@ class ClassLabels(Labels):
         work: Work = UNKEPT,
     ) -> Scores:
         from fiftyone_dfaulo.engine.method import single_label
-        from fiftyone_dfaulo.engine.neighbours import find_neighbours
 
         ensembles: list[Ensemble] = []
         with stages.stage(SCORING) as report:
@@ -237,10 +248,7 @@ class ClassLabels(Labels):
             with stages.stage(RESCORING) as report:
                 ensembles.append(self._fit(again, ensembles, settings, work, report))
             scores = single_label.score_labels(self.numbers, *ensembles)
-        found = find_neighbours(
-            features, self.numbers, scores.suggestion, scores.suspiciousness
-        )
-        return replace(scores, neighbours=found)
+        return scores
 
     def _fit(
         self,

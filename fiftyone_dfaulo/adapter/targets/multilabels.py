@@ -73,6 +73,16 @@ class MultiLabels(Labels):
             "signal_names": self.classes,
         }
 
+    def suggested(self, scores: MultiLabelScores) -> np.ndarray:
+        from fiftyone_dfaulo.engine.method.multi_label import changes
+
+        wanted = self.given ^ changes(self.given, scores.class_suspiciousness)
+        both = np.concatenate([self.given, wanted])
+        which = np.unique(both, axis=0, return_inverse=True)[1].reshape(-1)
+        number = np.full(len(both), -1)
+        number[which[: len(self.given)]] = self.numbers
+        return number[which[len(self.given) :]]
+
     @property
     def training_labels(self) -> np.ndarray:
         return self.given

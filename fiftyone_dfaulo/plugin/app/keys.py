@@ -6,7 +6,13 @@ from fiftyone_dfaulo.adapter.corrections.plan import known_classes, takes_one_cl
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.errors import InputError
 
-VERDICTS = {"f": "faulty", "g": "correct", "n": "unsure", "u": "cleared"}
+VERDICTS = {
+    "f": "faulty",
+    "g": "correct",
+    "n": "unsure",
+    "e": "exclude",
+    "u": "cleared",
+}
 SUGGESTION = "s"
 """Faulty, and it is what it looks like."""
 
@@ -53,4 +59,4 @@ def describe_keys(classes: dict[str, str]) -> str:
         if classes
         else ("; s faulty, and what it looks like")
     )
-    return f"f faulty, g correct, n not sure, u clear{of_class}"
+    return f"f faulty, g correct, n not sure, e exclude, u clear{of_class}"

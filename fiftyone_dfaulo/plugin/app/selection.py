@@ -12,7 +12,11 @@ import fiftyone as fo
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.verdicts import read_verdicts, write_verdicts
+from fiftyone_dfaulo.adapter.review.verdicts import (
+    EVERY_VERDICT,
+    read_verdicts,
+    write_verdicts,
+)
 from fiftyone_dfaulo.adapter.review.views import view_ids
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.review_target import showable
@@ -100,6 +104,12 @@ def no_batch(view: Samples, count: int) -> Samples:
     return view.limit(count)
 
 
+def shows_list(view: Samples) -> bool:
+    """Whether this is such a view, or part of it."""
+    ordered = any(isinstance(one, fo.Select) and one.ordered for one in view._stages)
+    return ordered and whole_batch_of(view) is None
+
+
 def list_view(ctx: Context, review: ReviewSession, ids: Sequence[str]) -> Samples:
     """A view of these items, in their order, that is no batch.
 
@@ -139,19 +149,13 @@ def unmark_verdicts(
         the number of items given their verdict back, and of those left alone.
     """
     now = read_verdicts(review, [change[0] for change in changes])
-    kinds = ("faulty", "correct", "unsure", None)
+    kinds = (*EVERY_VERDICT, None)
     back: Mapping[str | None, list[str]] = {kind: [] for kind in kinds}
     for one, before, after in changes:
         if now.get(one, "") == after:
             back[before].append(one)
     count = sum(map(len, back.values()))
     if count:
-        write_verdicts(
-            review,
-            faulty=back["faulty"],
-            correct=back["correct"],
-            unsure=back["unsure"],
-            cleared=back[None],
-            by=by,
-        )
+        given = {kind or "cleared": ids for kind, ids in back.items()}
+        write_verdicts(review, **given, by=by, source=None)
     return count, len(changes) - count

@@ -15,7 +15,7 @@ from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.review.items import count_with_verdict
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.tagging import tag_items
-from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
+from fiftyone_dfaulo.adapter.review.verdicts import EVERY_VERDICT, EXCLUDE
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms.fields import radio_group
@@ -29,12 +29,20 @@ _LARGEST = 30_000_000  # bytes; the browser gets them in one piece
 _PICKS = ("top", "fraction", "min_suspiciousness", "verdict")
 
 
+_TAGS = {"tag": "relabel", "exclude_tag": EXCLUDE}
+"""The form's fields for a tag, and what they say at first."""
+
+
+def _tag_name(which: str | None) -> str:
+    return "exclude_tag" if which == EXCLUDE else "tag"
+
+
 class TagSuspicious(ReviewOperator):
-    """Tags samples to relabel them elsewhere."""
+    """Tags samples to relabel them elsewhere, or to exclude them."""
 
     name_ = "tag_suspicious"
     label = "Tag suspicious samples"
-    description = "Tag samples for relabeling, and save them as a view"
+    description = "Tag samples to relabel or to exclude, and save them as a view"
     icon = "sell"
     takes = (*_PICKS, "tag", "save_view")
 
@@ -42,6 +50,7 @@ class TagSuspicious(ReviewOperator):
         """Asks which samples, the tag and the view's name."""
         choices = {
             "faulty": "Those marked faulty",
+            "exclude": "Those to exclude from the dataset",
             "top": "The most suspicious, by number",
             "fraction": "The most suspicious, by fraction",
             "min_suspiciousness": "All above a suspiciousness",
@@ -55,12 +64,14 @@ class TagSuspicious(ReviewOperator):
         elif which == "min_suspiciousness":
             name = "min_suspiciousness"
             inputs.float(name, default=0.5, min=0, max=1, label="Suspiciousness")
-        inputs.str("tag", default="relabel", required=True, label="Tag")
+        name = _tag_name(which)  # for each of the two, the form keeps what was typed
+        inputs.str(name, default=_TAGS[name], required=True, label="Tag")
         inputs.str("save_view", label="Save as a view named", description="Optional")
 
     def act(self, ctx: Context, review: ReviewSession) -> str:
         """Tags the samples."""
-        tag = ctx.params.get("tag") or "relabel"
+        name = _tag_name(ctx.params.get("which"))
+        tag = ctx.params.get(name) or _TAGS[name]
         count = tag_items(
             review,
             tag=tag,
@@ -77,8 +88,8 @@ def _samples_to_tag(params: JsonDict) -> JsonDict:
     faulty ones.
     """
     which = params.get("which")
-    if which == "faulty":
-        return {"verdict": "faulty"}
+    if which in EVERY_VERDICT:
+        return {"verdict": which}
     if which is not None:
         return {which: params.get(which)}
     given = {n: params[n] for n in _PICKS if params.get(n) is not None}
@@ -121,7 +132,7 @@ class ExportReview(ReviewOperator):
         if DOWNLOADS:
             radio_group(inputs, "to", choices, label="To", default=where)
         if where == "download":
-            if not any(count_with_verdict(review, verdict) for verdict in VERDICTS):
+            if not any(count_with_verdict(review, one) for one in EVERY_VERDICT):
                 raise InputError("Nothing has a verdict yet; mark some samples first")
             formats = {"csv": "CSV, for spreadsheets", "json": "JSON"}
             radio_group(inputs, "format", formats, label="Format")

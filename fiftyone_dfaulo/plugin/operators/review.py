@@ -20,7 +20,7 @@ from fiftyone_dfaulo.plugin.host import Context, Inputs, RiskLevel
 from fiftyone_dfaulo.plugin.operators.base import Operator
 from fiftyone_dfaulo.plugin.operators.review_base import ReviewOperator, count_items
 
-_GIVEN = ("faulty", "correct", "unsure", "cleared")
+_GIVEN = ("faulty", "correct", "unsure", "exclude", "cleared")
 
 
 class OpenReview(Operator):
@@ -65,6 +65,7 @@ class RecordVerdicts(ReviewOperator):
             "faulty": f"Faulty: the label of the {count} is wrong",
             "correct": "Correct: the label is right",
             "unsure": "Unsure: nobody is asked again",
+            "exclude": "Exclude: it does not belong in the dataset",
             "cleared": "Clear: take the verdict away",
         }
         if read_selection(ctx, review).correct:

@@ -13,6 +13,24 @@ from fiftyone_dfaulo.plugin.panel.parts import Handler
 
 _ALL, _CHECKED = "#f0803c", "#8f98a3"  # readable on white and on black
 
+_CONFIG = {"displayModeBar": False, "responsive": True}
+"""Of a plot: it follows the width of the window."""
+
+_HEIGHT = 220
+_AS_HIGH = {"plotly": {"style": {"width": "100%", "height": f"{_HEIGHT}px"}}}
+"""Has a plot keep its height where its width changes."""
+
+_FITTING = {
+    "table": {
+        "sx": {
+            "minWidth": 0,  # without this it is wider than the panel, and that with it
+            "& th, & td": {"px": "4px", "fontSize": "0.875rem"},
+            "& td": {"overflowWrap": "anywhere"},  # a class may be one long word
+        }
+    }
+}
+"""Has a table be as wide as the panel, however narrow that is."""
+
 
 def add_histogram(
     out: types.Object, on_click: Handler, noun: str, histogram: dict[str, list[int]]
@@ -37,7 +55,7 @@ def add_histogram(
     layout = {
         "barmode": "overlay",  # on a log axis, stacked heights would mislead
         "bargap": 0.05,
-        "height": 220,
+        "height": _HEIGHT,
         "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
         "xaxis": {"title": {"text": "suspiciousness"}, "range": [0, 1]},
         "yaxis": {
@@ -54,7 +72,8 @@ def add_histogram(
         label=f"Suspiciousness (click a bar to see its {noun}s)",
         data=data,
         layout=layout,
-        config={"displayModeBar": False},
+        config=_CONFIG,
+        componentsProps=_AS_HIGH,
         on_click=on_click,
     )
 
@@ -65,9 +84,7 @@ def add_pairs(
     """The table of classes that are confused, or changes that are suggested."""
     if not pairs:
         return
-    # as wide as the panel: without this it is wider, and the panel with it
-    narrow = {"table": {"sx": {"minWidth": 0}}}
-    table = types.TableView(on_click_row=on_click, componentsProps=narrow)
+    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
     what, looks_like = "Labels to change", "Change"
     if "given" in pairs[0]:
         table.add_column("given", label="Labelled as")
@@ -78,14 +95,27 @@ def add_pairs(
     out.list("pairs", types.Object(), default=pairs, label=label, view=table)
 
 
+def add_alike(
+    out: types.Object, on_click: Handler, noun: str, alike: list[dict[str, Any]]
+) -> None:
+    """The table of classes that may be one; nothing where there are none."""
+    if not alike:
+        return
+    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
+    table.add_column("one", label="Class")
+    table.add_column("other", label="Class")
+    table.add_column("swapped", label="Look like the other")
+    label = f"Classes that may be one (click a row to see its {noun}s)"
+    out.list("alike", types.Object(), default=alike, label=label, view=table)
+
+
 def add_classes(
     out: types.Object, on_click: Handler, noun: str, classes: list[dict[str, Any]]
 ) -> None:
     """The table of classes, where items have one each."""
     if not classes:
         return
-    narrow = {"table": {"sx": {"minWidth": 0}}}
-    table = types.TableView(on_click_row=on_click, componentsProps=narrow)
+    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
     for name, label in (
         ("given", "Class"),
         ("scored", f"{noun.capitalize()}s"),
@@ -139,7 +169,7 @@ def add_progress(
         for part, (name, line) in lines.items()
     ]
     layout = {
-        "height": 220,
+        "height": _HEIGHT,
         "margin": {"l": 45, "r": 10, "t": 30, "b": 40},
         "xaxis": {"title": {"text": f"{noun}s checked"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": "faults"}, "rangemode": "tozero"},
@@ -151,7 +181,8 @@ def add_progress(
         label="Progress: the dotted line is what to expect",
         data=data,
         layout=layout,
-        config={"displayModeBar": False},
+        config=_CONFIG,
+        componentsProps=_AS_HIGH,
     )
 
 

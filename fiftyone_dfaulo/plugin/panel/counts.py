@@ -67,6 +67,8 @@ def status_lines(
         lines[1] += f" ({status['precision']:.0%} of them faulty)"
     if status["unsure"]:
         lines[1] += f"; {status['unsure']:,} unsure"
+    if status["excluded"]:
+        lines[1] += f"; {status['excluded']:,} to exclude"
     size, expected = min(batch_size, status["unchecked"]), status["expected_next"]
     if size:
         lines[1] += f"; about {expected:,.0f} of the next {size:,} are faults"

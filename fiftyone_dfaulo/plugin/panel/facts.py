@@ -12,10 +12,10 @@ from fiftyone.operators.executor import ExecutionRunState
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.classes import class_reports
+from fiftyone_dfaulo.adapter.review.classes import alike_classes, class_reports
 from fiftyone_dfaulo.adapter.review.learning import describe_state, estimate_state
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+from fiftyone_dfaulo.adapter.review.state import EXCLUDED, ReviewState, read_state
 from fiftyone_dfaulo.adapter.review.verdicts import verdicts_in_order
 from fiftyone_dfaulo.adapter.runs.repair import look
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
@@ -55,6 +55,7 @@ def read_facts(review: ReviewSession, batch_size: int) -> dict[str, Any]:
         ),
         "histogram": count_scores(state),
         "pairs": count_pairs(results, state),
+        "alike": count_alike(results, state),
         "classes": count_classes(results, state, estimate.chances),
         "keys": {} if gone else class_keys(review),
         "reasons": count_reasons(results, state),
@@ -69,7 +70,7 @@ def trace_progress(
     Args:
         found: of the checked items in their order, which are faulty.
         state: how the review stands.
-        chances: of the items that exist, how likely each is a fault.
+        chances: of the items that count, how likely each is a fault.
         left: how many faults are not found yet, about.
 
     Returns:
@@ -81,7 +82,7 @@ def trace_progress(
         return {"found": [[], []], "expected": [[], []]}
     faults = np.cumsum(found)
     steps = _spread(len(found))
-    there = state.present
+    there = state.counted
     unchecked = (state.verdicts < 0)[there]
     order = np.argsort(-state.scores[there][unchecked], kind="stable")
     rest = np.cumsum(chances[unchecked][order])
@@ -112,7 +113,7 @@ def count_scores(state: ReviewState) -> dict[str, list[int]]:
         bins = np.searchsorted(edges, state.scores[scored & some], side="right")
         return np.bincount(bins, minlength=BINS).tolist()
 
-    checked = state.verdicts >= 0
+    checked = (state.verdicts >= 0) | (state.verdicts == EXCLUDED)
     return {"checked": count(checked), "unchecked": count(~checked)}
 
 
@@ -131,6 +132,20 @@ def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, An
     ]
 
 
+def count_alike(results: DFauLoResults, state: ReviewState) -> list[dict[str, Any]]:
+    """Pairs of classes that may be one, as the panel's table shows them."""
+    return [
+        {
+            "one": one.names[0],
+            "other": one.names[1],
+            "swapped": "; ".join(
+                f"{n:,} of {count:,}" for n, count in zip(one.swapped, one.counts)
+            ),
+        }
+        for one in alike_classes(results, state)[:_PAIRS]
+    ]
+
+
 def count_classes(
     results: DFauLoResults, state: ReviewState, chances: np.ndarray
 ) -> list[dict[str, Any]]:
@@ -138,15 +153,15 @@ def count_classes(
 
     Args:
         results, state: the run, and how its review stands.
-        chances: of the items that exist, how likely each is a fault.
+        chances: of the items that count, how likely each is a fault.
     """
     every = np.zeros(len(results.ids))
-    every[state.present] = chances
+    every[state.counted] = chances
     return [
         {
             "given": one.name,
             "scored": one.scored,
-            "found": f"{one.found:,} of about {max(one.expected, one.found):,.0f}",
+            "found": f"{one.found:,} of ~{max(one.expected, one.found):,.0f}",
             "wrong": f"{one.share:.1%}",
             "looks_like": one.looks_like or "",
         }
@@ -214,7 +229,8 @@ def filtered(
         samples: the dataset, or of a run on frames a view of these.
         review: the run.
         chosen: None; or ``looks_like``, ``given`` (the label), or both; or
-            ``reason``; or ``low`` and ``high``, bounds of the suspiciousness.
+            ``alike``, two classes; or ``reason``; or ``low`` and ``high``, bounds of
+            the suspiciousness.
         lowest: the least suspiciousness.
     """
     target, fields, expression = review.target, review.fields, None
@@ -222,6 +238,11 @@ def filtered(
     if chosen and "reason" in chosen:
         reasons = target.view_field("reasons", fields)
         expression = reasons.contains([chosen["reason"]])
+    elif chosen and "alike" in chosen:
+        label, looks = (target.view_field(n, fields) for n in ("label", "suggestion"))
+        one, other = chosen["alike"]
+        swapped = (label == one) & (looks == other)
+        expression = swapped | ((label == other) & (looks == one))
     elif chosen and ("looks_like" in chosen or "given" in chosen):
         parts = {"looks_like": "suggestion", "given": "label"}
         equal = [
@@ -249,6 +270,9 @@ def describe(chosen: dict[str, Any]) -> str:
     """A filter of the panel in words."""
     if "reason" in chosen:
         return str(chosen["reason"])
+    if "alike" in chosen:
+        one, other = chosen["alike"]
+        return f"{one} and {other}, each that looks like the other"
     if "looks_like" not in chosen and "given" in chosen:
         return f"labelled {chosen['given']}"
     if "given" in chosen:

@@ -23,7 +23,7 @@ from fiftyone_dfaulo.plugin.panel.facts import (
 
 PATCHES = 10_000
 """Objects that the grid shows at once: their patches are made in a quarter of a second,
-and nobody looks at more."""
+and nobody looks at more. Nor is more than this marked in one go."""
 
 
 def show_ranked(event: Event, *, instead: bool = False) -> None:
@@ -59,7 +59,7 @@ def go_on(event: Event) -> str:
         return str(error)
 
 
-def show_batch(event: Event, *, reload: bool = False) -> str:
+def show_batch(event: Event, *, reload: bool = False, at_least: int = 0) -> str:
     """Shows the most suspicious unchecked items, of the part that is chosen.
 
     The ranking learns from the verdicts first, if that pays.
@@ -67,6 +67,7 @@ def show_batch(event: Event, *, reload: bool = False) -> str:
     Args:
         event: the event.
         reload: whether something else was written.
+        at_least: items in the batch, where the usual number is smaller.
 
     Returns:
         what it has learned, as a sentence; empty before any verdict.
@@ -80,7 +81,7 @@ def show_batch(event: Event, *, reload: bool = False) -> str:
     whole, among = showable(event.ctx, review), None
     if review.target.frames:  # the view may be of some videos only
         among = set(view_ids(review.target.narrow(whole, None)))
-    batch = take_batch(review, size, part, among)
+    batch = take_batch(review, max(size, at_least), part, among)
     ids = batch.ids
     if not ids:
         noun = review.target.noun
@@ -161,11 +162,12 @@ def show_part(event: Event, chosen: JsonDict | None) -> None:
     if chosen == NEAR_DUPLICATES:
         view = list_view(event.ctx, review, near_duplicates(review))
     else:
-        # a row counts the unchecked samples; bars and reasons count all
-        unreviewed = "looks_like" in (chosen or {})
-        if unreviewed and _is_small(event, chosen):
+        # a row of confused classes counts the unchecked samples; all others count all
+        unreviewed = bool({"looks_like", "alike"} & (chosen or {}).keys())
+        count = _count_of_row(event, chosen)
+        if 0 < count <= PATCHES:
             event.state.filter = chosen
-            show_batch(event)  # can be marked in one go
+            show_batch(event, at_least=count)  # can be marked in one go
             return
         samples = showable(event.ctx, review)
         lowest = _lowest(event, chosen, unreviewed)
@@ -191,11 +193,21 @@ def _lowest(event: Event, chosen: JsonDict | None, unreviewed: bool) -> float:
     return lowest
 
 
-def _is_small(event: Event, chosen: JsonDict | None) -> bool:
-    """Whether all that a row of confused classes stands for fits into one batch."""
+def _count_of_row(event: Event, chosen: JsonDict | None) -> int:
+    """How many items a row of confused classes stands for; 0 if it is no such row."""
     pairs: list[JsonDict] = event.facts["pairs"]
-    counts = [pair["count"] for pair in pairs if pair.items() >= (chosen or {}).items()]
-    return 0 < sum(counts) <= event.usual_size
+    return sum(pair["count"] for pair in pairs if chosen == _without_count(pair))
+
+
+def _without_count(pair: JsonDict) -> JsonDict:
+    return {name: value for name, value in pair.items() if name != "count"}
+
+
+def show_corrected(event: Event) -> None:
+    """Shows all whose label is corrected."""
+    original = event.shown.own.original_label
+    found = event.shown.find(None, {original: {"$ne": None}})
+    show_list(event, [str(item["_id"]) for item in found])
 
 
 def show_list(event: Event, ids: Sequence[str]) -> None:

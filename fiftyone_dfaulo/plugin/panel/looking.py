@@ -121,14 +121,14 @@ def _pick(event: Event, review: ReviewSession, batch: list[str]) -> str:
 
 def _order(why: Explanation, noun: str) -> str:
     """What the grid shows, in its order."""
-    known = why.like_label or why.like_suggestion
     parts = [f"The {noun} in question"]
     if why.near_duplicate is not None:
         parts.append("the one that is nearly the same")
     if why.like_label:
-        parts.append(f"{len(why.like_label[:SHOWN])} that are {why.label}")
+        label = why.label or "without a label"
+        parts.append(f"{len(why.like_label[:SHOWN])} that are {label}")
     if why.like_suggestion:
         count = len(why.like_suggestion[:SHOWN])
-        parts.append(f"{count} that are {why.suggestion}")
-    told = ", then ".join(parts)
-    return f"{told}." if known else f"{told}. Others like it are not known."
+        label = why.suggested_label or "without a label"
+        parts.append(f"{count} that are {label}")
+    return f"{', then '.join(parts)}."

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from fiftyone_dfaulo.adapter.review.learning import relearn
-from fiftyone_dfaulo.adapter.review.verdicts import UNSURE, VERDICTS, read_verdicts
+from fiftyone_dfaulo.adapter.review.verdicts import (
+    EVERY_VERDICT,
+    VERDICTS,
+    read_verdicts,
+)
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
@@ -105,7 +109,7 @@ def _is_step(step: object) -> bool:
         isinstance(c, (list, tuple))
         and len(c) == 3
         and isinstance(c[0], str)
-        and c[1] in (None, UNSURE, *VERDICTS)
+        and c[1] in (None, *EVERY_VERDICT)
         and c[2] in VERDICTS
         for c in changes
     )

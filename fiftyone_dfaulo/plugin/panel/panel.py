@@ -26,6 +26,7 @@ from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     batch_of,
     read_selection,
+    shows_list,
 )
 from fiftyone_dfaulo.plugin.host import Context, JsonDict, Property, unstyle_selection
 from fiftyone_dfaulo.plugin.panel import grid
@@ -78,17 +79,21 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
             "runs": list(runs),
             "operation": read_operation(dataset, runs),
         }
-        ids, batch = batch_of(event.view), None
         if key is not None:
             try:
                 review = event.review(key)
                 facts |= recent_facts(review, event.usual_size, fresh=fresh)
-                if ids:
-                    open_ = [v is None for v in read_verdicts(review, ids).values()]
-                    batch = [len(ids), sum(open_)]
             except DFauLoError as error:
                 facts["problem"] = str(error)
         event.keep("facts", facts)
+        self.tell_batch(event)
+
+    def tell_batch(self, event: Event) -> None:
+        """Has this answer say what of a batch the grid shows: no other one does."""
+        ids, batch = batch_of(event.view), None
+        if ids and "status" in event.facts:
+            given = read_verdicts(event.shown, ids)
+            batch = [len(ids), sum(verdict is None for verdict in given.values())]
         event.show_batch_of(batch, looking=is_looked_at(event))
 
     def _follow(self, event: Event, runs: Mapping[str, str]) -> str | None:
@@ -146,6 +151,13 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
         event.keep("damage", read_damage(event.dataset))
         self.refresh(event, fresh=True)
 
+    @guarded
+    def on_corrected(self, event: Event) -> None:
+        """Labels were corrected, maybe after a look at the tiles of some."""
+        if shows_list(event.view) and not is_looked_at(event):
+            grid.show_corrected(event)
+        self.refresh(event, fresh=True)
+
     # ---- choosing what to look at ----
 
     @guarded
@@ -186,6 +198,12 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
         """A row of the table."""
         pair = event.facts["pairs"][int(event.ctx.params["row"])]
         grid.show_part(event, {n: value for n, value in pair.items() if n != "count"})
+
+    @guarded
+    def on_alike(self, event: Event) -> None:
+        """A row of the table of classes that may be one."""
+        two = event.facts["alike"][int(event.ctx.params["row"])]
+        grid.show_part(event, {"alike": [two["one"], two["other"]]})
 
     @guarded
     def on_class(self, event: Event) -> None:

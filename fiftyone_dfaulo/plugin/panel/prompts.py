@@ -18,6 +18,7 @@ from fiftyone_dfaulo.plugin.forms.params import (
 )
 from fiftyone_dfaulo.plugin.host import Context, JsonDict
 from fiftyone_dfaulo.plugin.panel.events import Event, guarded
+from fiftyone_dfaulo.plugin.panel.parts import Handler
 
 _PREFIX = "@dfaulo/dfaulo/"
 
@@ -29,33 +30,47 @@ class Prompts:
         """Reads what the panel shows."""
         raise NotImplementedError
 
+    def tell_batch(self, event: Event) -> None:
+        """Has this answer say what of a batch the grid shows."""
+        raise NotImplementedError
+
     def on_done(self, ctx: Context) -> None:
         """An operator that the panel asked for has been executed."""
         raise NotImplementedError
 
-    def tag(self, ctx: Context) -> None:
+    def on_corrected(self, ctx: Context) -> None:
+        """The form that corrects has been executed."""
+        raise NotImplementedError
+
+    @guarded
+    def tag(self, event: Event) -> None:
         """Opens the form that tags."""
-        self._prompt(ctx, "tag_suspicious")
+        self._prompt(event, "tag_suspicious", _of_run(event))
 
-    def correct(self, ctx: Context) -> None:
+    @guarded
+    def correct(self, event: Event) -> None:
         """Opens the form that corrects."""
-        self._prompt(ctx, "apply_suggestions")
+        self._prompt(event, "apply_suggestions", _of_run(event), self.on_corrected)
 
-    def undo_corrections(self, ctx: Context) -> None:
+    @guarded
+    def undo_corrections(self, event: Event) -> None:
         """Opens the form that undoes corrections."""
-        self._prompt(ctx, "revert_suggestions")
+        self._prompt(event, "revert_suggestions", _of_run(event))
 
-    def export(self, ctx: Context) -> None:
+    @guarded
+    def export(self, event: Event) -> None:
         """Opens the form that exports."""
-        self._prompt(ctx, "export_review")
+        self._prompt(event, "export_review", _of_run(event))
 
-    def repair(self, ctx: Context) -> None:
+    @guarded
+    def repair(self, event: Event) -> None:
         """Opens the form that repairs."""
-        ctx.prompt(_PREFIX + "repair", on_success=self.on_done)
+        self._prompt(event, "repair")
 
-    def find(self, ctx: Context) -> None:
+    @guarded
+    def find(self, event: Event) -> None:
         """Opens the form that starts a run."""
-        ctx.prompt(_PREFIX + "compute_suspiciousness", on_success=self.on_done)
+        self._prompt(event, "compute_suspiciousness")
 
     @guarded
     def run_again(self, event: Event) -> None:
@@ -67,12 +82,21 @@ class Prompts:
             "brain_key": review.key,
             **of_run(review.config),
         }
-        uri = _PREFIX + "compute_suspiciousness"
-        event.ctx.prompt(uri, given, on_success=self.on_done)
+        self._prompt(event, "compute_suspiciousness", given)
 
-    def _prompt(self, ctx: Context, name: str) -> None:
-        key = Event(ctx).facts.get("key")
-        ctx.prompt(_PREFIX + name, {"brain_key": key}, on_success=self.on_done)
+    def _prompt(
+        self,
+        event: Event,
+        name: str,
+        given: JsonDict | None = None,
+        then: Handler | None = None,
+    ) -> None:
+        event.ctx.prompt(_PREFIX + name, given, on_success=then or self.on_done)
+        self.tell_batch(event)  # the form may be cancelled
+
+
+def _of_run(event: Event) -> JsonDict:
+    return {"brain_key": event.facts.get("key")}
 
 
 def of_run(config: DFauLoConfig) -> JsonDict:

@@ -9,8 +9,9 @@ import fiftyone.operators.types as types
 from fiftyone_dfaulo.adapter.review.audit import SIZE as AUDIT
 from fiftyone_dfaulo.plugin.app.keys import describe_keys
 from fiftyone_dfaulo.plugin.app.plain_text import plain
-from fiftyone_dfaulo.plugin.host import JsonDict
+from fiftyone_dfaulo.plugin.host import Context, JsonDict
 from fiftyone_dfaulo.plugin.panel.charts import (
+    add_alike,
     add_classes,
     add_histogram,
     add_markings,
@@ -25,7 +26,7 @@ from fiftyone_dfaulo.plugin.panel.marking import read_steps
 from fiftyone_dfaulo.plugin.panel.parts import add_button, add_row
 
 
-def build_panel(panel: Any, ctx: Any) -> types.Property:
+def build_panel(panel: Any, ctx: Context) -> types.Property:
     """The panel.
 
     Args:
@@ -73,13 +74,13 @@ def _add_empty(out: types.Object, panel: Any) -> None:
 
 
 def _add_notices(
-    out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]
+    out: types.Object, panel: Any, ctx: Context, facts: dict[str, Any]
 ) -> None:
     _add_operation(out, panel, facts.get("operation"))
     _add_damage(out, panel, ctx.panel.state.damage)
 
 
-def _add_operation(out: types.Object, panel: Any, operation: Any) -> None:
+def _add_operation(out: types.Object, panel: Any, operation: JsonDict | None) -> None:
     if not operation:
         return
     if operation["failed"]:
@@ -115,7 +116,9 @@ def _add_runs(out: types.Object, panel: Any, facts: dict[str, Any]) -> None:
     )
 
 
-def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) -> None:
+def _add_review(
+    out: types.Object, panel: Any, ctx: Context, facts: dict[str, Any]
+) -> None:
     """What is pressed stands first: nothing that comes and goes moves it."""
     status, noun, state = facts["status"], facts["noun"], ctx.panel.state
     batch = state.batch or [0, 0]
@@ -135,6 +138,7 @@ def _add_review(out: types.Object, panel: Any, ctx: Any, facts: dict[str, Any]) 
     ]
     out.md("\n\n".join(lines), name="counts")
     add_pairs(out, panel.on_pair, noun, facts["pairs"])
+    add_alike(out, panel.on_alike, noun, facts.get("alike") or [])
     _add_stale(out, panel, facts)
     _add_notices(out, panel, ctx, facts)
     add_classes(out, panel.on_class, noun, facts.get("classes") or [])
@@ -151,11 +155,14 @@ def _add_steps(
     out: types.Object, panel: Any, status: dict[str, Any], noun: str, state: Any
 ) -> None:
     """The buttons."""
-    unchecked = "" if status["faulty"] + status["correct"] else "No verdict was given"
+    told = sum(status[name] for name in ("faulty", "correct", "unsure", "excluded"))
+    unchecked = "" if told else "No verdict was given"
     batch = state.batch or [0, 0]
     row = add_row(out, "batch")
     ahead = not (batch[1] or state.looking)
-    add_button(row, "next", "Next batch", panel.next_batch, main=ahead)
+    done = "" if status["unchecked"] else f"Every {noun} has a verdict"
+    nexts = panel.next_batch
+    add_button(row, "next", "Next batch", nexts, main=ahead and not done, why_off=done)
     add_button(row, "mark", "Mark selected", panel.mark_selected)
     undo = (
         ""
@@ -163,7 +170,7 @@ def _add_steps(
         else "Nothing was marked since the panel was opened"
     )
     add_button(row, "undo", "Undo marking", panel.undo_marking, why_off=undo)
-    add_button(row, "audit", f"Audit {AUDIT}", panel.audit)
+    add_button(row, "audit", f"Audit {AUDIT}", panel.audit, why_off=done)
     _add_rest(out, panel, noun, batch[1], state.share)
     row, looking = add_row(out, "leave"), bool(state.looking)
     off = "" if looking else f"The grid shows no {noun} beside others like it"

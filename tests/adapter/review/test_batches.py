@@ -48,6 +48,16 @@ def test_a_batch_is_the_top_of_the_ranking_and_expects_its_faults(mixed: Any) ->
     assert abs(batch.faults - right) < 0.5 * SIZE
 
 
+def test_the_summary_of_a_run_and_its_review_count_the_same(mixed: Any) -> None:
+    told, status = mixed.load_brain_results("dfaulo").summary(), review_status(mixed)
+    assert told["scored"] == status.scored
+    assert (told["estimated_faults"], told["faults_low"], told["faults_high"]) == (
+        round(status.estimate),
+        round(status.low),
+        round(status.high),
+    )
+
+
 def test_the_ranking_learns_where_that_brings_a_fault_and_not_where_it_does_not(
     mixed: Any,
 ) -> None:
@@ -89,6 +99,10 @@ def test_a_batch_of_a_part_is_what_a_view_of_it_would_show(mixed: Any) -> None:
         (
             {"given": "d", "looks_like": "c"},
             [(g, k) == ("d", "c") for g, k in zip(given, looks)],
+        ),
+        (
+            {"alike": ["d", "c"]},
+            [(g, k) in (("d", "c"), ("c", "d")) for g, k in zip(given, looks)],
         ),
         ({"low": 0.2, "high": 0.6}, [0.2 <= s < 0.6 for s in scores]),
         ({"reason": reason}, [reason in some for some in reasons]),
@@ -185,3 +199,52 @@ def test_unsure_is_asked_of_nobody_again_teaches_nothing_and_counts_as_unchecked
     record_verdicts(mixed, unsure=drawn)
     status = review_status(mixed)
     assert (status.to_audit, status.unsure) == (0, 1 + len(drawn))
+
+
+def test_what_is_excluded_is_neither_found_nor_correct_nor_to_be_found(
+    mixed: Any,
+) -> None:
+    ranked = suspicious_view(mixed).values("id")
+    record_verdicts(mixed, faulty=ranked[:5], correct=ranked[5:7])
+    before, asked = review_status(mixed), take_batch(open_review(mixed, "dfaulo"), SIZE)
+    alien, *others = asked.ids
+    count = len(mixed)
+
+    changed = record_verdicts(mixed, exclude=[alien], by="Ada")
+    assert changed["exclude"] == 1
+    assert mixed[alien].dfaulo_history[-1]["verdict"] == "exclude"
+    assert len(mixed) == count  # nothing is deleted
+    after = review_status(mixed)
+    assert (after.excluded, after.unchecked) == (1, before.unchecked - 1)
+    same = ("scored", "found", "correct", "precision", "unsure")
+    assert [getattr(after, n) for n in same] == [getattr(before, n) for n in same]
+    assert 0 < before.estimate - after.estimate < 2  # a likely one
+    review = open_review(mixed, "dfaulo")
+    assert take_batch(review, SIZE).ids[: SIZE - 1] == others
+    assert alien not in suspicious_view(mixed, unreviewed=True).values("id")
+    results, state = review.load_results(), read_state(review, review.load_results())
+    none = np.maximum(state.verdicts, -1)
+    np.testing.assert_array_equal(
+        learned_scores(results, state.verdicts), learned_scores(results, none)
+    )
+
+    record_verdicts(mixed, cleared=[alien])
+    assert review_status(mixed) == before
+
+
+def test_an_audit_takes_what_is_excluded_for_no_fault(mixed: Any) -> None:
+    drawn = audit_view(mixed, size=100)
+    ids, wrong = drawn.values(["id", "wrong"])
+    faulty = [one for one, is_wrong in zip(ids, wrong) if is_wrong]
+    record_verdicts(mixed, faulty=faulty, correct={*ids} - {*faulty})
+    before = review_status(mixed)
+    right = next(one for one, is_wrong in zip(ids, wrong) if not is_wrong)
+    record_verdicts(mixed, exclude=[right])
+    after = review_status(mixed)
+    assert after.by_audit
+    assert (after.audited, after.to_audit) == (100, 0)
+    assert (after.estimate, after.low, after.high) == (
+        before.estimate,
+        before.low,
+        before.high,
+    )

@@ -52,6 +52,22 @@ def test_a_verdict_on_a_label_that_has_changed_since_is_not_carried(
     assert dataset.values("new_verdict")[:2] == [None, None]
 
 
+def test_who_was_unsure_is_so_in_the_next_run_and_what_was_excluded_stays_out(
+    dataset: Any,
+) -> None:
+    ids = dataset.values("id")
+    record_verdicts(dataset, unsure=ids[:2], exclude=ids[3:5], by="Ada")
+    for one in (ids[1], ids[4]):
+        sample = dataset[one]
+        sample.ground_truth.label = "mine"
+        sample.save()
+    assert carry_verdicts(dataset, "new", source="dfaulo") == 3
+    # of the edited labels, only that does not matter which does not belong here
+    expected = ["unsure", None, None, "exclude", "exclude", None]
+    assert dataset.values("new_verdict") == expected
+    assert dataset[ids[3]].new_history[-1]["by"] == "Ada"
+
+
 def test_a_verdict_that_was_given_here_stays(dataset: Any) -> None:
     record_verdicts(dataset, "new", correct=dataset.first().id)
     assert carry_verdicts(dataset, "new", source="dfaulo") == 3

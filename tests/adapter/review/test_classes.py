@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.adapter.review.classes import ClassReport, class_reports
+from fiftyone_dfaulo.adapter.review.classes import (
+    AlikeClasses,
+    ClassReport,
+    alike_classes,
+    class_reports,
+)
 from fiftyone_dfaulo.adapter.review.state import ReviewState
 from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
 from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
@@ -16,25 +21,33 @@ from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
 CHANCES = np.array([0.9, 0.5, 0.0, 0.2, 0.9, 0.7])
 
 
-def results(kind: type) -> Any:
-    looks = np.array(["b", "c", "a", "b", "a", "a"], object)
+LOOKS = ("b", "c", "a", "b", "a", "a")
+
+
+def results(kind: type, looks: Any = LOOKS) -> Any:
+    looks = np.array(looks, object)
     return SimpleNamespace(
         config=SimpleNamespace(target=SimpleNamespace(labels_type=kind)),
         suggestion_texts=lambda: looks,
     )
 
 
+def state_of(labels: Any, verdicts: Any) -> ReviewState:
+    count = len(labels)
+    return ReviewState(
+        np.ones(count, bool),
+        np.zeros(count),
+        verdicts,
+        labels,
+        np.zeros(count, bool),
+        np.zeros(count, "S12"),
+    )
+
+
 def test_classes_with_the_most_faults_come_first() -> None:
     labels = np.array(["a", "a", "a", "b", "b", None], object)
     verdicts = np.array([1, -1, -1, -1, 0, -1], np.int8)
-    state = ReviewState(
-        np.ones(6, bool),
-        CHANCES,
-        verdicts,
-        labels,
-        np.zeros(6, bool),
-        np.zeros(6, "S12"),
-    )
+    state = state_of(labels, verdicts)
     first, second = class_reports(results(ClassLabels), state, CHANCES)
     # of a, one is found, one more looks half like c; of b, one is correct
     assert first[:3] == ("a", 3, 1)
@@ -43,3 +56,41 @@ def test_classes_with_the_most_faults_come_first() -> None:
     assert first.looks_like == "b"
     assert second == ClassReport("b", 2, 0, pytest.approx(0.2), None)
     assert class_reports(results(MultiLabels), state, CHANCES) == []
+
+
+def test_what_is_excluded_is_no_label_of_a_class() -> None:
+    labels = np.array(["a", "a", "a", "b", "b", None], object)
+    state = state_of(labels, np.array([-3, -1, -1, -1, -1, -1], np.int8))
+    first, _ = class_reports(results(ClassLabels), state, CHANCES)
+    assert (first.name, first.scored) == ("b", 2)
+
+
+def confused(**cells: int) -> tuple[Any, Any]:
+    """Labels and looks of as many items as is said of each label and look."""
+    pairs = [tuple(pair) for pair, count in cells.items() for _ in range(count)]
+    labels, looks = np.array(pairs, object).T
+    return labels, looks
+
+
+def alike(labels: Any, looks: Any, **some: int) -> list[AlikeClasses]:
+    verdicts = np.full(len(labels), -1, np.int8)
+    verdicts[: some.get("checked", 0)] = 0
+    state = state_of(labels, verdicts)
+    return alike_classes(results(ClassLabels, looks), state)
+
+
+def test_classes_may_be_one_where_looks_do_not_tell_the_label() -> None:
+    # a and b: of 20 each, half look like the other; c and d are seen as they are, but
+    # for one of each. One class makes the first 20!20!/41! likely, two (10!10!/21!)²:
+    # 2.7 times less
+    labels, looks = confused(aa=10, ab=10, ba=10, bb=10, cc=20, cd=1, dc=1, dd=20, ac=1)
+    found = alike(labels, looks)
+    assert found == [AlikeClasses(("a", "b"), (10, 10), (20, 20))]
+    assert alike(labels, looks, checked=20) == []  # what was confirmed says no more so
+    # of 3 of each, 2 look like their own: 3!3!/7! is less than (11/96)²
+    assert alike(*confused(aa=2, ab=1, ba=1, bb=2, cc=9)) == []
+    # a is taken for c more often than for b
+    assert alike(*confused(aa=10, ab=10, ba=10, bb=10, ac=11, cc=90)) == []
+    # in one direction only: b is not seen at all
+    assert alike(*confused(aa=50, ba=20, cc=9)) == []
+    assert alike_classes(results(MultiLabels, looks), state_of(labels, labels)) == []

@@ -13,6 +13,7 @@ from fiftyone_dfaulo import (
     explain_suspiciousness,
     record_verdicts,
 )
+from fiftyone_dfaulo.engine import neighbours
 from fiftyone_dfaulo.errors import InputError
 
 EACH = 12
@@ -108,7 +109,7 @@ def test_of_near_duplicates_it_says_which_label_the_models_prefer(
     assert both[wrong].other_label == "cat"
 
 
-def test_objects_and_several_labels(make_dataset: Any) -> None:
+def test_objects_are_compared_with_objects(make_dataset: Any) -> None:
     dataset = make_dataset([None] * 24)
     true = np.repeat([0, 1], 24)
     names = np.array(["cup", "jar"])[true].tolist()
@@ -126,23 +127,74 @@ def test_objects_and_several_labels(make_dataset: Any) -> None:
         "boxes.label"
     ) == ["jar"]
 
-    several = [["a"], ["b"]] * 12
+
+def tagged(names: list[list[str]]) -> list[fo.Classifications]:
+    return [
+        fo.Classifications(classifications=[fo.Classification(label=n) for n in some])
+        for some in names
+    ]
+
+
+def test_of_several_labels_those_with_the_same_are_shown(make_dataset: Any) -> None:
+    true = np.repeat([0, 1], 20)
+    several = [["ab"[k]] for k in true]
     several[0] = ["b"]
-    dataset.set_values(
-        "tags_",
-        [
-            fo.Classifications(
-                classifications=[fo.Classification(label=n) for n in names]
-            )
-            for names in several
-        ],
-    )
-    array = 5 * np.eye(4)[[0, 1] * 12] + rng.normal(0, 0.3, (24, 4))
-    compute_suspiciousness(
-        dataset, "tags_", embeddings=array, brain_key="several", progress=False
-    )
-    first = dataset.first().id
-    told = explain_suspiciousness(dataset, "several", ids=[first])[first]
+    dataset = make_dataset([None] * 40)
+    dataset.set_values("tags_", tagged(several))
+    rng = np.random.default_rng(0)
+    array = 5 * np.eye(4)[true] + rng.normal(0, 0.3, (40, 4))
+    compute_suspiciousness(dataset, "tags_", embeddings=array, progress=False)
+    ids = dataset.values("id")
+    why = explain_suspiciousness(dataset, ids=ids[:1])[ids[0]]
+    assert (why.label, why.suggestion) == ("b", "remove b, add a")
+    assert why.suggested_label == "a"
+    assert why.nearest == {"a": 10}
+    assert {*why.like_label} < {*ids[20:]}
+    assert {*why.like_suggestion} < {*ids[1:20]}
+    assert len(why.like_suggestion) == len(why.like_label) == 10
+    assert "Models without it say remove b, add a" in str(why)
+    assert str(why).endswith("Of its 10 nearest, 10 are a.")
+    assert [*explain_suspiciousness(dataset)][0] == ids[0]
+
+    several[1:20] = [["a", "c"], ["a"]] * 9 + [["a"]]
+    dataset.set_values("tags_", tagged(several))
+    mixed = explain_suspiciousness(dataset, ids=ids[:1])[ids[0]]
+    assert {*mixed.nearest} == {"a", "a, c"}
+    assert "; " in mixed.words[-1]  # labels with commas of their own
+
+
+def test_a_set_that_no_sample_has_is_shown_without_others_of_it(
+    make_dataset: Any,
+) -> None:
+    true = np.repeat([0, 1], 20)
+    several = [["x", "y"] if k else ["z"] for k in true]
+    several[0] = ["x", "z"]  # looks like z alone
+    several[1] = ["w", "z"]
+    dataset = make_dataset([None] * 40)
+    dataset.set_values("tags_", tagged(several))
+    array = 5 * np.eye(4)[true] + np.random.default_rng(0).normal(0, 0.3, (40, 4))
+    results = compute_suspiciousness(dataset, "tags_", embeddings=array, progress=False)
+    labels = results.label_texts()
+    for one, why in explain_suspiciousness(dataset).items():
+        same = labels == why.suggested_label
+        assert not {*why.like_suggestion} - {
+            other for other, is_same in zip(results.ids, same) if is_same
+        }, one
+
+
+def test_why_neighbours_are_not_known_is_said(
+    birds: Any, make_dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = birds.first().id
+    results = birds.load_brain_results("dfaulo")
+    results.neighbours = results.neighbours[:0]
+    told = explain_suspiciousness(birds, ids=[first])[first]
     assert told.nearest == {}
-    assert "Labelled b. Models say" in str(told)
-    assert explain_suspiciousness(dataset, "several") == {}
+    assert told.words[-1].endswith("older than that; run again to find them.")
+    monkeypatch.setattr(neighbours, "MOST", 1)
+    array = np.random.default_rng(0).normal(size=(2 * EACH, 4))
+    compute_suspiciousness(birds, embeddings=array, progress=False)
+    (known,) = explain_suspiciousness(birds)
+    other = next(one for one in birds.values("id") if one != known)
+    (told,) = explain_suspiciousness(birds, ids=[other]).values()
+    assert told.unknown == "they are of the 1,000 most suspicious"

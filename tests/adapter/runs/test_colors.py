@@ -70,7 +70,12 @@ def test_colors_come_and_go_with_the_run(make_dataset: Any, make_results: Any) -
     write_run(make_results(dataset))
     write_run(make_results(dataset))  # in its place
     colors = colors_of(dataset.app_config.color_scheme.fields)
-    verdicts = {"faulty": FAULTY, "correct": CORRECT, "unsure": UNLIKELY}
+    verdicts = {
+        "faulty": FAULTY,
+        "correct": CORRECT,
+        "unsure": UNLIKELY,
+        "exclude": LIKELY,
+    }
     assert colors["dfaulo_verdict"] == verdicts
     check_tiles(dataset, "dfaulo")
     scheme: Any = own_scheme(dataset)

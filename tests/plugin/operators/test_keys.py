@@ -34,10 +34,11 @@ def test_keys_give_verdicts_and_classes(run: Any) -> None:
     press(run, "g", ids[2], opened=ids[1])  # what is open is meant
     press(run, "u", ids[0])
     press(run, "n", ids[3])
+    press(run, "e", ids[4])
     press(run, "7", opened=ids[6])
     run.reload()
     verdicts = run.values("dfaulo_verdict")
-    assert verdicts[:7] == [None, "correct", None, "unsure", None, None, "faulty"]
+    assert verdicts[:7] == [None, "correct", None, "unsure", "exclude", None, "faulty"]
     assert run[ids[6]].ground_truth.label == "7"
     with pytest.raises(InputError, match="stands for no class; 7: 7"):
         press(run, "1", ids[0])

@@ -19,6 +19,7 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionContext, ExecutionResult, Executor
 
 from fiftyone_dfaulo import (
+    apply_suggestions,
     compute_suspiciousness,
     record_verdicts,
     update_suspiciousness,
@@ -31,6 +32,7 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.app.selection import (
     Selected,
     mark_verdicts,
+    no_batch,
     unmark_verdicts,
 )
 from fiftyone_dfaulo.plugin.panel import facts_cache
@@ -314,6 +316,19 @@ def test_unsure_is_no_part_of_a_batch_and_undoing_brings_it_back(run: Any) -> No
     assert verdicts(run)[1:4] == ["unsure", "unsure", None]
 
 
+def test_what_is_to_be_excluded_is_counted_on_its_own_and_in_no_batch(run: Any) -> None:
+    ids, panel = run.values("id"), Opened(run)
+    panel.did("next_batch")
+    panel.did("mark_selected", ids[1])
+    record_verdicts(run, exclude=ids[1:3])
+    panel.did("on_done")
+    assert "0 of 37 checked; 2 to exclude" in panel.shown()
+    panel.did("next_batch")
+    assert len(panel.view) == 35
+    panel.did("undo_marking")
+    assert verdicts(run)[1:3] == ["exclude", "exclude"]
+
+
 def test_the_curve_is_of_verdicts_in_their_order(run: Any) -> None:
     review = open_review(run, "dfaulo")
     none = read_facts(review, 50)["progress"]
@@ -378,6 +393,49 @@ def test_nothing_selected_is_said(run: Any) -> None:
     assert snapshot(run) == before
 
 
+def buttons(panel: Opened) -> dict[str, str]:
+    """The label of each button to why it is off; empty if it is on."""
+    found: dict[str, str] = {}
+
+    def look(part: Any) -> None:
+        if isinstance(part, dict):
+            if part.get("name") == "Button" or "Button" in str(part.get("component")):
+                off = part.get("disabled", False)
+                found[part["label"]] = (part.get("title") or "?") if off else ""
+            for value in part.values():
+                look(value)
+        elif isinstance(part, list):
+            for value in part:
+                look(value)
+
+    look(json.loads(panel.shown()))
+    return found
+
+
+def test_a_button_that_is_off_says_why_and_what_it_is_for_turns_it_on(run: Any) -> None:
+    panel = Opened(run)
+    first = buttons(panel)
+    assert {name for name, why in first.items() if why} == {
+        "Undo marking",
+        "Mark selected, and the rest correct",
+        "Mark selected, and the rest faulty",
+        "Back",
+        "Export",
+        "Undo corrections",
+        "Show all",
+    }
+    assert "?" not in first.values()
+    record_verdicts(run, exclude=run.values("id")[1:2])
+    panel.did("on_done")
+    assert buttons(panel)["Export"] == ""
+    panel.did("on_bar", x=0.975)
+    assert buttons(panel)["Show all"] == ""
+    record_verdicts(run, correct=run.exists("dfaulo_suspiciousness"))
+    panel.did("on_done")
+    for name in ("Next batch", "Audit 60"):
+        assert buttons(panel)[name] == "Every sample has a verdict"
+
+
 def test_a_part_that_is_checked_ends_with_what_to_do_next(run: Any) -> None:
     panel = Opened(run)
     panel.did("on_pair", row=0)
@@ -407,6 +465,78 @@ def test_filters_narrow_grid_and_batches(run: Any) -> None:
     reasons = run.count_values("dfaulo_reasons")
     panel.did("on_reason", value=next(iter(reasons)))
     assert len(panel.view) == next(iter(reasons.values()))
+
+
+@pytest.fixture
+def twins(make_dataset: Any) -> Any:
+    """240 samples of four clusters; which of the last are c, and which d, is chance."""
+    rng = np.random.default_rng(51)
+    true = np.repeat(np.arange(3), 80)
+    vectors = rng.normal(size=(240, 4)) + 4 * np.eye(4)[true]
+    labels = np.where(true == 2, rng.integers(2, 4, 240), true)
+    labels[:3], labels[80] = 1, 0  # a and b are mistaken, and yet two classes
+    dataset = make_dataset(["abcd"[k] for k in labels])
+    dataset.set_values("vectors", vectors.tolist())
+    compute_suspiciousness(dataset, embeddings="vectors", progress=False)
+    return dataset
+
+
+def test_classes_that_may_be_one_are_named_and_looked_at(twins: Any) -> None:
+    panel = Opened(twins)
+    given, looks = twins.values(["ground_truth.label", "dfaulo_suggestion.label"])
+    pairs = Counter(zip(given, looks))
+    (row,) = panel.facts["alike"]
+    of_c, of_d = (pairs[one, "c"] + pairs[one, "d"] for one in "cd")
+    swapped = f"{pairs['c', 'd']} of {of_c}; {pairs['d', 'c']} of {of_d}"
+    assert row == {"one": "c", "other": "d", "swapped": swapped}
+    assert "Classes that may be one" in panel.shown()
+    panel.did("on_alike", row=0)
+    shown = zip(
+        *panel.view.values(["ground_truth.label", "dfaulo_suggestion.label"]),
+    )
+    assert Counter(shown) == {p: pairs[p] for p in (("c", "d"), ("d", "c"))}
+    assert "c and d, each that looks like the other" in panel.shown()
+    assert panel.state["batch"] is None  # nothing is to be marked in one go here
+
+
+def test_a_confused_pair_larger_than_a_batch_is_marked_in_one_go(twins: Any) -> None:
+    panel = Opened(twins)
+    panel.did("on_pair", row=0)
+    pair = panel.facts["pairs"][0]
+    assert panel.state["batch"] == [pair["count"]] * 2
+    panel.did("show_all")
+    panel.state["batch_size"] = pair["count"] - 1
+    panel.did("on_pair", row=0)
+    assert panel.state["batch"] == [pair["count"]] * 2
+    panel.did("rest_is_faulty", count=pair["count"])
+    assert twins.count_values("dfaulo_verdict")["faulty"] == pair["count"]
+    assert pair not in panel.facts["pairs"]
+
+
+@pytest.mark.parametrize("form", ["correct", "tag", "export", "find", "run_again"])
+def test_a_batch_is_still_one_where_a_form_was_cancelled(run: Any, form: str) -> None:
+    panel = Opened(run)
+    panel.did("next_batch")
+    panel.did("mark_selected", panel.view.values("id")[0])
+    del panel.state["batch"]  # the App keeps what an event writes, and no more
+    panel.did(form)
+    assert panel.state["batch"] == [37, 36]
+    assert buttons(panel)["Mark selected, and the rest of 36 correct"] == ""
+
+
+def test_after_a_look_at_a_group_the_grid_shows_all_that_is_corrected(
+    twins: Any,
+) -> None:
+    panel = Opened(twins)
+    panel.did("next_batch")
+    some = panel.view.values("id")[:5]
+    apply_suggestions(twins, ids=some)
+    batch = panel.view
+    panel.did("on_corrected")
+    assert panel.view == batch
+    panel.view = no_batch(twins.select(some[:1], ordered=True), 1)  # as Look shows it
+    panel.did("on_corrected")
+    assert {*panel.view.values("id")} == {*some}
 
 
 def test_near_duplicates_are_shown_side_by_side(scored: Any) -> None:

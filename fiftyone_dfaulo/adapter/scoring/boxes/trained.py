@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from fiftyone_dfaulo.adapter.reading.detections import Found, read_given
+from fiftyone_dfaulo.adapter.results.compared import renumbered
 from fiftyone_dfaulo.adapter.scoring.boxes.method import (
     Judged,
     apart_from_crowds,
@@ -83,7 +84,7 @@ class DetectorMethod(Method):
         given = given.take(np.flatnonzero(~np.isin(given.images, [*damaged])))
         names = sorted({name for name in given.labels if name is not None})
         labels = number_labels(given, names)
-        faults, known, notes = self._judge_classes(context, given, names, labels)
+        faults, known, judged = self._judge_classes(context, given, names, labels)
         with context.stages.stage(COMPARING):
             scores = score_boxes(
                 Boxes(given.images, given.boxes),
@@ -95,7 +96,7 @@ class DetectorMethod(Method):
                 seed=context.settings.seed,
             )
             scores = without_crowds(scores, there, crowds)
-            scores = replace(scores, notes=(*notes, *scores.notes))
+            scores = replace(scores, notes=(*judged.notes, *scores.notes))
             classes = np.full(len(confidence), known[0])
             if len(known) > 1:
                 gaps = np.flatnonzero(scores.missing > 0)
@@ -105,8 +106,9 @@ class DetectorMethod(Method):
                 classes[gaps] = known[seen]
             called: list[str | None] = [names[n] for n in classes]
             predicted = _as_found(samples, there, called, confidence)
-            judged = Judged(given, predicted, names, scores)
-            return make_scores(context, samples, judged, unreadable)
+            compared = Judged(given, predicted, names, scores)
+            items, done = make_scores(context, samples, compared, unreadable)
+            return replace(items, neighbours=judged.neighbours_among(items.ids)), done
 
     def _judge_classes(
         self,
@@ -114,22 +116,22 @@ class DetectorMethod(Method):
         given: Found,
         names: list[str],
         labels: np.ndarray,
-    ) -> tuple[ClassFaults, np.ndarray, Sequence[str]]:
+    ) -> tuple[ClassFaults, np.ndarray, _ClassesJudged]:
         """How likely each class is wrong, by what is in the box.
 
         Returns:
             of the boxes, the class faults; int64, positions in the names of the classes
-            that can be told apart, or of the only one; and what to tell.
+            that can be told apart, or of the only one; and what more there is to tell.
         """
         number = {name: n for n, name in enumerate(names)}
         place = {one: n for n, one in enumerate(given.ids)}
         found, shown = ClassFaults.none(labels), context.labelled
         kept = [n for n, one in enumerate(shown.ids) if one in place]
         if not kept:
-            return found, np.arange(len(names))[:1], ()
+            return found, np.arange(len(names))[:1], _ClassesJudged()
         some = shown.labels.take(np.array(kept))
         if len(some.classes) < 2:
-            return found, np.array([number[some.classes[0]]]), ()
+            return found, np.array([number[some.classes[0]]]), _ClassesJudged()
         single = shown._replace(
             ids=[shown.ids[n] for n in kept],
             paths=[shown.paths[n] for n in kept],
@@ -142,7 +144,29 @@ class DetectorMethod(Method):
         found.wrong[rows] = scores.suspiciousness
         found.seen[rows] = known[scores.suggestion]
         found.right[rows] = scores.confidence
-        return found, known, scores.notes
+        return found, known, _ClassesJudged(items.ids, items.neighbours, scores.notes)
+
+
+class _ClassesJudged(NamedTuple):
+    """What judging the classes tells beside how likely they are wrong.
+
+    Attributes:
+        ids: of the objects that were compared with one another.
+        neighbours: as of :class:`.features.ScoredItems`, among these.
+        notes: plain sentences.
+    """
+
+    ids: Sequence[str] = ()
+    neighbours: np.ndarray | None = None
+    notes: Sequence[str] = ()
+
+    def neighbours_among(self, ids: Sequence[str]) -> np.ndarray | None:
+        """The neighbours as positions among these objects."""
+        if self.neighbours is None:
+            return None
+        place = {one: n for n, one in enumerate(ids)}
+        number = np.array([place.get(one, -1) for one in self.ids])
+        return renumbered(self.neighbours, number)
 
 
 def _detect(

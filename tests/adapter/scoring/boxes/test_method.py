@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 from fiftyone_dfaulo import (
     InputError,
     compute_suspiciousness,
+    explain_suspiciousness,
     record_verdicts,
     repair,
     review_status,
@@ -67,6 +68,14 @@ def documents(dataset: Any) -> list[Any]:
 def objects(dataset: Any, field: str = "boxes") -> list[Any]:
     lists = dataset.values(f"{field}.detections")
     return [one for some in lists for one in some or ()]
+
+
+def test_why_no_neighbours_are_known_is_said(shared: Any) -> None:
+    worst = shared.load_brain_results("dfaulo").ids[:1]
+    (why,) = explain_suspiciousness(shared, ids=worst).values()
+    assert explain_suspiciousness(shared) == {}
+    assert why.unknown == "boxes were compared with predictions, not with one another"
+    assert f"Others like it are not known: {why.unknown}." in str(why)
 
 
 class TestWhatIsWritten:

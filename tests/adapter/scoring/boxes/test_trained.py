@@ -15,7 +15,11 @@ from bench.box_datasets import add_samples
 from bench.boxes import KINDS, Objects
 from bench.trained_boxes import NOTHING
 
-from fiftyone_dfaulo import InputError, compute_suspiciousness
+from fiftyone_dfaulo import (
+    InputError,
+    compute_suspiciousness,
+    explain_suspiciousness,
+)
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.config import Settings
@@ -181,6 +185,24 @@ class TestRuns:
         assert results.config.embeddings == embeddings
         told = any("embeddings 'vectors' and the network" in n for n in results.notes)
         assert told == (embeddings == "auto")
+
+    def test_what_a_class_is_compared_with_is_known(self, small: Any) -> None:
+        rng = np.random.default_rng(1)
+        lists = [
+            [rng.normal(size=4) + 9 * (one == "disc") for one in some]
+            for some in small.values("boxes.detections.label")
+        ]
+        small.set_values("boxes.detections.vectors", lists, dynamic=True)
+        results = score(small, epochs=1, embeddings="vectors")
+        found = explain_suspiciousness(small)
+        ids = small.values("boxes.detections.id", unwind=True)
+
+        assert {*found} == {*ids}
+        assert {*found} < {*results.ids} or not results.missing
+        label = dict(zip(ids, small.values("boxes.detections.label", unwind=True)))
+        alike = sum(why.nearest.get(label[one], 0) for one, why in found.items())
+        assert alike > 0.8 * sum(sum(why.nearest.values()) for why in found.values())
+        assert all(label[i] == w.label for w in found.values() for i in w.like_label)
 
     def test_damaged_images_are_left_out_and_named(self, small: Any) -> None:
         sample = small.first()
