@@ -29,7 +29,9 @@ def test_a_row_replaces_that_of_the_same_python_and_fiftyone(tmp_path: Path) -> 
     assert (before, after) == ("before", "after")
 
 
-def test_the_page_says_what_passed_on_the_oldest_that_pip_allows_and_each_python() -> None:
+def test_the_page_says_what_passed_on_the_oldest_that_pip_allows_and_each_python() -> (
+    None
+):
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in matrix.TABLE.read_text(encoding="utf-8").splitlines()

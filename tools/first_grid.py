@@ -96,7 +96,7 @@ def measure(folder: Path, python: str) -> Iterator[Stage]:
         return Stage(name, seconds, downloaded(text), size(clone) - before)
 
     def call(*command: str) -> Callable[[], object]:
-        return lambda: subprocess.run(command, env=env, check=True)
+        return lambda: subprocess.run(command, env=env, check=True, stdout=sys.stderr)
 
     git = ("git", "clone", "--quiet", "--no-local", str(ROOT), str(clone))
     yield stage("`git clone`", call(*git))
@@ -136,7 +136,9 @@ def _open(tab: Any, address: str) -> None:
 
 @contextmanager
 def _running(command: Sequence[str], env: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen(command, env=env, start_new_session=True)
+    process = subprocess.Popen(
+        command, env=env, start_new_session=True, stdout=sys.stderr
+    )
     try:
         yield
     finally:
@@ -144,15 +146,15 @@ def _running(command: Sequence[str], env: dict[str, str]) -> Iterator[None]:
         process.wait()
 
 
-def megabytes(count: float) -> str:
-    """Bytes in words: MB, without a fraction from 10 on."""
-    return f"{count / 1e6:,.0f} MB" if count >= 1e7 else f"{count / 1e6:.1f} MB"
+def in_words(count: float) -> str:
+    """Bytes as GB or MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def row(stage: Stage) -> str:
     """A stage as a row of the table."""
-    got = megabytes(stage.downloaded) if stage.downloaded else ""
-    return f"| {stage.name} | {stage.seconds:.0f} | {got} | {megabytes(stage.disk)} |"
+    got = in_words(stage.downloaded) if stage.downloaded else ""
+    return f"| {stage.name} | {stage.seconds:.0f} | {got} | {in_words(stage.disk)} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -170,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         total = Stage("all", *(sum(column) for column in zip(*(s[1:] for s in stages))))
         print(row(total))
         for name, count in packages(folder / "clone" / ".venv")[:LARGEST]:
-            print(f"{name}: {megabytes(count)}")
+            print(f"{name}: {in_words(count)}")
     return 0
 
 
