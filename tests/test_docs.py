@@ -26,6 +26,8 @@ from tests.objects import paste_digits
 from tests.tagged import build_pairs, draw_pairs
 from tests.videos import build_videos
 
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = {
@@ -128,7 +130,7 @@ def loaded(
         return made[name] if name in made else load(name)
 
     monkeypatch.setattr(fo, "load_dataset", load_dataset)
-    monkeypatch.setattr(training, "PASSES", 40)  # a detector that has hardly learned
+    monkeypatch.setattr(training, "PASSES", 8)  # a detector that has hardly learned
     monkeypatch.setattr(training, "LEAST", 0.0)
     monkeypatch.chdir(tmp_path)
     yield made
