@@ -55,7 +55,6 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     classifiers=[
-        "License :: OSI Approved :: MIT License",
         *(f"Programming Language :: Python :: 3.{n}" for n in range(10, 14)),
         "Topic :: Scientific/Engineering :: Image Recognition",
     ],

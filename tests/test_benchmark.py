@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
 SCRIPT = Path(__file__).parents[1] / "examples" / "benchmark.py"
 FEW = ("--limit", "600", "--seeds", "1")
 

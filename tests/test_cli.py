@@ -21,6 +21,8 @@ from fiftyone_dfaulo.cli.folder import read
 from fiftyone_dfaulo.cli.main import main
 from fiftyone_dfaulo.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
 NAME = "pets-by-folder"
 
 

@@ -12,6 +12,8 @@ import fiftyone as fo
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
 SCRIPT = Path(__file__).parents[1] / "examples" / "folder.py"
 
 Run = Callable[..., str]

@@ -34,6 +34,8 @@ from tests.conftest import build_dataset
 from tests.odd_values import JSON, ODD
 from tests.plugin.plugin_tools import context
 
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
 CALLS = int(os.environ.get("DFAULO_FUZZ", "8"))
 
 FUNCTIONS = {

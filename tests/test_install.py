@@ -275,7 +275,7 @@ def test_the_skill_names_operators_and_parameters_that_there_are() -> None:
     names = {cls.name_: cls for cls in OPERATORS}
     asked = {
         "compute_suspiciousness": ["brain_key", "embeddings", "predictions", "model"],
-        "record_verdicts": ["faulty", "correct"],
+        "record_verdicts": ["faulty", "correct", "unsure"],
         "tag_suspicious": ["verdict", "tag"],
         "apply_suggestions": ["verdict", "label", "ids", "add_classes"],
         "export_review": ["path"],

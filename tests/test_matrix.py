@@ -29,7 +29,9 @@ def test_a_row_replaces_that_of_the_same_python_and_fiftyone(tmp_path: Path) -> 
     assert (before, after) == ("before", "after")
 
 
-def test_the_page_says_what_passed_on_the_oldest_that_pip_allows() -> None:
+def test_the_page_says_what_passed_on_the_oldest_that_pip_allows_and_each_python() -> (
+    None
+):
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in matrix.TABLE.read_text(encoding="utf-8").splitlines()
@@ -37,6 +39,8 @@ def test_the_page_says_what_passed_on_the_oldest_that_pip_allows() -> None:
     ]
     assert matrix.oldest_fiftyone() in {row[1].removesuffix(".0") for row in rows}
     assert all(int(row[4]) > 100 and row[5] == "0" for row in rows)
+    tried = {tuple(row[0].split(".")[:2]) for row in rows}
+    assert tried == {tuple(python.split(".")) for python in matrix.PYTHONS}
 
 
 def test_every_test_that_it_runs_is_there() -> None:

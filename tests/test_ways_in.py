@@ -12,6 +12,8 @@ import pytest
 from bench import cases, ways_in
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("nobody_else")
+
 
 def written(pixels: np.ndarray, folder: Path) -> Iterator[Path]:
     """Writes images, and gives their paths."""

@@ -2,7 +2,8 @@
 
 1. Formulas become MathML, which browsers show without scripts. They are written as
    GitHub shows them, too: ``$$`` around a block, ``$`...`$`` within a sentence.
-2. Notebooks become pages. They are shown as they were saved, not run.
+2. A figure and its spread, as ".95 ± .01", stay on one line.
+3. Notebooks become pages. They are shown as they were saved, not run.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mkdocs.structure.files import File, Files
 
 _BLOCK = re.compile(r"^\$\$\n(.+?)\n\$\$$", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"\$`([^`]+)`\$")
+_SPREAD = re.compile(r"(?<=\d) ± (?=[.\d])")
 _TO_NOTEBOOK = re.compile(r"(\]\([^)\s]+)\.ipynb(?=[)#])")
 
 
@@ -33,6 +35,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Turns formulas into MathML, and leads links to notebooks to their pages."""
+    markdown = _SPREAD.sub("\u00a0±\u00a0", markdown)
     markdown = _BLOCK.sub(lambda found: convert(found[1], display="block"), markdown)
     markdown = _INLINE.sub(lambda found: convert(found[1]), markdown)
     return _TO_NOTEBOOK.sub(r"\1.md", markdown)

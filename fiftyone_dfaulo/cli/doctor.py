@@ -35,7 +35,7 @@ _DATABASE = (
 )
 
 _TORCH = (
-    "pip install torch torchvision. On Linux that takes 5.3 GB of disk, most of it "
+    "pip install torch torchvision. On Linux that takes 5.5 GB of disk, most of it "
     "CUDA's libraries; without a GPU take PyTorch's CPU-only build, 0.7 GB: choose "
     "Linux, Pip and CPU on PyTorch's page `Start Locally`, and install it first"
 )
