@@ -114,6 +114,7 @@ class FeatureMethod(Method):
             stages=context.stages,
             retrain=retrain,
             work=context.work,
+            executor=context.executor,
         )
         told = (note for each in features for note in each.notes)
         return items, replace(scores, notes=(*notes, *told, *scores.notes))

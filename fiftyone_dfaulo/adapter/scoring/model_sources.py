@@ -69,6 +69,7 @@ class FrozenModel(FeatureSource):
                 settings=settings,
                 columns=match.columns,
                 work=context.work,
+                executor=context.executor,
                 report=report,
             )
         kept = context.labelled.labels.occurring(found.index)

@@ -22,7 +22,7 @@ from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError
 
 _SIZES = (8, 16, 32, 64)
-_HEADERS = 256  # files that median_side looks at
+HEADERS = 256  # files that are looked at for what all are like
 _BATCH = 256  # images between two reports of decode_images
 _AHEAD = 2  # batches being decoded while the caller works on one
 _JOB = 8  # images per task: small, so that stopping never waits long
@@ -133,7 +133,7 @@ def median_side(paths: Sequence[Source]) -> float | None:
 
     Reads the headers of up to 256 evenly spaced files.
     """
-    step = max(1, -(-len(paths) // _HEADERS))
+    step = max(1, -(-len(paths) // HEADERS))
     sides = []
     for path in paths[::step]:
         # Decoding reports why a file cannot be read.

@@ -1,0 +1,128 @@
+"""Work on a Ray cluster of two nodes: done, lost, cancelled, refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from fiftyone_dfaulo.engine.cluster.connection import check_cluster, open_executor
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
+from fiftyone_dfaulo.errors import ClusterError, InputError
+from tests.engine.cluster import works
+from tests.two_nodes import Nodes, names, two_nodes, wait_for
+
+pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with two_nodes() as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def executor(nodes: Nodes) -> Iterator[Executor]:
+    with open_executor(nodes.address) as executor:
+        yield executor
+
+
+def test_results_come_in_the_order_of_the_parts(executor: Executor) -> None:
+    base, parts = np.array([2, 3]), [*range(9)]
+    expected = [[2**n, 3**n] for n in parts]
+    for one in (executor, HERE):
+        assert [*one.each(works.powers, one.share(base), parts)] == expected
+        assert [*one.each(works.powers, one.share(base), [])] == []
+
+
+def test_each_node_is_asked_once_with_one_thread(executor: Executor) -> None:
+    found = executor.everywhere(works.node, None)
+    assert len(set(found.values())) == len(found) == 2
+    assert all(node[:8] in name for name, node in found.items())
+    assert {*executor.everywhere(works.threads, None).values()} == {"1"}
+    assert executor.threads(8) == executor.threads(8, gpu=True) == 1
+
+
+def test_work_of_a_node_that_dies_is_done_again(
+    nodes: Nodes, executor: Executor, tmp_path: Path
+) -> None:
+    def kill_while_both_work() -> None:
+        wait_for(lambda: len(names(tmp_path, "*.begun")) == 2)
+        nodes.kill()
+        (tmp_path / "go").touch()
+
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(kill_while_both_work)
+        shared = executor.share(str(tmp_path))
+        found = [*executor.each(works.begin_and_wait, shared, [*range(6)])]
+        killed.result()
+    assert found == [*range(6)]
+    parts = [name.partition("-")[0] for name in names(tmp_path, "*.begun")]
+    assert len(parts) > len(set(parts))  # one was begun twice
+
+
+def test_closed_early_no_task_goes_on(executor: Executor, tmp_path: Path) -> None:
+    shared = executor.share(str(tmp_path))
+    results = executor.each(works.begin_and_wait, shared, [*range(6)])
+    with closing(results), ThreadPoolExecutor(1) as pool:
+        first = pool.submit(next, results)
+        begun = wait_for(lambda: names(tmp_path, "*.begun"))
+        (tmp_path / "go").touch()
+        assert first.result() == 0
+        (tmp_path / "go").unlink()
+        begun = wait_for(lambda: names(tmp_path, "[1-9]*.begun"))
+    pids = [int(name.partition("-")[2].partition(".")[0]) for name in begun]
+    wait_for(lambda: not any(map(_works, pids)))
+    assert [*executor.each(works.powers, executor.share(np.array([2])), [3])] == [[8]]
+
+
+def _works(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_what_work_raises_is_raised_here(executor: Executor) -> None:
+    shared = executor.share(None)
+    with pytest.raises(InputError, match="^expected something else$"):
+        list(executor.each(works.refuse, shared, ["ours"]))
+    with pytest.raises(ClusterError, match=r"failed \(KeyError: 'theirs'\)"):
+        list(executor.each(works.refuse, shared, ["theirs"]))
+
+
+def test_what_cannot_be_sent_is_named(executor: Executor) -> None:
+    with pytest.raises(InputError, match=r"Unsendable cannot be sent .*of one process"):
+        executor.share(works.Unsendable())
+
+
+def test_auto_finds_what_the_environment_names(
+    nodes: Nodes, executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    check_cluster("auto")
+    with open_executor("auto") as found:
+        assert len(found.everywhere(works.node, None)) == 2
+
+
+def test_a_node_with_other_versions_is_refused(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = "fiftyone_dfaulo.engine.cluster.connection.code_version"
+    monkeypatch.setattr(home, lambda: "another")
+    with pytest.raises(ClusterError, match=r"node .* has another version"):  # noqa: SIM117
+        with open_executor("auto"):
+            raise AssertionError
+
+
+def test_without_ray_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ClusterError, match=r"fiftyone-dfaulo\[cluster\]"):
+        check_cluster("auto")
+    check_cluster(None)
