@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 """What a node may have."""
+
+LONGEST = 60.0  # seconds, after which something has gone wrong
 
 
 class Nodes:
@@ -29,8 +33,16 @@ class Nodes:
         self.address: str = self.cluster.address
 
     def kill(self) -> None:
-        """Kills the second node; another one comes in its place."""
+        """Kills the second node: all its processes, as if its power were gone."""
+        raylet = self.second.all_processes["raylet"][0].process.pid
+        workers = psutil.Process(raylet).children(recursive=True)
         self.cluster.remove_node(self.second, allow_graceful=False)
+        for one in workers:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+
+    def replace(self) -> None:
+        """Another second node; Ray starts one in the main thread alone."""
         self.second = self.cluster.add_node(**SMALL)
 
 
@@ -49,7 +61,9 @@ def two_nodes() -> Iterator[Nodes]:
 
 def wait_for(what: Callable[[], Any]) -> Any:
     """What a function says once it says something; it is asked again and again."""
+    end = time.monotonic() + LONGEST
     while not (found := what()):
+        assert time.monotonic() < end, "it never came"
         time.sleep(0.02)
     return found
 

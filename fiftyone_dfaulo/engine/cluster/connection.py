@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from fiftyone_dfaulo.engine.cache.digest import code_version
@@ -73,20 +74,56 @@ def open_executor(cluster: str | None) -> Iterator[Executor]:
     if cluster is None:
         yield HERE
         return
-    import ray
-
-    joined = ray.is_initialized()
-    if not joined:
-        _join(cluster)
-    try:
+    with _CONNECTION.held(cluster):
         from fiftyone_dfaulo.engine.cluster.on_ray import OnRay
 
         executor = OnRay()
         _check_versions(executor)
         yield executor
-    finally:
-        if not joined:
-            ray.shutdown()
+
+
+class _Connection:
+    """Ray's connection of this process, which has one at most, for runs that overlap.
+
+    The first one joins a cluster and the last one leaves it, unless somebody else has
+    joined it before.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._runs = 0
+        self._cluster = ""
+
+    @contextmanager
+    def held(self, cluster: str) -> Iterator[None]:
+        """Is connected while it is held.
+
+        Raises:
+            ClusterError: if it cannot be joined, or other runs are on another one.
+        """
+        import ray
+
+        with self._lock:
+            if self._runs and cluster not in (AUTO, self._cluster):
+                raise ClusterError(
+                    f"cluster={cluster!r}: another run in this process works on "
+                    f"{self._cluster!r}; wait for it, or use another process"
+                )
+            if not self._runs:
+                self._others, self._cluster = ray.is_initialized(), cluster
+                if not self._others:
+                    _join(cluster)
+            self._runs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs -= 1
+                if not (self._runs or self._others):
+                    ray.shutdown()
+
+
+_CONNECTION = _Connection()
 
 
 def _join(cluster: str) -> None:

@@ -69,7 +69,7 @@ class Executor(ABC):
 
         Yields:
             the results, in the order of the parts. Close the generator
-            (``contextlib.closing``) to stop early: nothing goes on then.
+            (``contextlib.closing``) to stop early.
 
         Raises:
             DFauLoError: what the work raises.

@@ -7,17 +7,21 @@
 3. A task whose worker or machine dies is run again by Ray, on whatever is left.
 4. Results come back to this process, which keeps them, so that nothing of a run is only
    on a machine that may go.
+5. A run that is stopped leaves the cluster, and Ray ends the processes that worked for
+   it. Its tasks are not cancelled one by one: Ray (2.60) aborts a process that cancels
+   a task just when it ends ("Tried to complete task that was not pending").
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError, TaskUnschedulableError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from fiftyone_dfaulo.engine.cluster.executor import Executor, Shared, Work
@@ -46,10 +50,12 @@ class OnRay(Executor):
         except RayError:
             raise
         except Exception as error:  # whatever somebody's model raises
+            why = error.__cause__ or error.__context__ or error  # Ray tells at length
             raise InputError(
-                f"a {type(value).__name__} cannot be sent to the workers of a cluster "
-                f"({type(error).__name__}: {one_line(error)}); pass a model that "
-                "pickle can copy, such as a plain torch.nn.Module, or leave cluster out"
+                "the model, or what else the work needs, cannot be sent to the workers "
+                f"of a cluster ({type(why).__name__}: {one_line(why)}); pass a model "
+                "that pickle can copy, such as a plain torch.nn.Module, or leave "
+                "cluster out"
             ) from error
 
     def each(
@@ -68,19 +74,15 @@ class OnRay(Executor):
         )
         waiting = iter(parts)
         running: deque[ray.ObjectRef[list[R]]] = deque()
-        try:
-            while True:
-                free = _AHEAD * self._slots(cpus, gpus) - len(running)
-                for _ in range(free):
-                    some = list(islice(waiting, cpus))
-                    if some:
-                        running.append(task.remote(work, shared, some))
-                if not running:
-                    return
-                yield from _result(running[0])
-                running.popleft()
-        finally:
-            _cancel(running)
+        while True:
+            while len(running) < _AHEAD * self._slots(cpus, gpus):
+                some = list(islice(waiting, cpus))
+                if not some:
+                    break
+                running.append(task.remote(work, shared, some))
+            if not running:
+                return
+            yield from _result(running.popleft())
 
     def everywhere(
         self, ask: Callable[[P], R], about: P, *, gpu: bool = False
@@ -99,10 +101,11 @@ class OnRay(Executor):
                 scheduling_strategy=place,
                 runtime_env=_surroundings(cpus),
             ).remote(about)
-        try:
-            return {name: _result(ref) for name, ref in asked.items()}
-        finally:
-            _cancel(asked.values())
+        found = {}
+        for name, ref in asked.items():
+            with suppress(TaskUnschedulableError):  # it is gone meanwhile
+                found[name] = _result(ref, TaskUnschedulableError)
+        return found
 
     def threads(self, given: int, *, gpu: bool = False) -> int:
         """See :meth:`.Executor.threads`."""
@@ -153,8 +156,12 @@ def _surroundings(cpus: int) -> dict[str, dict[str, str]]:
     return {"env_vars": {**threads, "FIFTYONE_DISABLE_SERVICES": "1"}}
 
 
-def _result(ref: ray.ObjectRef[R]) -> R:
+def _result(ref: ray.ObjectRef[R], but: type[RayError] | None = None) -> R:
     """What a task gives.
+
+    Args:
+        ref: of the task.
+        but: an error that is raised as it is.
 
     Raises:
         DFauLoError: what it raises.
@@ -171,21 +178,14 @@ def _result(ref: ray.ObjectRef[R]) -> R:
             "fiftyone-dfaulo and what the model needs on each node"
         ) from error
     except RayError as error:
+        if but is not None and isinstance(error, but):
+            raise
         raise ClusterError(
             f"work on the cluster was lost, also when it was tried again "
             f"({type(error).__name__}: {one_line(error)}); see to its nodes and their "
             "memory, and call again: what was kept is not done anew"
         ) from error
     return result
-
-
-def _cancel(refs: Iterable[ray.ObjectRef[R]]) -> None:
-    """Ends tasks at once, and waits until they are over."""
-    left = list(refs)
-    for ref in left:
-        ray.cancel(ref, force=True)
-    if left:
-        ray.wait(left, num_returns=len(left), fetch_local=False)
 
 
 def _nodes() -> list[Node]:

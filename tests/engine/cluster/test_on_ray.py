@@ -27,7 +27,7 @@ def nodes() -> Iterator[Nodes]:
         yield nodes
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def executor(nodes: Nodes) -> Iterator[Executor]:
     with open_executor(nodes.address) as executor:
         yield executor
@@ -49,37 +49,21 @@ def test_each_node_is_asked_once_with_one_thread(executor: Executor) -> None:
     assert executor.threads(8) == executor.threads(8, gpu=True) == 1
 
 
-def test_work_of_a_node_that_dies_is_done_again(
-    nodes: Nodes, executor: Executor, tmp_path: Path
+def test_a_run_that_is_stopped_leaves_nothing_at_work(
+    nodes: Nodes, tmp_path: Path
 ) -> None:
-    def kill_while_both_work() -> None:
-        wait_for(lambda: len(names(tmp_path, "*.begun")) == 2)
-        nodes.kill()
-        (tmp_path / "go").touch()
-
-    with ThreadPoolExecutor(1) as pool:
-        killed = pool.submit(kill_while_both_work)
+    with open_executor(nodes.address) as executor:
         shared = executor.share(str(tmp_path))
-        found = [*executor.each(works.begin_and_wait, shared, [*range(6)])]
-        killed.result()
-    assert found == [*range(6)]
-    parts = [name.partition("-")[0] for name in names(tmp_path, "*.begun")]
-    assert len(parts) > len(set(parts))  # one was begun twice
-
-
-def test_closed_early_no_task_goes_on(executor: Executor, tmp_path: Path) -> None:
-    shared = executor.share(str(tmp_path))
-    results = executor.each(works.begin_and_wait, shared, [*range(6)])
-    with closing(results), ThreadPoolExecutor(1) as pool:
-        first = pool.submit(next, results)
-        begun = wait_for(lambda: names(tmp_path, "*.begun"))
-        (tmp_path / "go").touch()
-        assert first.result() == 0
-        (tmp_path / "go").unlink()
-        begun = wait_for(lambda: names(tmp_path, "[1-9]*.begun"))
+        with closing(executor.each(works.begin_and_wait, shared, [*range(9)])) as found:
+            assert next(found) == 0
+            wait_for(lambda: len(names(tmp_path, "[1-9]-*.begun")) == 2)
+    begun = names(tmp_path, "*.begun")
     pids = [int(name.partition("-")[2].partition(".")[0]) for name in begun]
     wait_for(lambda: not any(map(_works, pids)))
-    assert [*executor.each(works.powers, executor.share(np.array([2])), [3])] == [[8]]
+    with open_executor(nodes.address) as executor:
+        shared = executor.share(np.array([2]))
+        assert [*executor.each(works.powers, shared, [3])] == [[8]]
+    assert names(tmp_path, "*.begun") == begun
 
 
 def _works(pid: int) -> bool:
@@ -98,12 +82,12 @@ def test_what_work_raises_is_raised_here(executor: Executor) -> None:
 
 
 def test_what_cannot_be_sent_is_named(executor: Executor) -> None:
-    with pytest.raises(InputError, match=r"Unsendable cannot be sent .*of one process"):
+    with pytest.raises(InputError, match=r"cannot be sent .*\(TypeError: a lock"):
         executor.share(works.Unsendable())
 
 
 def test_auto_finds_what_the_environment_names(
-    nodes: Nodes, executor: Executor, monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", nodes.address)
     check_cluster("auto")
@@ -111,13 +95,24 @@ def test_auto_finds_what_the_environment_names(
         assert len(found.everywhere(works.node, None)) == 2
 
 
+def test_runs_that_overlap_share_the_connection(
+    nodes: Nodes, executor: Executor
+) -> None:
+    with open_executor(nodes.address) as second:
+        assert [*second.each(works.powers, second.share(np.array([2])), [3])] == [[8]]
+    assert [*executor.each(works.powers, executor.share(np.array([2])), [4])] == [[16]]
+    with pytest.raises(ClusterError, match=r"another run in this process works on"):  # noqa: SIM117
+        with open_executor("127.0.0.1:1"):
+            raise AssertionError
+
+
 def test_a_node_with_other_versions_is_refused(
-    executor: Executor, monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = "fiftyone_dfaulo.engine.cluster.connection.code_version"
     monkeypatch.setattr(home, lambda: "another")
     with pytest.raises(ClusterError, match=r"node .* has another version"):  # noqa: SIM117
-        with open_executor("auto"):
+        with open_executor(nodes.address):
             raise AssertionError
 
 
@@ -126,3 +121,22 @@ def test_without_ray_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ClusterError, match=r"fiftyone-dfaulo\[cluster\]"):
         check_cluster("auto")
     check_cluster(None)
+
+
+def test_work_of_a_node_that_dies_is_done_again(
+    nodes: Nodes, executor: Executor, tmp_path: Path
+) -> None:
+    def kill_while_both_work() -> None:
+        wait_for(lambda: len(names(tmp_path, "*.begun")) == 2)
+        nodes.kill()
+        (tmp_path / "go").touch()
+
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(kill_while_both_work)
+        shared = executor.share(str(tmp_path))
+        found = [*executor.each(works.begin_and_wait, shared, [*range(1, 7)])]
+        killed.result()
+    nodes.replace()
+    assert found == [*range(1, 7)]
+    parts = [name.partition("-")[0] for name in names(tmp_path, "*.begun")]
+    assert len(parts) > len(set(parts))  # one was begun twice
