@@ -112,6 +112,7 @@ class ScoringContext:
                 size=size,
                 workers=self.settings.workers,
                 memory_budget=self.settings.memory_budget,
+                executor=self.executor,
                 report=report,
             )
         return self.keep(images.index, images.unreadable), images

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from fiftyone_dfaulo.engine.cache.digest import file_state
 from fiftyone_dfaulo.engine.cluster.executor import Executor
-from fiftyone_dfaulo.engine.images.batches import HEADERS
 from fiftyone_dfaulo.engine.images.decoding import Crop, Source
 from fiftyone_dfaulo.errors import InputError
+
+HEADERS = 256  # files that are looked at for what all are like
 
 
 def check_reachable(paths: Sequence[Source], executor: Executor) -> None:
