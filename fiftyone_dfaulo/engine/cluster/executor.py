@@ -42,6 +42,11 @@ class Executor(ABC):
 
     remote: bool
 
+    @property
+    @abstractmethod
+    def has_gpu(self) -> bool:
+        """Whether work that is faster on a GPU is done on one, of others."""
+
     @abstractmethod
     def share(self, value: S) -> Shared[S]:
         """Has something ready for all parts of some work.
@@ -112,7 +117,7 @@ class _Kept(Shared[S]):
 class Here(Executor):
     """This process does the work."""
 
-    remote = False
+    remote, has_gpu = False, False
 
     def share(self, value: S) -> Shared[S]:
         """See :meth:`Executor.share`."""

@@ -43,6 +43,11 @@ class OnRay(Executor):
 
     remote = True
 
+    @property
+    def has_gpu(self) -> bool:
+        """See :meth:`.Executor.has_gpu`."""
+        return self._needs(gpu=True)[1] > 0
+
     def share(self, value: S) -> Shared[S]:
         """See :meth:`.Executor.share`."""
         try:
