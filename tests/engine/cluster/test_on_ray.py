@@ -12,8 +12,14 @@ import numpy as np
 import psutil
 import pytest
 
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import neighbours
 from fiftyone_dfaulo.engine.cluster.connection import check_cluster, open_executor
 from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
+from fiftyone_dfaulo.engine.features import Features
+from fiftyone_dfaulo.engine.method import multi_label, near_duplicates
+from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
+from fiftyone_dfaulo.engine.method.single_label import score_labels
 from fiftyone_dfaulo.errors import ClusterError, InputError
 from tests.engine.cluster import works
 from tests.two_nodes import Nodes, names, two_nodes, wait_for
@@ -71,6 +77,37 @@ def _works(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_heads_tags_and_neighbours_are_those_of_this_process(
+    executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_duplicates, "AT_ONCE", 40)  # in several parts
+    monkeypatch.setattr(neighbours, "_BLOCK", 120 * 50)
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 120)
+    vectors = (rng.normal(size=(120, 8)) + 2 * np.eye(8)[labels]).astype(np.float32)
+    vectors[7] = vectors[5]
+    labels[5], labels[7] = 0, 1
+    given = rng.random((120, 3)) < 0.3
+    settings, found = Settings(), []
+    for who in (HERE, executor):
+        ensemble = fit_ensemble(
+            vectors, labels, points=vectors, settings=settings, executor=who
+        )
+        scores = score_labels(labels, ensemble)
+        items = [Features(vectors, np.arange(120), {})]
+        near = neighbours.find_neighbours(
+            items, labels, scores.suggestion, scores.suspiciousness, who
+        )
+        tags = multi_label.score(vectors, given, settings=settings, executor=who)
+        found.append((scores, near, tags.class_suspiciousness))
+    (here, near_here, tags_here), (there, near_there, tags_there) = found
+    assert here.near_duplicate_of[5] == 7
+    np.testing.assert_array_equal(here.near_duplicate_of, there.near_duplicate_of)
+    np.testing.assert_allclose(here.suspiciousness, there.suspiciousness, atol=1e-6)
+    np.testing.assert_array_equal(near_here, near_there)
+    np.testing.assert_allclose(tags_here, tags_there, atol=1e-6)
 
 
 def test_what_work_raises_is_raised_here(executor: Executor) -> None:
