@@ -14,7 +14,7 @@ from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.config import Preprocessing, Settings
 from fiftyone_dfaulo.engine.images import shards
 from fiftyone_dfaulo.errors import Cancelled, ClusterError, InputError
-from tests.adapter.scoring.test_models import Rows
+from tests.adapter.scoring.test_models import Rows, stand_in
 from tests.two_nodes import Nodes, two_nodes
 
 pytest.importorskip("ray")
@@ -76,6 +76,18 @@ def test_with_a_network_trained_here_the_scores_are_the_same(
     here = compute_suspiciousness(rows, **how)
     there = compute_suspiciousness(
         rows, brain_key="there", cluster=nodes.address, **how
+    )
+    np.testing.assert_allclose(there.suspiciousness, here.suspiciousness, atol=1e-6)
+
+
+def test_a_model_of_fiftyone_gives_the_same_scores(rows: Any, nodes: Nodes) -> None:
+    here = compute_suspiciousness(rows, model=stand_in(), progress=False)
+    there = compute_suspiciousness(
+        rows,
+        model=stand_in(),
+        brain_key="there",
+        cluster=nodes.address,
+        progress=False,
     )
     np.testing.assert_allclose(there.suspiciousness, here.suspiciousness, atol=1e-6)
 
