@@ -416,6 +416,7 @@ def test_a_cluster_is_a_choice_and_its_address_is_the_environments(
 def test_a_cluster_that_does_not_answer_is_marked(
     scored: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("ray")
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     assert "nothing answers" in problems(scored, cluster="auto")["cluster"]
     monkeypatch.setitem(sys.modules, "ray", None)
