@@ -53,6 +53,7 @@ class Executor(ABC):
 
         Raises:
             InputError: if it cannot be sent to workers.
+            ClusterError: if their memory cannot take it.
         """
 
     @abstractmethod

@@ -52,8 +52,12 @@ class OnRay(Executor):
         """See :meth:`.Executor.share`."""
         try:
             return _Sent(ray.put(value))
-        except RayError:
-            raise
+        except RayError as error:
+            raise ClusterError(
+                f"the cluster's memory cannot take what the workers need "
+                f"({type(error).__name__}: {one_line(error)}); give this node more by "
+                "`ray start --object-store-memory`, or leave cluster out"
+            ) from error
         except Exception as error:  # whatever somebody's model raises
             why = error.__cause__ or error.__context__ or error  # Ray tells at length
             raise InputError(
