@@ -43,6 +43,7 @@ def read_readme() -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
+CLUSTER = ["ray>=2.9"]
 DOCS = ["latex2mathml>=3.77", "mkdocs-material>=9.5", "mkdocstrings-python>=1.12"]
 
 setup(
@@ -64,6 +65,7 @@ setup(
     install_requires=read_requirements(),
     extras_require={
         "test": [
+            *CLUSTER,
             *DOCS,
             "hypothesis>=6.100",
             "import-linter>=2.7",
@@ -77,6 +79,7 @@ setup(
             "types-psutil",
         ],
         "docs": [*DOCS, "ipykernel>=6.29", "nbclient>=0.10"],
+        "cluster": CLUSTER,
         "heif": ["pillow-heif>=0.16"],
         "bench": ["cleanlab>=2.6", "matplotlib>=3.8"],
         "release": ["build>=1.2", "twine>=5"],

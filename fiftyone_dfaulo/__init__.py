@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .config import Preprocessing as Preprocessing
     from .config import Settings as Settings
     from .errors import Cancelled as Cancelled
+    from .errors import ClusterError as ClusterError
     from .errors import DFauLoError as DFauLoError
     from .errors import InputError as InputError
     from .errors import RunError as RunError
@@ -70,6 +71,7 @@ _HOMES = {
     "CacheInfo": "adapter.cache",
     "CachedRun": "adapter.cache",
     "Cancelled": "errors",
+    "ClusterError": "errors",
     "CorrectionGroup": "adapter.corrections.preview",
     "CorrectionPreview": "adapter.corrections.preview",
     "Corrections": "adapter.corrections.apply",

@@ -6,6 +6,7 @@
     ├── InputError    (ValueError)    something passed in cannot be used
     ├── RunError      (ValueError)    a brain run is missing, or its key or fields clash
     ├── WeightsError  (RuntimeError)  pretrained weights are not to be had
+    ├── ClusterError  (RuntimeError)  a cluster is not to be had, or does not work
     └── Cancelled                     the caller stopped the run
 
 A message says what came, what was expected, and what to do about it.
@@ -26,6 +27,10 @@ class RunError(DFauLoError, ValueError):
 
 class WeightsError(DFauLoError, RuntimeError):
     """Pretrained weights are neither in the local cache nor downloadable."""
+
+
+class ClusterError(DFauLoError, RuntimeError):
+    """A cluster is not to be had, lacks what it needs, or has lost its workers."""
 
 
 class Cancelled(DFauLoError):

@@ -47,6 +47,11 @@ def _isolate() -> None:
     # FiftyOne registers its clean-up later, so that comes first and finds its database
     atexit.register(_open.close)
     (folder / "plugins").mkdir()
+    # Ray has its files here, listens on the loopback alone, and reports to nobody
+    os.environ["RAY_TMPDIR"] = str(folder)
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.pop("RAY_ADDRESS", None)
     variables = isolated.settings(folder, "")
     isolated_already = (
         os.environ.get("FIFTYONE_DATABASE_NAME") == variables["FIFTYONE_DATABASE_NAME"]

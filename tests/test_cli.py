@@ -121,6 +121,9 @@ def test_a_dataset_is_scored_reviewed_and_exported(
     assert "exists" in capsys.readouterr().err
     assert main(["find", "cli-letters", "--embeddings", "vectors"]) == 2
     assert "verdict" in capsys.readouterr().err
+    words = ["find", "cli-letters", "--overwrite", "--cluster", "127.0.0.1:1"]
+    assert main(words) == 2
+    assert "cluster='127.0.0.1:1'" in capsys.readouterr().err
 
 
 def test_a_folder_becomes_a_dataset_and_a_picture(

@@ -41,3 +41,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="of training, without a model")
     parser.add_argument("--seed", type=int, help="that all randomness comes from")
     parser.add_argument("--device", help="such as cpu or cuda:0")
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Adds the option for who does the work of a run."""
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="of a Ray cluster; auto takes the one that runs, or this machine's cores",
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from fiftyone_dfaulo.cli.datasets import SHOWN, load, print_top
 from fiftyone_dfaulo.cli.parsing import (
     Subparsers,
+    add_cluster,
     add_command,
     add_key,
     add_training,
@@ -19,6 +20,7 @@ examples:
   fiftyone-dfaulo find my-dataset --label-field ground_truth
   fiftyone-dfaulo find my-dataset --embeddings clip_embeddings
   fiftyone-dfaulo find my-dataset --model resnet18 --brain-key with_resnet
+  fiftyone-dfaulo find my-dataset --model resnet18 --cluster auto
 
 Without --embeddings, --model or --predictions, all embeddings of the dataset are used,
 and a small network is trained on the images: alone, or as well if that takes minutes.
@@ -36,7 +38,7 @@ examples:
   fiftyone-dfaulo export my-dataset review.json --overwrite
 """
 
-_KEPT = ("embeddings", "model", "predictions", "epochs", "seed", "device")
+_KEPT = ("embeddings", "model", "predictions", "epochs", "seed", "device", "cluster")
 """Options of ``find`` that are passed on if they are given."""
 
 
@@ -60,6 +62,7 @@ def add_find(commands: Subparsers) -> None:
         help="a model's predictions; auto trains a detector, for boxes",
     )
     add_training(parser)
+    add_cluster(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a run that has verdicts"
     )

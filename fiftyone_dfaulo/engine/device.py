@@ -76,6 +76,11 @@ def surroundings(device: torch.device) -> tuple[object, ...]:
     )
 
 
+def own_surroundings(name: str | None) -> tuple[object, ...]:
+    """:func:`surroundings` of the device that this machine takes for a name."""
+    return surroundings(pick_device(name))
+
+
 def repeatable() -> AbstractContextManager[object]:
     """Makes cuDNN pick algorithms that give the same bits each time."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

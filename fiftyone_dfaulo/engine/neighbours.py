@@ -8,10 +8,13 @@ ten neighbours had the same true class in CIFAR-10 and 68 % in photos of hands; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import NamedTuple
 
 import numpy as np
 
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.features import Features
 
 MOST = 1_000
@@ -32,6 +35,7 @@ def find_neighbours(
     labels: np.ndarray,
     suggestions: np.ndarray,
     suspiciousness: np.ndarray,
+    executor: Executor = HERE,
 ) -> np.ndarray:
     """The nearest neighbours of the :data:`MOST` most suspicious of N items.
 
@@ -41,6 +45,7 @@ def find_neighbours(
         suggestions: int64 (N,), the classes that they look like; -1 for a set of
             classes that no item has.
         suspiciousness: float (N,), in [0, 1].
+        executor: looks for them.
 
     Returns:
         int32 (M, 31), positions among the N, nearest first: of the item; of its 10
@@ -53,17 +58,44 @@ def find_neighbours(
     by_class = sure[np.argsort(labels[sure], kind="stable")]
     ends = np.cumsum(np.bincount(labels[sure], minlength=labels.max() + 1))
     members = np.split(by_class, ends[:-1])
-    found = np.full((len(rows), WIDTH), -1, np.int32)
-    found[:, 0] = rows
     members.append(sure[:0])  # of -1
-    for n, near in enumerate(_likeness(sources, rows, len(labels))):
-        near[rows[n]] = -np.inf
-        kinds = (None, members[labels[rows[n]]], members[suggestions[rows[n]]])
-        for kind, some in enumerate(kinds):
-            best = _best(near, some)
-            start = 1 + kind * NEAREST
-            found[n, start : start + len(best)] = best
-    return found
+    points = [(each.index, _directions(each.embeddings)) for each in sources]
+    items = executor.share(_Items(points, labels, suggestions, members))
+    size = max(1, _BLOCK // len(labels))
+    blocks = [rows[n : n + size] for n in range(0, len(rows), size)]
+    with closing(executor.each(_find, items, blocks)) as found:
+        return np.concatenate(list(found))
+
+
+class _Items(NamedTuple):
+    """All N items: where each source has which of them, and their classes.
+
+    Attributes:
+        points: of each source, the positions of its items, and :func:`_directions`.
+        labels, suggestions: as of :func:`find_neighbours`.
+        members: of each class, the items that are more likely right than wrong.
+    """
+
+    points: list[tuple[np.ndarray, np.ndarray]]
+    labels: np.ndarray
+    suggestions: np.ndarray
+    members: list[np.ndarray]
+
+
+def _find(items: _Items, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The rows of :func:`find_neighbours` for blocks of items."""
+    _, labels, suggestions, members = items
+    for rows in blocks:
+        found = np.full((len(rows), WIDTH), -1, np.int32)
+        found[:, 0] = rows
+        for n, near in enumerate(_likeness(items, rows)):
+            near[rows[n]] = -np.inf
+            kinds = (None, members[labels[rows[n]]], members[suggestions[rows[n]]])
+            for kind, some in enumerate(kinds):
+                best = _best(near, some)
+                start = 1 + kind * NEAREST
+                found[n, start : start + len(best)] = best
+        yield found
 
 
 def _best(near: np.ndarray, some: np.ndarray | None) -> np.ndarray:
@@ -77,20 +109,14 @@ def _best(near: np.ndarray, some: np.ndarray | None) -> np.ndarray:
     return first if some is None else some[first]
 
 
-def _likeness(
-    sources: Sequence[Features], rows: np.ndarray, count: int
-) -> Iterator[np.ndarray]:
-    """Float32 (N,) for each row: how much it is like each of the N items."""
-    directions = [_directions(each.embeddings) for each in sources]
-    size = max(1, _BLOCK // count)
-    for start in range(0, len(rows), size):
-        some = rows[start : start + size]
-        near = np.zeros((len(some), count), np.float32)
-        for each, points in zip(sources, directions):
-            there = np.isin(some, each.index)
-            at = np.searchsorted(each.index, some[there])
-            near[np.ix_(there, each.index)] += points[at] @ points.T
-        yield from near
+def _likeness(items: _Items, rows: np.ndarray) -> np.ndarray:
+    """Float32 (n, N): how much the items at some rows are like each of the N."""
+    near = np.zeros((len(rows), len(items.labels)), np.float32)
+    for index, points in items.points:
+        there = np.isin(rows, index)
+        at = np.searchsorted(index, rows[there])
+        near[np.ix_(there, index)] += points[at] @ points.T
+    return near
 
 
 def _directions(embeddings: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.kinds import by_classes, target_to_judge
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cluster.connection import check_cluster
 from fiftyone_dfaulo.errors import InputError
 
 
@@ -40,9 +41,11 @@ def check(request: Request) -> None:
     Raises:
         InputError: if samples, field, embeddings or settings cannot be used.
         RunError: if the key or a field of the run is taken, or holds verdicts.
+        ClusterError: if there is no Ray, or nothing at the address of the cluster.
     """
     samples, label_field = request.samples, request.label_field
     settings = request.settings
+    check_cluster(request.cluster)
     check_samples(samples)
     check_label_field(samples, label_field)
     dataset = samples._root_dataset

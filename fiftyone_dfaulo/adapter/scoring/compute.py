@@ -31,6 +31,7 @@ from fiftyone_dfaulo.adapter.scoring.request import (
 )
 from fiftyone_dfaulo.adapter.scoring.results import make_results
 from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
+from fiftyone_dfaulo.engine.cluster.connection import open_executor
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import Cancelled
 
@@ -50,6 +51,7 @@ def compute_suspiciousness(
     seed: int = 51,
     progress: bool | Callable[[fou.ProgressBar], object] | None = None,
     overwrite: bool = False,
+    cluster: str | None = None,
     **settings: Unpack[ScoringOptions],
 ) -> DFauLoResults:
     """Scores how likely each label, or its image, is wrong: of samples, or objects.
@@ -137,6 +139,10 @@ def compute_suspiciousness(
         progress: whether to show a progress bar (True/False), FiftyOne's default
             (None), or a function to call with the progress bar instead.
         overwrite: whether a run that holds verdicts may be replaced.
+        cluster: who decodes and embeds images and fits heads: None for this process;
+            ``"auto"`` for the Ray cluster that runs, or else for one of this machine's
+            cores, started for the call; or a cluster's address. The scores differ by
+            rounding. It needs ``pip install 'fiftyone-dfaulo[cluster]'``.
         layer: dotted path of the model's layer whose output is the embedding, or
             whose input with ``"<"`` before it, as FiftyOne's ``embeddings_layer``;
             ``""`` is the model's own output. None finds the input of the last linear
@@ -182,6 +188,7 @@ def compute_suspiciousness(
         RunError: if the key or a field of the run is taken, or if the run to be
             replaced holds verdicts and ``overwrite`` is False.
         WeightsError: if pretrained weights are neither cached nor downloadable.
+        ClusterError: if the cluster cannot be joined, or loses its workers.
 
     Examples:
         >>> results = dfaulo.compute_suspiciousness(
@@ -203,7 +210,14 @@ def compute_suspiciousness(
         },
     )
     request = Request(
-        samples, label_field, made, brain_key, embeddings, model, overwrite
+        samples,
+        label_field,
+        made,
+        brain_key,
+        embeddings,
+        model,
+        overwrite,
+        cluster=cluster,
     )
     with _usual_torch():
         check(request)  # before a bar is drawn
@@ -237,7 +251,7 @@ def run(request: Request, report: Report = silent) -> DFauLoResults:
             run, and the dataset is as it was.
 
     Raises:
-        InputError, RunError, WeightsError: as there.
+        InputError, RunError, WeightsError, ClusterError: as there.
     """
     with _usual_torch():
         check(request)
@@ -264,8 +278,8 @@ def _run(request: Request, report: Report) -> DFauLoResults:
     with stages.stage(READING):
         labelled = read_labels(samples, label_field, target)
     context = ScoringContext(samples, target, labelled, settings, stages, work)
-    with _usual_torch():
-        items, scores = method.score(context)
+    with _usual_torch(), open_executor(request.cluster) as executor:
+        items, scores = method.score(replace(context, executor=executor))
     scores = replace(scores, notes=(*scores.notes, *work.notes))
     results = make_results(request, target, items, scores, stages.seconds)
     written = False

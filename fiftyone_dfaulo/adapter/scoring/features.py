@@ -16,6 +16,7 @@ from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.labels import Labels
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.progress import Stages
 from fiftyone_dfaulo.errors import InputError
@@ -59,6 +60,7 @@ class ScoringContext:
         settings: how to score.
         stages: the stages of the run.
         work: where it keeps its work.
+        executor: who decodes, embeds and fits.
     """
 
     samples: Samples
@@ -67,6 +69,7 @@ class ScoringContext:
     settings: Settings
     stages: Stages
     work: Work = UNKEPT
+    executor: Executor = HERE
 
     def keep(self, index: np.ndarray, unreadable: Mapping[int, str]) -> ScoredItems:
         """Narrows the items down to those that could be read.
@@ -112,6 +115,7 @@ class ScoringContext:
                 size=size,
                 workers=self.settings.workers,
                 memory_budget=self.settings.memory_budget,
+                executor=self.executor,
                 report=report,
             )
         return self.keep(images.index, images.unreadable), images

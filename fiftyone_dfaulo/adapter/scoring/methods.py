@@ -117,12 +117,14 @@ class FeatureMethod(Method):
             stages=context.stages,
             retrain=retrain,
             work=context.work,
+            executor=context.executor,
         )
         found = find_neighbours(
             features,
             items.labels.numbers,
             items.labels.suggested(scores),
             scores.suspiciousness,
+            context.executor,
         )
         items = replace(items, neighbours=found)
         told = (note for each in features for note in each.notes)

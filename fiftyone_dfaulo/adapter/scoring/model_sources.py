@@ -19,6 +19,7 @@ from fiftyone_dfaulo.adapter.scoring.features import (
 from fiftyone_dfaulo.adapter.scoring.models import Model
 from fiftyone_dfaulo.adapter.targets.labels import RESCORING, SCORING
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cluster.executor import HERE
 from fiftyone_dfaulo.engine.features import Features
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class FrozenModel(FeatureSource):
                 settings=settings,
                 columns=match.columns,
                 work=context.work,
+                executor=context.executor,
                 report=report,
             )
         kept = context.labelled.labels.occurring(found.index)
@@ -170,8 +172,14 @@ class TrainedNetwork(FeatureSource):
         self._network, self._side = network, images.pixels.shape[1]
         pixels, size = images.pixels, context.settings.batch_size
         with context.stages.stage(EMBEDDING) as report:
+            own = context.settings.device is not None
             vectors, _ = network.outputs(
-                pixels, views=True, batch_size=size, work=context.work, report=report
+                pixels,
+                views=True,
+                batch_size=size,
+                work=context.work,
+                executor=HERE if own else context.executor,
+                report=report,
             )
             appearance = points = None
             if items.labels.checks_content:
@@ -245,6 +253,7 @@ def train(context: ScoringContext) -> tuple[ScoredItems, Images, Network]:
             len(items.labels.classes),
             settings=context.settings,
             work=context.work,
+            executor=context.executor,
             report=report,
         )
     return items, images, network

@@ -25,7 +25,7 @@ class Request:
     """What a run is asked for; see :func:`.compute.compute_suspiciousness`.
 
     Attributes:
-        samples, label_field, brain_key, embeddings, overwrite: as there.
+        samples, label_field, brain_key, embeddings, overwrite, cluster: as there.
         settings: how to score.
         model: a model itself; None takes the one that the settings name.
         work_of: the dataset whose work it is, where the samples are a copy that goes.
@@ -39,6 +39,7 @@ class Request:
     model: Model | None = None
     overwrite: bool = False
     work_of: Samples | None = None
+    cluster: str | None = None
 
     @property
     def original(self) -> Model | None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.images.decoding import Source
 
 if TYPE_CHECKING:
@@ -146,6 +148,7 @@ class Labels(ABC):
         stages: Stages,
         retrain: Retrain | None = None,
         work: Work = UNKEPT,
+        executor: Executor = HERE,
     ) -> Scores | MultiLabelScores:
         """Scores the items.
 
@@ -156,6 +159,7 @@ class Labels(ABC):
             stages: the stages of the run; scoring reports to its own.
             retrain: gives features of full mutants; None scores without any.
             work: keeps the heads.
+            executor: fits them.
         """
 
 
@@ -234,19 +238,21 @@ class ClassLabels(Labels):
         stages: Stages,
         retrain: Retrain | None = None,
         work: Work = UNKEPT,
+        executor: Executor = HERE,
     ) -> Scores:
         from fiftyone_dfaulo.engine.method import single_label
 
+        fit = partial(self._fit, settings=settings, work=work, executor=executor)
         ensembles: list[Ensemble] = []
         with stages.stage(SCORING) as report:
             for number, each in enumerate(sorted(features, key=_shows_content)):
                 part = _part(report, number, len(features))
-                ensembles.append(self._fit(each, ensembles, settings, work, part))
+                ensembles.append(fit(each, ensembles, report=part))
             scores = single_label.score_labels(self.numbers, *ensembles)
         if retrain is not None:
             again = retrain(scores.suspiciousness)
             with stages.stage(RESCORING) as report:
-                ensembles.append(self._fit(again, ensembles, settings, work, report))
+                ensembles.append(fit(again, ensembles, report=report))
             scores = single_label.score_labels(self.numbers, *ensembles)
         return scores
 
@@ -254,8 +260,10 @@ class ClassLabels(Labels):
         self,
         features: Features,
         before: Sequence[Ensemble],
+        *,
         settings: Settings,
         work: Work,
+        executor: Executor,
         report: StageReport,
     ) -> Ensemble:
         """Fits the models around one network; content is looked at for the first."""
@@ -275,6 +283,7 @@ class ClassLabels(Labels):
             points=None if before else features.points,
             settings=settings,
             work=work,
+            executor=executor,
             report=report,
         )
         classes = self.occurring(features.index)

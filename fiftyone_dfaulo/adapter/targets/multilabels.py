@@ -11,6 +11,7 @@ import numpy as np
 from fiftyone_dfaulo.adapter.results.multi_label import join_classes
 from fiftyone_dfaulo.adapter.targets.labels import SCORING, Labels, Retrain
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.config import Settings
@@ -119,6 +120,7 @@ class MultiLabels(Labels):
         stages: Stages,
         retrain: Retrain | None = None,
         work: Work = UNKEPT,
+        executor: Executor = HERE,
     ) -> MultiLabelScores:
         """As of :class:`Labels`; by one source, without full mutants. Keeps nothing."""
         from fiftyone_dfaulo.engine.method import multi_label
@@ -130,5 +132,6 @@ class MultiLabels(Labels):
                 self.given,
                 logits=only.logits,
                 settings=settings,
+                executor=executor,
                 report=report,
             )

@@ -10,21 +10,28 @@ import math
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.images.decoding import Reader, Source, reason, size_of
+from fiftyone_dfaulo.engine.images.reach import (
+    HEADERS,
+    absent,
+    check_absent,
+    check_reachable,
+)
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import InputError
 
 _SIZES = (8, 16, 32, 64)
 LARGEST = _SIZES[-1]
 """The largest side that :func:`choose_size` picks."""
-_HEADERS = 256  # files that median_side looks at
 _BATCH = 256  # images between two reports of decode_images
 _AHEAD = 2  # batches being decoded while the caller works on one
 _JOB = 8  # images per task: small, so that stopping never waits long
@@ -87,6 +94,7 @@ def decode_images(
     size: int | None,
     workers: int,
     memory_budget: int,
+    executor: Executor = HERE,
     report: StageReport = silent_stage,
 ) -> Images:
     """Decodes image files, each once, as :func:`iter_batches` does, and keeps them.
@@ -96,27 +104,57 @@ def decode_images(
         size: side of the square in pixels; None picks it by :func:`choose_size`.
         workers: number of threads.
         memory_budget: bytes; if N images take more, they go to a temporary file.
+        executor: decodes them.
         report: called with the fraction done, once per batch; decoding stops if it
             raises.
 
     Raises:
-        InputError: if the temporary file does not fit on the disk.
+        InputError: if the temporary file does not fit on the disk, or others who do the
+            work cannot read the files.
     """
+    check_reachable(paths, executor)
     size = choose_size(paths) if size is None else size
     shape = (len(paths), size, size, 3)
     fits = math.prod(shape) <= memory_budget
     store: _Memory | _Disk = _Memory(shape) if fits else _Disk(shape)
     index: list[np.ndarray] = []
     unreadable: dict[int, str] = {}
-    batches = iter_batches(paths, size=size, batch_size=_BATCH, workers=workers)
+    starts = range(0, len(paths), _BATCH)
+    parts = [paths[start : start + _BATCH] for start in starts]
+    how = executor.share(_How(size, executor.threads(workers)))
+    batches = executor.each(_decode, how, parts)
     with closing(store), closing(batches):
-        for number, batch in enumerate(batches, start=1):
+        for (batch, gone), start, part in zip(batches, starts, parts):
+            check_absent(part, gone, executor)
             store.append(batch.pixels)
-            index.append(batch.index)
-            unreadable.update(batch.unreadable)
-            report(min(number * _BATCH / len(paths), 1.0))
+            index.append(batch.index + start)
+            unreadable |= {start + row: why for row, why in batch.unreadable.items()}
+            report(min((start + _BATCH) / len(paths), 1.0))
         pixels = store.array()
     return Images(pixels, np.concatenate([np.empty(0, np.int64), *index]), unreadable)
+
+
+class _How(NamedTuple):
+    """How images are decoded: to squares of which side, in how many threads."""
+
+    size: int
+    workers: int
+
+
+def _decode(
+    how: _How, parts: Iterable[Sequence[Source]]
+) -> Iterator[tuple[Images, list[int]]]:
+    """Decodes parts that follow each other: each with the rows whose files lack."""
+    every = list(parts)
+    paths = [path for part in every for path in part]
+    size, workers = how
+    batches = iter_batches(paths, size=size, batch_size=_BATCH, workers=workers)
+    with closing(batches):
+        for number, (batch, part) in enumerate(zip(batches, every)):
+            start = number * _BATCH
+            bad = {row - start: why for row, why in batch.unreadable.items()}
+            moved = Images(batch.pixels, batch.index - start, bad)
+            yield moved, absent(part, bad)
 
 
 def choose_size(paths: Sequence[Source]) -> int:
@@ -135,7 +173,7 @@ def median_side(paths: Sequence[Source]) -> float | None:
 
     Reads the headers of up to 256 evenly spaced files.
     """
-    step = max(1, -(-len(paths) // _HEADERS))
+    step = max(1, -(-len(paths) // HEADERS))
     sides = []
     for path in paths[::step]:
         # Decoding reports why a file cannot be read.

@@ -21,18 +21,20 @@ killed, and files are few."""
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a shard.
+    """What is made, and kept, of a shard.
 
     Attributes:
         rows: int64 (M,), ascending positions in the shard of the images that could be
             read.
-        arrays: names to arrays of M rows.
+        arrays: names to arrays of M rows; none if M is 0.
         unreadable: position of each of the others to a reason, found anew.
+        absent: those of the others whose file is not there.
     """
 
     rows: np.ndarray
     arrays: dict[str, np.ndarray]
     unreadable: dict[int, str]
+    absent: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ class Shard:
                     return None
         return Kept(rows, arrays, unreadable)
 
-    def save(self, rows: np.ndarray, **arrays: np.ndarray) -> None:
-        """Keeps what was made of the images at some rows of the shard."""
-        self.works[0].save(rows=rows, **arrays)
+    def save(self, made: Kept) -> None:
+        """Keeps what was made of the shard, if anything was."""
+        if made.arrays:
+            self.works[0].save(rows=made.rows, **made.arrays)
 
 
 def split(

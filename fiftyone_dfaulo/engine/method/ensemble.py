@@ -20,8 +20,10 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.cache.digest import code_version
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.method import near_duplicates, outliers, regression
 from fiftyone_dfaulo.engine.method.heads import (
+    Samples,
     assign_folds,
     inverse_regularization,
     leave_out,
@@ -99,6 +101,7 @@ def fit_ensemble(
     points: np.ndarray | None = None,
     settings: Settings,
     work: Work = UNKEPT,
+    executor: Executor = HERE,
     report: StageReport = silent_stage,
 ) -> Ensemble:
     """Fits the models around one network.
@@ -109,14 +112,16 @@ def fit_ensemble(
         foreign: float64 (N,), probabilities of foreign content where they are already
             known; not together with an appearance.
         work: keeps the heads.
+        executor: fits them, and looks for near duplicates.
     """
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
     along = regression.directions(features)
     if work.kept:
-        how = code_version(), blas_kernels()
+        how = code_version(), *_kernels(executor)
         work = work.as_kind("heads").of(features, labels, folds, how)
     inverse = _weakness(features, labels, folds, along, work)
+    shared = executor.share(Samples(features, labels, folds, along))
 
     weights: list[np.ndarray] = []
 
@@ -132,6 +137,8 @@ def fit_ensemble(
             along,
             weights[-1] if weights else None,
             work,
+            executor,
+            shared,
         )
         weights.append(fitted.weights)
         return in_memory(fitted)
@@ -144,7 +151,7 @@ def fit_ensemble(
         foreign = outliers.foreign_content(appearance, labels, folds, seen_as != labels)
     near_duplicate_of = np.full(len(labels), -1)
     if points is not None:
-        near_duplicate_of = near_duplicates.conflicting(points, labels, loss)
+        near_duplicate_of = near_duplicates.conflicting(points, labels, loss, executor)
         # a copy may be noisier than all other images, but its content is known
         foreign = np.where(
             near_duplicate_of < 0,
@@ -163,6 +170,16 @@ def fit_ensemble(
         near_duplicate_of=near_duplicate_of,
         known=np.ones(len(labels), bool),
     )
+
+
+def _kernels(executor: Executor) -> list[list[str]]:
+    """What else decides the bits of heads: the kernels of all who fit them."""
+    found = executor.everywhere(_own_kernels, None).values()
+    return [list(one) for one in sorted({tuple(each) for each in found})]
+
+
+def _own_kernels(_: None) -> list[str]:
+    return blas_kernels()
 
 
 def _weakness(

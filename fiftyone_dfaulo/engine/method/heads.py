@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import NamedTuple
 
 import numpy as np
 
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor, Shared
 from fiftyone_dfaulo.engine.method import regression
 from fiftyone_dfaulo.engine.method.outputs import (
     LEAST_LOG,
@@ -94,6 +98,24 @@ def leave_out(scores: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     return out & (rank_in_class(scores, labels) < most[labels])
 
 
+class Samples(NamedTuple):
+    """What heads learn from, N samples; the arrays are as of :func:`out_of_sample`."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    folds: np.ndarray
+    along: regression.Directions
+
+
+class _Head(NamedTuple):
+    """One head: the fold that it does not see, and what else decides it."""
+
+    fold: int
+    left_out: np.ndarray | None
+    inverse: float
+    start: np.ndarray | None
+
+
 def out_of_sample(
     features: np.ndarray,
     labels: np.ndarray,
@@ -104,6 +126,8 @@ def out_of_sample(
     along: regression.Directions | None = None,
     start: np.ndarray | None = None,
     work: Work = UNKEPT,
+    executor: Executor = HERE,
+    shared: Shared[Samples] | None = None,
 ) -> HeadOutputs:
     """Log-probabilities of every sample by a head fitted on the other folds.
 
@@ -120,6 +144,8 @@ def out_of_sample(
         along: of the features, if they are known.
         start: weights of heads of the same folds, to start from.
         work: keeps the heads; decided by the features, the labels and the folds.
+        executor: fits the heads.
+        shared: the samples, if the executor has them already.
 
     Returns:
         (N, K), from log(1e-12) to 0.
@@ -129,28 +155,41 @@ def out_of_sample(
     if kept is not None:
         report(1.0)
         return HeadOutputs(features, folds, kept["weights"])
-    single = np.bincount(labels)[labels] == 1
-    used = np.ones(len(labels), bool) if left_out is None else ~left_out
     along = regression.directions(features) if along is None else along
+    if shared is None:
+        shared = executor.share(Samples(features, labels, folds, along))
+    heads = [
+        _Head(fold, left_out, inverse, None if start is None else start[fold])
+        for fold in range(FOLDS)
+    ]
+    weights = []
+    with closing(executor.each(_fit, shared, heads)) as fitted:
+        for each in fitted:
+            weights.append(each)
+            report(len(weights) / FOLDS)
+    own.save(weights=np.stack(weights))
+    return HeadOutputs(features, folds, np.stack(weights))
 
-    def fit(fold: int) -> np.ndarray:
-        rows = np.flatnonzero((used & (folds != fold)) | single)
-        first = None if start is None else start[fold]
-        return regression.fit(features, labels, rows, inverse, along, first)
 
-    # One thread a fold, all at once, so that no core waits for the last one. Several
-    # threads in one fold would wait for one another at each of many small products,
-    # and long where the machine is busy.
-    with (
-        one_blas_thread,
-        ThreadPoolExecutor(FOLDS) as pool,
-    ):
-        heads = [pool.submit(fit, fold) for fold in range(FOLDS)]
-        for done, _ in enumerate(as_completed(heads), 1):
-            report(done / FOLDS)
-    weights = np.stack([head.result() for head in heads])
-    own.save(weights=weights)
-    return HeadOutputs(features, folds, weights)
+def _fit(samples: Samples, heads: Iterable[_Head]) -> Iterator[np.ndarray]:
+    """The weights of heads.
+
+    One thread a head, all at once, so that no core waits for the last one. Several
+    threads in one head would wait for one another at each of many small products, and
+    long where the machine is busy.
+    """
+    features, labels, folds, along = samples
+    single = np.bincount(labels)[labels] == 1
+
+    def fit(head: _Head) -> np.ndarray:
+        used = folds != head.fold
+        if head.left_out is not None:
+            used &= ~head.left_out
+        rows = np.flatnonzero(used | single)
+        return regression.fit(features, labels, rows, head.inverse, along, head.start)
+
+    with one_blas_thread, ThreadPoolExecutor(FOLDS) as pool:
+        yield from pool.map(fit, heads)
 
 
 def inverse_regularization(

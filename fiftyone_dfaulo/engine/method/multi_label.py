@@ -15,12 +15,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.method import (
     ensemble,
     reasons,
@@ -121,6 +125,7 @@ def score(
     *,
     logits: np.ndarray | None = None,
     settings: Settings,
+    executor: Executor = HERE,
     report: StageReport = silent_stage,
 ) -> MultiLabelScores:
     """Scores samples by their embeddings and classes.
@@ -133,45 +138,65 @@ def score(
         logits: float (N, K), of a network trained on these samples, if there is one:
             the log-odds of having each class. They count as one vote.
         settings: only the seed is used.
-        report: called with the fraction of heads fitted.
+        executor: scores the classes.
+        report: called with the fraction of classes scored.
     """
     suspiciousness, hard = np.zeros(given.shape), np.zeros(given.shape, bool)
     counts = given.sum(0)
     scored = np.flatnonzero((counts > 0) & (counts < len(given)))
-    features = standardise(embeddings)
+    samples = _Samples(standardise(embeddings), given, logits, settings.seed)
+    classes = [int(k) for k in scored]
+    found = executor.each(_score, executor.share(samples), classes)
+    with closing(found):
+        for n, (k, one) in enumerate(zip(classes, found, strict=True)):
+            suspiciousness[:, k], hard[:, k] = one
+            report((n + 1) / len(classes))
+    notes = _notes(given, suspiciousness)
+    return MultiLabelScores(given, suspiciousness, hard, notes)
+
+
+class _Samples(NamedTuple):
+    """What is scored: standardised features, and the rest as of :func:`score`."""
+
+    features: np.ndarray
+    given: np.ndarray
+    logits: np.ndarray | None
+    seed: int
+
+
+def _score(
+    samples: _Samples, classes: Iterable[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Suspiciousness, float64 (N,), and *hard to learn*, bool (N,), of classes."""
+    features, given, logits, seed = samples
     foreign, no_duplicates = np.zeros(len(given)), np.full(len(given), -1)
     known = np.ones(len(given), bool)
-    for position, k in enumerate(scored):
+    for k in classes:
         original = None
         if logits is not None:
             both = np.column_stack([np.zeros(len(given)), logits[:, k]])
             original = signals.log_softmax(both)
         labels = given[:, k].astype(np.int64)
-        part = _part(report, position, len(scored))
-        heads = _fit_heads(features, labels, settings.seed, part)
+        heads = _fit_heads(features, labels, seed)
         # too few labels of a rare class are wrong to tell how sure its heads should be
         models = ensemble.Ensemble(
             heads, original, True, True, foreign, no_duplicates, known
         )
         scores = single_label.score_labels(labels, models, equal_counts_prior=True)
-        suspiciousness[:, k] = scores.suspiciousness
-        hard[:, k] = scores.reasons[:, _HARD]
-    notes = _notes(given, suspiciousness)
-    return MultiLabelScores(given, suspiciousness, hard, notes)
+        yield scores.suspiciousness, scores.reasons[:, _HARD]
 
 
 def _fit_heads(
-    features: np.ndarray, labels: np.ndarray, seed: int, report: StageReport
+    features: np.ndarray, labels: np.ndarray, seed: int
 ) -> dict[str, Outputs]:
     """The heads of an :class:`.ensemble.Ensemble`, for one class against the rest."""
     folds = assign_folds(labels, np.random.default_rng(seed))
     heads: dict[str, Outputs] = {}
     along = regression.directions(features)
     left_out = start = None
-    for position, (name, share) in enumerate(zip(ensemble.HEADS, _LEFT_OUT)):
-        part = _part(report, position, len(ensemble.HEADS))
+    for name, share in zip(ensemble.HEADS, _LEFT_OUT):
         fitted = out_of_sample(
-            features, labels, folds, left_out, part, along=along, start=start
+            features, labels, folds, left_out, along=along, start=start
         )
         heads[name], start = in_memory(fitted), fitted.weights
         left_out = high_loss(heads[name], labels, share)
@@ -193,10 +218,6 @@ def high_loss(outputs: Outputs, labels: np.ndarray, share: float) -> np.ndarray:
     totals = np.bincount(labels)
     most = np.where(totals >= 2 * FOLDS, np.ceil(share * totals), 0)
     return signals.rank_in_class(judge(outputs, labels).loss, labels) < most[labels]
-
-
-def _part(report: StageReport, position: int, count: int) -> StageReport:
-    return lambda fraction: report((position + fraction) / count)
 
 
 def _notes(given: np.ndarray, class_suspiciousness: np.ndarray) -> tuple[str, ...]:

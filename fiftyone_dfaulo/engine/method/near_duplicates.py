@@ -15,9 +15,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.method.regression import directions
 
 NEIGHBOURS = 10
@@ -30,6 +34,7 @@ as close."""
 
 EVEN_LOSS = np.log(2)  # a loss below it: the label is likelier than not
 SEARCHED = 10_000  # samples for which a near duplicate is searched, at most
+AT_ONCE = SEARCHED // 10  # of them, by one worker
 SIDE = 8  # of thumbnails, in pixels
 
 MANY = 20_000  # points
@@ -58,7 +63,12 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
     return small
 
 
-def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.ndarray:
+def conflicting(
+    points: np.ndarray,
+    labels: np.ndarray,
+    loss: np.ndarray,
+    executor: Executor = HERE,
+) -> np.ndarray:
     """For each sample, its nearest near duplicate that has another label.
 
     Args:
@@ -66,6 +76,7 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
         labels: int64 (N,).
         loss: (N,), of models that did not see the labels; a near duplicate is searched
             for the :data:`SEARCHED` samples with the highest loss.
+        executor: looks for them.
 
     Returns:
         int64 (N,), positions; -1 where there is none.
@@ -73,7 +84,7 @@ def conflicting(points: np.ndarray, labels: np.ndarray, loss: np.ndarray) -> np.
     near_duplicate_of = np.full(len(labels), -1)
     if len(labels) <= NEIGHBOURS:
         return near_duplicate_of
-    search = _Search(points)
+    search = _Searched(_Search(points), executor)
     searched = np.argsort(-loss, kind="stable")[:SEARCHED]
     distances, neighbours = search.neighbours(searched)
     far = np.minimum(distances[:, -1], np.median(distances[:, -1]))
@@ -131,6 +142,26 @@ class _Search:
             np.take_along_axis(distances, order, 1),
             np.take_along_axis(found, order, 1),
         )
+
+
+class _Searched:
+    """A search, done part by part by whoever does the work."""
+
+    def __init__(self, search: _Search, executor: Executor) -> None:
+        self._search, self._executor = executor.share(search), executor
+
+    def neighbours(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`_Search.neighbours`."""
+        parts = [samples[n : n + AT_ONCE] for n in range(0, len(samples), AT_ONCE)]
+        with closing(self._executor.each(_neighbours, self._search, parts)) as found:
+            distances, positions = zip(*found)
+        return np.concatenate(distances), np.concatenate(positions)
+
+
+def _neighbours(
+    search: _Search, parts: Iterable[np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    return map(search.neighbours, parts)
 
 
 def _along_most(points: np.ndarray) -> np.ndarray:

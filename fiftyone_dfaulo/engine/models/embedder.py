@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TypeAlias
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.images.decoding import Source
-from fiftyone_dfaulo.engine.images.shards import Shard, read, split
+from fiftyone_dfaulo.engine.images.reach import absent, check_absent, check_reachable
+from fiftyone_dfaulo.engine.images.shards import Kept, Shard, read, split
 from fiftyone_dfaulo.engine.models.model_output import check_finite
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_cores
@@ -67,6 +70,14 @@ class Embedder(ABC):
         """
         return None
 
+    def sent(self) -> Embedder:
+        """What is sent in its place to another machine."""
+        return self
+
+    def arrived(self) -> Embedder:
+        """Itself, ready on the machine that it was sent to."""
+        return self
+
     def running(self) -> AbstractContextManager[object]:
         """A context that all calls are made in, such as one that loads the weights."""
         return nullcontext()
@@ -90,6 +101,7 @@ def embed_images(
     settings: Settings,
     columns: np.ndarray | None = None,
     work: Work = UNKEPT,
+    executor: Executor = HERE,
     report: StageReport = silent_stage,
 ) -> Features:
     """Embeddings of image files, decoded and embedded batch by batch.
@@ -100,49 +112,80 @@ def embed_images(
     Args:
         paths: N image files; a path may occur more than once.
         embedder: the model.
-        settings: its workers are used; they do not change the embeddings.
+        settings: its workers and device are used; the former do not change the
+            embeddings.
         columns: which logits to keep, in this order; None keeps none.
         work: keeps what the model says, shard by shard, for any columns.
-        report: gets the fraction done, once a batch. If it raises, embedding stops.
+        executor: decodes and embeds the shards.
+        report: gets the fraction done, once a shard. If it raises, embedding stops.
 
     Raises:
-        InputError: if the model fails, or gives NaN or infinity.
+        InputError: if the model fails, or gives NaN or infinity; if it cannot be sent
+            to others who do the work, or they cannot read the files.
     """
+    check_reachable(paths, executor)
     found = _Found(paths, embedder, columns)
     with_logits, size, step = columns is not None, embedder.size, embedder.step
     done = 0
     with embedder.running():
-        missing = []
-        for shard in split(paths, step, _works(embedder, with_logits, work)):
-            kept = shard.load(size)
-            if kept is None:
-                missing.append(shard)
-                continue
-            said = kept.arrays["embeddings"], kept.arrays.get("logits")
-            found.add(shard, kept.rows, said, kept.unreadable)
-            done += len(shard.sources)
-            report(done / len(paths))
-        if done:
-            work.tell(f"Embedded by earlier runs: {done} of {len(paths)} images.")
-        shards = read(missing, size=size, batch=step, workers=settings.workers)
-        with closing(shards):
-            for shard, batches in shards:
-                parts = []
-                for images in batches:
-                    if len(images.index):
-                        said = embedder(images.pixels, with_logits=with_logits)
-                        found.add(shard, images.index, said, images.unreadable)
-                        parts.append((images.index, *said))
-                    else:
-                        found.lack(shard, images.unreadable)
-                    done += len(images.index) + len(images.unreadable)
-                    report(done / len(paths))
-                _keep(shard, parts)
+        works = _works(embedder, with_logits, work)
+    if work.kept and executor.remote:
+        works = _elsewhere(works, executor, settings.device)
+    missing = []
+    for shard in split(paths, step, works):
+        kept = shard.load(size)
+        if kept is None:
+            missing.append(shard)
+            continue
+        found.add(shard, kept)
+        done += len(shard.sources)
+        report(done / len(paths))
+    if done:
+        work.tell(f"Embedded by earlier runs: {done} of {len(paths)} images.")
+    if missing:
+        model = embedder.sent() if executor.remote else embedder
+        how = _How(model, with_logits, executor.threads(settings.workers, gpu=True))
+        parts = [replace(shard, works=()) for shard in missing]
+        results = executor.each(_embed, executor.share(how), parts, gpu=True)
+        with closing(results):
+            for made, shard in zip(results, missing):  # so they come to their end
+                check_absent(shard.sources, made.absent, executor)
+                found.add(shard, made)
+                shard.save(made)
+                done += len(shard.sources)
+                report(done / len(paths))
     return found.features()
 
 
-_Said: TypeAlias = tuple[np.ndarray, np.ndarray | None]
-"""Embeddings and logits of some images."""
+class _How(NamedTuple):
+    """How shards are embedded: by what, whether with logits, in how many threads."""
+
+    embedder: Embedder
+    with_logits: bool
+    workers: int
+
+
+def _embed(how: _How, shards: Iterable[Shard]) -> Iterator[Kept]:
+    """Decodes shards, some batches ahead, and embeds them."""
+    sent, with_logits, workers = how
+    embedder = sent.arrived()
+    every = list(shards)
+    images = read(every, size=embedder.size, batch=embedder.step, workers=workers)
+    with embedder.running(), closing(images):
+        for shard, batches in images:
+            rows, unreadable = [np.empty(0, np.int64)], dict[int, str]()
+            arrays: dict[str, list[np.ndarray]] = {}
+            for batch in batches:
+                unreadable |= batch.unreadable
+                if len(batch.index):
+                    said = embedder(batch.pixels, with_logits=with_logits)
+                    rows.append(batch.index)
+                    for name, values in zip(("embeddings", "logits"), said):
+                        if values is not None:
+                            arrays.setdefault(name, []).append(values)
+            whole = {name: np.concatenate(parts) for name, parts in arrays.items()}
+            gone = absent(shard.sources, unreadable)
+            yield Kept(np.concatenate(rows), whole, unreadable, gone)
 
 
 def _works(embedder: Embedder, with_logits: bool, work: Work) -> list[Work]:
@@ -160,17 +203,18 @@ def _works(embedder: Embedder, with_logits: bool, work: Work) -> list[Work]:
     return [both] if with_logits else [alone, both]
 
 
-def _keep(
-    shard: Shard, parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]]
-) -> None:
-    """Keeps what was said of the batches of a shard, if anything was."""
-    if not parts:
-        return
-    index, vectors, logits = zip(*parts)
-    arrays = {"embeddings": np.concatenate(vectors)}
-    if logits[0] is not None:
-        arrays["logits"] = np.concatenate(logits)
-    shard.save(np.concatenate(index), **arrays)
+def _elsewhere(works: list[Work], executor: Executor, device: str | None) -> list[Work]:
+    """Where to keep what others say, if their bits may differ from those of here.
+
+    What was embedded here serves as well: it differs by rounding alone.
+    """
+    from fiftyone_dfaulo.engine.device import own_surroundings
+
+    found = executor.everywhere(own_surroundings, device, gpu=True).values()
+    if set(found) == {own_surroundings(device)}:
+        return works
+    machines = sorted(set(map(repr, found)))
+    return [*(work.of("machines", machines) for work in works), *works]
 
 
 class _Found:
@@ -185,32 +229,29 @@ class _Found:
         self._logits: np.ndarray | None = None
         self._unreadable: dict[int, str] = {}
 
-    def add(
-        self, shard: Shard, rows: np.ndarray, said: _Said, unreadable: dict[int, str]
-    ) -> None:
-        """Adds what was said of some rows of a shard, and why others lack."""
-        embeddings, logits = said
+    def add(self, shard: Shard, made: Kept) -> None:
+        """Adds what was made of a shard, and why some rows lack."""
+        whys = made.unreadable.items()
+        self._unreadable |= {shard.start + row: why for row, why in whys}
+        if not len(made.rows):
+            return
+        embeddings, logits = made.arrays["embeddings"], made.arrays.get("logits")
         if self._columns is None or logits is None:
             logits = None
         else:
             logits = logits[:, self._columns]
         found = {"embeddings": embeddings, "logits": logits}
-        check_finite(self._embedder.name, found, [shard.sources[n] for n in rows])
+        check_finite(self._embedder.name, found, [shard.sources[n] for n in made.rows])
         if not len(self._embeddings):
             most = len(self._there)
             self._embeddings = np.empty((most, embeddings.shape[1]), np.float32)
             if logits is not None:
                 self._logits = np.empty((most, logits.shape[1]), np.float32)
-        index = shard.start + rows
+        index = shard.start + made.rows
         self._there[index] = True
         self._embeddings[index] = embeddings
         if self._logits is not None:
             self._logits[index] = logits
-        self.lack(shard, unreadable)
-
-    def lack(self, shard: Shard, unreadable: dict[int, str]) -> None:
-        """Adds why some rows of a shard lack."""
-        self._unreadable |= {shard.start + row: why for row, why in unreadable.items()}
 
     def features(self) -> Features:
         """All of it, of the images that could be read."""

@@ -54,6 +54,7 @@ class TorchEmbedder(Embedder):
     def __init__(self, model: OriginalModel, settings: Settings) -> None:
         self.name, self.classes = model.name, model.classes
         self.open, self._mixed, self._batch = model.open, model.mixed, model.batch
+        self._wanted = settings.device
         self.device = pick_device(settings.device)
         self.module = _copy(model, self.device)
         given, stated = settings.preprocessing, model.preprocessing
@@ -84,6 +85,27 @@ class TorchEmbedder(Embedder):
         known = self.classes and list(self.classes)
         parts = (own, prepared, layer, self._batch, self._mixed, known, *said)
         return digest(parts, surroundings(self.device))
+
+    def sent(self) -> TorchEmbedder:
+        """See :meth:`.Embedder.sent`: in memory that any machine has."""
+        if self.device.type == "cpu":
+            return self
+        other = copy.copy(self)
+        other.module = copy.deepcopy(self.module)
+        other._move(torch.device("cpu"))
+        return other
+
+    def arrived(self) -> TorchEmbedder:
+        """See :meth:`.Embedder.arrived`."""
+        device = pick_device(self._wanted)
+        if device != self.device:
+            self._move(device)
+        return self
+
+    def _move(self, device: torch.device) -> None:
+        self.device = device
+        self.module = self.module.to(device)
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
 
     def prepare(self, pixels: np.ndarray) -> Tensor:
         """uint8 images (B, S, S, 3) as the network's input, float32 (B, C, S, S)."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
-from fiftyone_dfaulo.engine.device import autocast, surroundings
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
+from fiftyone_dfaulo.engine.device import autocast, pick_device, surroundings
 from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_cores
@@ -59,6 +63,7 @@ class Network:
         views: bool = False,
         batch_size: int = 256,
         work: Work = UNKEPT,
+        executor: Executor = HERE,
         report: StageReport = silent_stage,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Penultimate activations and logits of all images.
@@ -70,6 +75,7 @@ class Network:
                 times the passes. The logits are those of the average.
             batch_size: images per forward pass.
             work: keeps them, block by block.
+            executor: runs the network.
             report: called with the fraction of images done.
 
         Returns:
@@ -80,19 +86,40 @@ class Network:
             prepared = self.mean.cpu().numpy(), self.std.cpu().numpy()
             own = weights, prepared, views, batch_size, surroundings(self.device)
             work = work.as_kind("outputs").of(own)
-        embeddings, logits = [], []
         size = max(_BLOCK // batch_size, 1) * batch_size
-        for start in range(0, len(pixels), size):
-            block = pixels[start : start + size]
-            place = work.of(block) if work.kept else work
-            found = place.load()
-            if found is None:
-                found = self._outputs(block, views, batch_size)
-                place.save(**found)
-            embeddings.append(found["embeddings"])
-            logits.append(found["logits"])
-            report((start + len(block)) / len(pixels))
-        return np.concatenate(embeddings), np.concatenate(logits)
+        blocks = [pixels[n : n + size] for n in range(0, len(pixels), size)]
+        places = [work.of(one) if work.kept else work for one in blocks]
+        found = [place.load() for place in places]
+        missing = [n for n, one in enumerate(found) if one is None]
+        network = self.sent() if executor.remote else self
+        how = executor.share(_How(network, executor.remote, views, batch_size))
+        made = executor.each(_run, how, [blocks[n] for n in missing], gpu=True)
+        with closing(made):
+            for one, number in zip(made, missing):  # so that it comes to its end
+                places[number].save(**one)
+                found[number] = one
+                report(min((number + 1) * size / len(pixels), 1.0))
+        if not missing:
+            report(1.0)
+        whole = [one for one in found if one is not None]
+        return (
+            np.concatenate([one["embeddings"] for one in whole]),
+            np.concatenate([one["logits"] for one in whole]),
+        )
+
+    def sent(self) -> Network:
+        """It, in memory that any machine has, without what it learned from."""
+        nothing = self.learning[:0]
+        if self.device.type == "cpu":
+            return replace(self, learning=nothing)
+        module = copy.deepcopy(self.module).cpu()
+        return Network(module, self.mean.cpu(), self.std.cpu(), nothing)
+
+    def arrived(self) -> Network:
+        """It, on the device of the machine that it was sent to."""
+        device = pick_device(None)
+        mean, std = self.mean.to(device), self.std.to(device)
+        return Network(self.module.to(device), mean, std, self.learning)
 
     def _outputs(
         self, pixels: np.ndarray, views: bool, batch_size: int
@@ -128,6 +155,26 @@ class Network:
             for start in range(0, len(pixels), size):
                 batch = torch.from_numpy(pixels[start : start + size])
                 yield channels_last(self.normalise(batch))
+
+
+class _How(NamedTuple):
+    """What is run over images, and how: as of :meth:`Network.outputs`.
+
+    ``moved`` says whether it was sent to another machine.
+    """
+
+    network: Network
+    moved: bool
+    views: bool
+    batch_size: int
+
+
+def _run(how: _How, blocks: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """The outputs of a network for blocks of images."""
+    network = how.network.arrived() if how.moved else how.network
+    for block in blocks:
+        own = np.array(block) if how.moved else block  # torch wants to write to it
+        yield network._outputs(own, how.views, how.batch_size)
 
 
 def most_moved(images: Tensor) -> int:

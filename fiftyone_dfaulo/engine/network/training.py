@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from torch import Tensor
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.device import (
     autocast,
+    own_surroundings,
     pick_device,
     repeatable,
     surroundings,
@@ -43,6 +46,7 @@ def train_network(
     settings: Settings,
     left_out: np.ndarray | None = None,
     work: Work = UNKEPT,
+    executor: Executor = HERE,
     report: StageReport = silent_stage,
     after_epoch: Callable[[np.ndarray], None] = lambda logits: None,
 ) -> Network:
@@ -61,11 +65,81 @@ def train_network(
         settings: seed, device and ``epochs``.
         left_out: bool (N,), samples that it is not trained on; None is none of them.
         work: keeps how it stands after each epoch, to go on from there.
+        executor: has GPUs, maybe, where there is none here; then an epoch is done there
+            after the other. How it stands comes back each time, so that nothing is
+            lost. It is not spread: which images are in a batch decides what is learned.
         report: called with the fraction of epochs done.
         after_epoch: called after each epoch with the logits, float32 (N, K), that its
             steps computed (of moved images, in training mode); NaN for those left out.
             Not after those that were kept.
     """
+    device = pick_device(settings.device)
+    lesson = _Lesson(pixels, labels, num_classes, settings, left_out)
+    trainer = _trainer(lesson)
+    learning = trainer.network.learning
+    away = device.type == "cpu" and settings.device is None and executor.has_gpu
+    if work.kept:
+        where = executor.everywhere(own_surroundings, None, gpu=True) if away else {}
+        machines = sorted(set(map(repr, where.values())))
+        how = settings.seed, settings.epochs, num_classes, surroundings(device)
+        parts = pixels, labels, left_out, how, *([machines] if away else [])
+        work = work.as_kind("networks").of(*parts)
+    first = settings.epochs // 2  # before, it knows too little
+    shared = executor.share(lesson) if away else None
+    for epoch in range(trainer.go_on(work), settings.epochs):
+        if shared is None:
+            with threads_for(trainer.batch * pixels[0].size // 3, device):
+                logits = trainer.go_through(epoch)
+        else:
+            part = _Epoch(epoch, trainer.state())
+            (done,) = executor.each(_go_through, shared, [part], gpu=True)
+            logits = done.logits
+            trainer.take(done.state)
+        if epoch >= first:
+            learning += logits / (settings.epochs - first)
+        trainer.keep(work, epoch + 1)
+        after_epoch(logits)
+        report((epoch + 1) / settings.epochs)
+    trainer.network.module.eval()
+    return trainer.network
+
+
+class _Lesson(NamedTuple):
+    """What a network is trained on: as of :func:`train_network`."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    num_classes: int
+    settings: Settings
+    left_out: np.ndarray | None
+
+
+class _Epoch(NamedTuple):
+    """An epoch, counted from 0, and how a training stands before it."""
+
+    number: int
+    state: dict[str, np.ndarray]
+
+
+class _Done(NamedTuple):
+    """What :meth:`_Trainer.go_through` gives, and how the training stands then."""
+
+    logits: np.ndarray
+    state: dict[str, np.ndarray]
+
+
+def _go_through(lesson: _Lesson, epochs: Iterable[_Epoch]) -> Iterator[_Done]:
+    """Epochs of a training, on this machine."""
+    for epoch in epochs:
+        trainer = _trainer(lesson)
+        trainer.take(epoch.state)
+        logits = trainer.go_through(epoch.number)
+        yield _Done(logits, trainer.state())
+
+
+def _trainer(lesson: _Lesson) -> _Trainer:
+    """A training at its start."""
+    pixels, labels, num_classes, settings, left_out = lesson
     device = pick_device(settings.device)
     module = seeded_network(num_classes, pixels.shape[1], settings.seed).to(device)
     module = module.to(memory_format=torch.channels_last)
@@ -74,22 +148,7 @@ def train_network(
     mean, std = channel_statistics(pixels, samples)
     learning = np.zeros((len(labels), num_classes), np.float32)
     network = Network(module, mean.to(device), std.to(device), learning)
-    trainer = _Trainer(network, pixels, labels, samples, settings)
-
-    if work.kept:
-        how = settings.seed, settings.epochs, num_classes, surroundings(device)
-        work = work.as_kind("networks").of(pixels, labels, left_out, how)
-    first = settings.epochs // 2  # before, it knows too little
-    for epoch in range(trainer.go_on(work), settings.epochs):
-        with threads_for(trainer.batch * pixels[0].size // 3, device):
-            logits = trainer.go_through(epoch)
-        if epoch >= first:
-            learning += logits / (settings.epochs - first)
-        trainer.keep(work, epoch + 1)
-        after_epoch(logits)
-        report((epoch + 1) / settings.epochs)
-    module.eval()
-    return network
+    return _Trainer(network, pixels, labels, samples, settings)
 
 
 class _Trainer:
@@ -106,7 +165,7 @@ class _Trainer:
         self.network = network
         self.pixels = pixels
         self.samples = samples
-        self.labels = torch.from_numpy(labels).to(network.device)
+        self.labels = torch.tensor(labels, device=network.device)
         self.seen = torch.full(network.learning.shape, torch.nan, device=network.device)
         self.epochs = settings.epochs
         self.rng = np.random.default_rng(settings.seed)
@@ -119,6 +178,14 @@ class _Trainer:
             nesterov=True,
             weight_decay=5e-4,
         )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """How it stands."""
+        return checkpoint.pack(self.network.module, self.optimizer, self.rng)
+
+    def take(self, state: dict[str, np.ndarray]) -> None:
+        """Goes to where another one stood."""
+        checkpoint.unpack(state, self.network.module, self.optimizer, self.rng)
 
     def keep(self, work: Work, done: int) -> None:
         """Keeps how it stands after some epochs; after the last, the network alone."""

@@ -22,6 +22,7 @@ from fiftyone_dfaulo.adapter.runs.keys import (
 )
 from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cluster.connection import check_cluster
 from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms import params, presets, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
@@ -47,6 +48,13 @@ _NUMBERS = {
     "num_workers": ("Reading threads", "Empty means one per core, at most 8"),
 }
 """Setting to its label and description."""
+
+
+_CLUSTERS = {
+    params.HERE: "This process",
+    "auto": "A Ray cluster: RAY_ADDRESS of the server, or this machine's cores",
+}
+"""Who does the work, and how the form calls it."""
 
 
 def add_samples(inputs: Inputs, ctx: Context, action: str) -> bool:
@@ -79,7 +87,7 @@ def add_scoring(inputs: Inputs, ctx: Context, *, with_key: bool) -> None:
     add_source(inputs, ctx, presets.samples(ctx), auto=with_key)
     if with_key:
         _add_brain_key(inputs, ctx)
-    _add_advanced(inputs, ctx)
+    _add_advanced(inputs, ctx, with_cluster=with_key)
     _add_worker_note(inputs)
 
 
@@ -164,17 +172,20 @@ def _add_replace(
     inputs.view("replaces", note)
 
 
-def _add_advanced(inputs: Inputs, ctx: Context) -> None:
+def _add_advanced(inputs: Inputs, ctx: Context, *, with_cluster: bool) -> None:
     settings = {"method": params.method(ctx), **params.numbers(ctx)}
     problems = {
         name: problem_message(Settings, **{name: v}) for name, v in settings.items()
     }
     problems |= model_problems(ctx)
+    if with_cluster:
+        problems["cluster"] = _cluster_problem(ctx)
     inputs.bool(
         "advanced",
         default=False,
         label="Advanced",
-        description="Method, depth, seed, epochs, image size, batch size, threads",
+        description="Method, depth, seed, epochs, image size, batch size, threads, "
+        "cluster",
         view=types.SwitchView(),
     )
     if not ctx.params.get("advanced") and not any(problems.values()):
@@ -192,6 +203,24 @@ def _add_advanced(inputs: Inputs, ctx: Context) -> None:
         default = getattr(Settings(), name)
         prop = inputs.int(name, default=default, label=label, description=description)
         mark_invalid(prop, problems.get(name, ""))
+    if with_cluster:
+        prop = dropdown(
+            inputs,
+            "cluster",
+            _CLUSTERS,
+            default=params.HERE,
+            label="Who does the work",
+            description="Of decoding, embedding and fitting; the scores are the same",
+        )
+        mark_invalid(prop, problems["cluster"])
+
+
+def _cluster_problem(ctx: Context) -> str:
+    """The problem with the cluster; one that is not asked for has none."""
+    problem = problem_message(params.cluster, ctx)
+    if problem or params.cluster(ctx) is None:
+        return problem
+    return cached(ctx, "cluster", lambda: problem_message(check_cluster, "auto"))
 
 
 def _add_worker_note(inputs: Inputs) -> None:

@@ -43,6 +43,9 @@ DEFAULT_BACKBONE = "resnet18"
 DEFAULT_ZOO_MODEL = "resnet18-imagenet-torch"
 DEFAULT_FIELD = "ground_truth"
 
+HERE = "here"
+"""What the form calls a run without a cluster."""
+
 NUMBERS = ("seed", "epochs", "image_size", "batch_size", "num_workers")
 """The numeric settings that the form asks for."""
 
@@ -72,7 +75,7 @@ def read_request(ctx: Context) -> Request:
 
     Raises:
         InputError: if a setting is out of range, or the server's environment does not
-            let operators call the factory.
+            let operators call the factory, or does not name the cluster.
     """
     chosen = source(ctx)
     settings = {"method": method(ctx), **numbers(ctx), **model_settings(ctx)}
@@ -95,6 +98,7 @@ def read_request(ctx: Context) -> Request:
         brain_key(ctx),
         vectors.get(chosen),
         overwrite=bool(ctx.params.get(sure)),
+        cluster=cluster(ctx),
     )
 
 
@@ -264,6 +268,17 @@ def brain_key(ctx: Context) -> str:
     """The key of the run; an emptied field is an empty key, not the default."""
     key = ctx.params.get("brain_key")
     return preset_key(ctx) if key is None else key
+
+
+def cluster(ctx: Context) -> str | None:
+    """The cluster to work on: that of the server's environment, or none.
+
+    Raises:
+        InputError: if it is an address, which a request must not decide.
+    """
+    value = ctx.params.get("cluster")
+    trust.check_cluster(value)
+    return None if value in (None, "", HERE) else str(value)
 
 
 def method(ctx: Context) -> str:

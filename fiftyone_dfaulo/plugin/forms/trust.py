@@ -119,6 +119,25 @@ def check_factory(factory: object) -> None:
     )
 
 
+def check_cluster(cluster: object) -> None:
+    """Makes sure that it is no address: who answers there could run code here.
+
+    Args:
+        cluster: None, empty, ``"here"`` or ``"auto"``: the cluster that the environment
+            names in RAY_ADDRESS, or one of this machine.
+
+    Raises:
+        InputError: if it is anything else.
+    """
+    if cluster not in (None, "", "here", "auto"):
+        raise InputError(
+            f"cluster={cluster!r}: operators take 'auto', which is the Ray cluster "
+            "that RAY_ADDRESS names in the environment of the server or worker, or "
+            "else one of its machine; compute_suspiciousness() in Python takes any "
+            "address"
+        )
+
+
 def overwrite_name(dataset: Dataset, key: object) -> str:
     """The form's parameter that says yes to replacing a run and its review.
 

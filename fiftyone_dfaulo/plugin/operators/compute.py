@@ -42,7 +42,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
     Polylines field. The parameters are ``brain_key``, ``embeddings``, ``model``,
     ``predictions``, ``train``, ``method``, ``depth``, ``layer``, ``classes``,
     ``factory``, ``preprocessing``, ``out_of_sample``, ``seed``, ``epochs``,
-    ``image_size``, ``batch_size``, ``num_workers`` and ``overwrite``, as
+    ``image_size``, ``batch_size``, ``num_workers``, ``cluster`` and ``overwrite``, as
     :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings and model by
     name or path only, ``preprocessing`` as a dict. Which factories are called, and
     which files that hold code are loaded, the environment says: see SECURITY.md.
@@ -61,6 +61,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         "predictions",
         "train",
         "method",
+        "cluster",
         "overwrite",
         *MODEL_SETTINGS,
         *NUMBERS,

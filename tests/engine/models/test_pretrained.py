@@ -169,8 +169,11 @@ def test_no_readable_image_gives_no_embeddings(
         assert len(result.unreadable) == len(paths)
 
 
-def test_progress_is_reported_once_per_batch(tmp_path: Path, cache: Path) -> None:
+def test_progress_is_reported_once_per_shard(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache_weights(cache, "resnet18")
+    monkeypatch.setattr(shards, "SHARD", 1)  # a batch
     seen: list[float] = []
     paths = make_images(tmp_path, 1) * 5
     embed_images(paths, "resnet18", settings=SETTINGS, report=seen.append)
@@ -182,6 +185,7 @@ def test_large_images_go_through_the_network_a_few_at_a_time(
 ) -> None:
     cache_weights(cache, "resnet18")
     monkeypatch.setattr(torch_embedder, "_PIXELS", 224 * 224 * 3 - 1)
+    monkeypatch.setattr(shards, "SHARD", 1)  # a batch
     seen: list[float] = []
     embed_images(
         make_images(tmp_path, 1) * 4,

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
 from fiftyone_dfaulo.engine.cache.work import Keeper, Work
+from fiftyone_dfaulo.engine.cluster.executor import Here
 from fiftyone_dfaulo.engine.network.architecture import seeded_network
 from fiftyone_dfaulo.engine.network.training import _share, _shift, train_network
 
@@ -44,6 +45,33 @@ def test_another_batch_size_changes_outputs_only_by_rounding():
     network = train_network(pixels, labels, 10, settings=Settings(epochs=2))
     large, small = (network.outputs(pixels, batch_size=b)[1] for b in (256, 7))
     np.testing.assert_allclose(small, large, atol=0.05)
+
+
+class WithGpu(Here):
+    """Does the work here, as if it were done elsewhere on a GPU."""
+
+    remote = has_gpu = True
+    parts = 0
+
+    def each(self, work, shared, parts, *, gpu=False):
+        assert gpu
+        self.parts += len(parts)
+        for part in parts:  # each begins anew, as on a machine that knows nothing
+            yield from work(shared.get(), [part])
+
+
+def test_epochs_done_elsewhere_give_the_same_bits():
+    pixels, labels = digits(300)
+    settings = Settings(epochs=3, seed=3)
+    here = train_network(pixels, labels, 10, settings=settings)
+    elsewhere = WithGpu()
+    there = train_network(pixels, labels, 10, settings=settings, executor=elsewhere)
+    assert elsewhere.parts == 3
+    np.testing.assert_array_equal(here.learning, there.learning)
+    outputs = there.outputs(pixels, executor=elsewhere)
+    assert elsewhere.parts == 5  # of 256 images at most
+    for one, other in zip(here.outputs(pixels), outputs):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_training_leaves_global_randomness_alone():

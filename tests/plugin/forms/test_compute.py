@@ -15,6 +15,7 @@ from fiftyone.operators.executor import ExecutionError
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.models.pretrained import architectures
+from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.forms import compute, params, presets, trust
 from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from fiftyone_dfaulo.plugin.operators.injection import InjectFaults
@@ -393,3 +394,31 @@ def test_python_is_refused_what_the_app_is_and_nothing_changes(scored: Any) -> N
         with pytest.raises(ExecutionError, match=said):
             foo.execute_operator(URI, dataset=scored, params=given)
     assert snapshot(scored) == before
+
+
+def test_a_cluster_is_a_choice_and_its_address_is_the_environments(
+    scored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert "cluster" not in form(scored)
+    assert "cluster" in form(scored, advanced=True)
+    assert params.read_request(context(scored)).cluster is None
+    assert params.read_request(context(scored, cluster="here")).cluster is None
+    assert params.read_request(context(scored, cluster="auto")).cluster == "auto"
+    assert problems(scored, cluster="here") == {}
+    for value in ("10.0.0.1:6379", 5, ["auto"]):
+        said = problems(scored, cluster=value)["cluster"]
+        assert "operators take 'auto'" in said
+        with pytest.raises(InputError, match="RAY_ADDRESS"):
+            params.read_request(context(scored, cluster=value))
+
+
+def test_a_cluster_that_does_not_answer_is_marked(
+    scored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    assert "nothing answers" in problems(scored, cluster="auto")["cluster"]
+    monkeypatch.setitem(sys.modules, "ray", None)
+    said = problems(scored, cluster="auto")["cluster"]
+    assert "fiftyone-dfaulo[cluster]" in said

@@ -256,6 +256,18 @@ def test_delegated_run_reports_to_the_database_and_keeps_its_summary(
     assert scored.count("dfaulo_suspiciousness") == 37
 
 
+def test_delegated_run_works_on_a_cluster(scored: Any, worker: Any) -> None:
+    pytest.importorskip("ray")
+    scored.persistent = True
+    queued = foo.get_operator(URI)(
+        scored, embeddings="vectors", cluster="auto", delegate=True
+    )
+    document, _ = wait_for_end(queued.result["id"])
+    assert document.run_state == ExecutionRunState.COMPLETED, document.result.error
+    scored.reload()
+    assert scored.count("dfaulo_suspiciousness") == 37
+
+
 def test_delegated_run_stops_once_it_is_marked_as_failed(scored: Any) -> None:
     service = DelegatedOperationService()
     queued = foo.get_operator(URI)(scored, embeddings="vectors", delegate=True)
