@@ -269,9 +269,8 @@ class ClassLabels(Labels):
         """Fits the models around one network; content is looked at for the first."""
         from fiftyone_dfaulo.engine.method import ensemble
 
-        seen, foreign = self.take(features.index), None
-        if before:
-            foreign = before[0].foreign[features.index]
+        seen = self.take(features.index)
+        foreign = before[0].foreign[features.index] if before else None
         fitted = ensemble.fit_ensemble(
             features.embeddings,
             seen.numbers,

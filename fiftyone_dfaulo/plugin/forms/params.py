@@ -127,16 +127,11 @@ def source(ctx: Context) -> str:
 
 def offers_auto(ctx: Context) -> bool:
     """Whether there is anything that the plugin could use together with a network."""
-    if not several_sources(ctx):
-        return False
-    return bool(embedding_sources(ctx)) or _shows_photos(ctx)
 
-
-def _shows_photos(ctx: Context) -> bool:
     def look() -> bool:
-        return auto.shows_photos(samples(ctx), target(ctx))
+        return auto.has_something(samples(ctx), target(ctx))
 
-    return cached(ctx, ("photos", label_field(ctx)), look)
+    return several_sources(ctx) and cached(ctx, ("auto", label_field(ctx)), look)
 
 
 def given_source(ctx: Context) -> str | None:
