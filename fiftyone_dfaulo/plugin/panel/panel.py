@@ -86,9 +86,9 @@ class ReviewPanel(Looking, Prompts, foo.Panel):
             except DFauLoError as error:
                 facts["problem"] = str(error)
         event.keep("facts", facts)
-        self.tell_batch(event)
+        self._tell_batch(event)
 
-    def tell_batch(self, event: Event) -> None:
+    def _tell_batch(self, event: Event) -> None:
         """Has this answer say what of a batch the grid shows: no other one does."""
         ids, batch = batch_of(event.view), None
         if ids and "status" in event.facts:

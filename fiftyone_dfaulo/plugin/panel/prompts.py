@@ -30,7 +30,7 @@ class Prompts:
         """Reads what the panel shows."""
         raise NotImplementedError
 
-    def tell_batch(self, event: Event) -> None:
+    def _tell_batch(self, event: Event) -> None:
         """Has this answer say what of a batch the grid shows."""
         raise NotImplementedError
 
@@ -92,7 +92,7 @@ class Prompts:
         then: Handler | None = None,
     ) -> None:
         event.ctx.prompt(_PREFIX + name, given, on_success=then or self.on_done)
-        self.tell_batch(event)  # the form may be cancelled
+        self._tell_batch(event)  # the form may be cancelled
 
 
 def _of_run(event: Event) -> JsonDict:
