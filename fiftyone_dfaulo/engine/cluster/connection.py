@@ -93,6 +93,7 @@ class _Connection:
         self._lock = Lock()
         self._runs = 0
         self._cluster = ""
+        self._others = False  # whether somebody else has joined it
 
     @contextmanager
     def held(self, cluster: str) -> Iterator[None]:
