@@ -11,6 +11,7 @@ seen these labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fiftyone_dfaulo.adapter.host import Samples
@@ -19,6 +20,9 @@ from fiftyone_dfaulo.adapter.scoring.features import ScoringContext
 from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request, is_auto
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import by_classes
+from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.images.decoding import Source
+from fiftyone_dfaulo.errors import InputError
 
 BACKBONE = "mobilenet_v3_large"
 """The pretrained network that looks at photos: a quick one, with weights of 21 MB. The
@@ -30,6 +34,9 @@ QUICK = 5e8
 """Training is quick up to so many pixels, of all images and epochs: about five minutes
 on two cores. It is not timed, so that the same data give the same scores. On a GPU it
 is always quick."""
+
+TRAINING = 300.0 / 5e8  # seconds a pixel, on two cores
+LOOKING = 0.01  # seconds a photo that BACKBONE looks at, on two cores
 
 
 def resolve(request: Request, target: LabelTarget) -> Request:
@@ -66,8 +73,41 @@ def shows_photos(samples: Samples, target: LabelTarget) -> bool:
 
     if not target.labels_type.several_sources:
         return False
-    paths = [source for _, source, _ in target.read(samples[:LOOKED_AT]).rows]
-    return (median_side(paths) or 0) > LARGEST
+    return (median_side(_some_images(samples, target)) or 0) > LARGEST
+
+
+def _some_images(samples: Samples, target: LabelTarget) -> list[Source]:
+    try:
+        return [source for _, source, _ in target.read(samples[:LOOKED_AT]).rows]
+    except InputError:  # told where all are read
+        return []
+
+
+def seconds_of_training(
+    samples: Samples, target: LabelTarget, count: int, settings: Settings
+) -> float:
+    """About how long it takes to train a network on some items, on two cores.
+
+    Args:
+        samples: where they are; the first :data:`LOOKED_AT` tell how large images are.
+        target: which they are.
+        count: how many.
+        settings: ``image_size`` and ``epochs`` are looked at.
+    """
+    return TRAINING * _pixels(_some_images(samples, target), count, settings)
+
+
+def seconds(
+    samples: Samples, target: LabelTarget, count: int, settings: Settings
+) -> float:
+    """About how long it takes to score them from whatever there is, on two cores.
+
+    Args:
+        samples, target, count, settings: as of :func:`seconds_of_training`.
+    """
+    training = seconds_of_training(samples, target, count, settings)
+    looking = 0.0 if find_embeddings(samples, target) else count * LOOKING
+    return looking + (training if training <= QUICK * TRAINING else 0.0)
 
 
 def find_embeddings(samples: Samples, target: LabelTarget) -> list[str]:
@@ -94,10 +134,16 @@ def find_embeddings(samples: Samples, target: LabelTarget) -> list[str]:
 def is_quick(context: ScoringContext) -> bool:
     """Whether a network is trained soon enough to do it beside something else."""
     from fiftyone_dfaulo.engine.device import pick_device
-    from fiftyone_dfaulo.engine.images.batches import choose_size
 
     settings, paths = context.settings, context.labelled.paths
     if pick_device(settings.device).type != "cpu":
         return True
-    side = settings.image_size or choose_size(paths)
-    return len(paths) * side**2 * settings.epochs <= QUICK
+    return _pixels(paths, len(paths), settings) <= QUICK
+
+
+def _pixels(images: Sequence[Source], count: int, settings: Settings) -> int:
+    """What a network that is trained on ``count`` such images sees, in all epochs."""
+    from fiftyone_dfaulo.engine.images.batches import choose_size
+
+    side = settings.image_size or choose_size(images)
+    return count * side**2 * settings.epochs

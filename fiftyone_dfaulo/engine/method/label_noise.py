@@ -41,7 +41,7 @@ from fiftyone_dfaulo.engine.threads import one_blas_thread
 FIRST_MISTAKES = 0.05  # share of mislabelled samples to start from
 LEAST_MISTAKES, MOST_MISTAKES = 0.001, 0.6
 STEPS = 40
-AGAINST = 2.0
+AGAINST = 1.5
 """In nats, against a class being choosy, beside how many others are: models that are
 wrong of classes that look alike pass for a pattern. Chosen on half of the cases of
 ``bench.counts``."""

@@ -1,8 +1,9 @@
 """The form of ``compute_suspiciousness``.
 
 The adapter checks each value, and its message stands beside the field. The App builds
-the form anew after every keystroke. So nothing here reads images or imports torch, and
-what is slow to read is read once for each open form.
+the form anew after every keystroke. So nothing here imports torch, or reads more of
+images than the headers of a few, and what is slow to read is read once for each open
+form.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from fiftyone_dfaulo.adapter.runs.keys import (
     check_no_review,
     count_scored,
 )
+from fiftyone_dfaulo.adapter.scoring import auto
 from fiftyone_dfaulo.adapter.storage.schema import field_names
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.cluster.connection import check_cluster
+from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.plain_text import plain
 from fiftyone_dfaulo.plugin.forms import params, presets, trust
 from fiftyone_dfaulo.plugin.forms.fields import dropdown
@@ -88,7 +91,47 @@ def add_scoring(inputs: Inputs, ctx: Context, *, with_key: bool) -> None:
     if with_key:
         _add_brain_key(inputs, ctx)
     _add_advanced(inputs, ctx, with_cluster=with_key)
+    if with_key:
+        _add_duration(inputs, ctx)
     _add_worker_note(inputs)
+
+
+def _add_duration(inputs: Inputs, ctx: Context) -> None:
+    """About how long it takes, where a network is trained and not as in the paper."""
+    way, settings = params.source(ctx), params.numbers(ctx)
+    estimate = {
+        params.AUTO: auto.seconds,
+        params.NETWORK: auto.seconds_of_training,
+    }.get(way)
+    field = params.label_field(ctx)
+    count = params.label_fields(ctx).get(field, 0)
+    if estimate is None or not count or params.method(ctx) == "paper":
+        return
+
+    def measure() -> float:
+        found = Settings(**settings)
+        return estimate(params.samples(ctx), params.target(ctx), count, found)
+
+    try:
+        seconds = cached(ctx, ("seconds", way, field, repr(settings)), measure)
+    except InputError:  # the form says elsewhere what is wrong with a number
+        return
+    inputs.view(
+        "duration",
+        types.Notice(
+            label=f"{told(seconds)} on two cores", description="Less with a GPU"
+        ),
+    )
+
+
+def told(seconds: float) -> str:
+    """A duration in words, in minutes or hours."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "Less than a minute"
+    if minutes < 90:
+        return f"About {minutes} minute{'s' * (minutes > 1)}"
+    return f"About {round(minutes / 60)} hours"
 
 
 def _add_no_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:

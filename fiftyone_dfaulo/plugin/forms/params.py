@@ -128,10 +128,12 @@ def source(ctx: Context) -> str:
 def offers_auto(ctx: Context) -> bool:
     """Whether there is anything that the plugin could use together with a network."""
 
+    field = label_field(ctx)
+
     def look() -> bool:
         return auto.has_something(samples(ctx), target(ctx))
 
-    return several_sources(ctx) and cached(ctx, ("auto", label_field(ctx)), look)
+    return field in label_fields(ctx) and cached(ctx, ("auto", field), look)
 
 
 def given_source(ctx: Context) -> str | None:

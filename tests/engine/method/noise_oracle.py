@@ -86,7 +86,7 @@ def find(
             if like is None:
                 alike = max(usuals / totals, kinds / share)
                 before = (sum(choosy) + 1) / (k + 2)
-                before /= (1 - before) * math.exp(2)
+                before /= (1 - before) * math.exp(1.5)
                 odds = [before * math.exp(one) for one in evidence]
                 choosy = [one / (1 + one) for one in odds]
             if settled:

@@ -9,10 +9,12 @@ from typing import Any
 import fiftyone as fo
 import fiftyone.operators as foo
 import fiftyone.operators.types as types
+import numpy as np
 import pytest
 from fiftyone.operators.executor import ExecutionError
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo.adapter.scoring import auto
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.models.pretrained import architectures
 from fiftyone_dfaulo.errors import InputError
@@ -422,3 +424,27 @@ def test_a_cluster_that_does_not_answer_is_marked(
     monkeypatch.setitem(sys.modules, "ray", None)
     said = problems(scored, cluster="auto")["cluster"]
     assert "fiftyone-dfaulo[cluster]" in said
+
+
+def test_the_form_tells_about_how_long_a_network_takes(
+    make_dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(["a", "b"] * 10)  # of 8 x 8 pixels
+
+    def says(**kwargs: Any) -> str | None:
+        found = form(dataset, **kwargs).get("duration")
+        return None if found is None else found.view.label
+
+    assert says() == "Less than a minute on two cores"
+    monkeypatch.setattr(auto, "TRAINING", 0.01)  # seconds a pixel
+    assert says() == "About 2 minutes on two cores"  # 20 * 64 * 10 * .01 = 128 s
+    assert says(epochs=100) == "About 21 minutes on two cores"
+    assert says(image_size=64) == "About 2 hours on two cores"
+    assert says(epochs=-1) is None
+    assert says(method="paper") is None
+    assert says(source=params.BACKBONE) is None
+    dataset.set_values("emb", np.random.default_rng(0).normal(size=(20, 4)))
+    assert says() == "About 2 minutes on two cores"
+    assert says(source=params.EMBEDDINGS) is None
+    monkeypatch.setattr(auto, "QUICK", 1.0)
+    assert says() == "Less than a minute on two cores"
