@@ -80,13 +80,8 @@ def faulty_tiles(dataset: Any) -> list[int]:
     return tiles
 
 
-def rank_by_pixels(digits: Any, every: int = 1) -> None:
-    """Runs on the digits with their pixels as embeddings, in the field ``vectors``.
-
-    Args:
-        digits: the dataset.
-        every: which pixels; of every third, verdicts teach what scores do not say.
-    """
-    pixels = load_digits().data[:600, ::every].astype(np.float32)
+def rank_by_pixels(digits: Any, some: slice = slice(None)) -> None:
+    """Runs on the digits with some pixels as embeddings, in the field ``vectors``."""
+    pixels = load_digits().data[:600, some].astype(np.float32)
     digits.set_values("vectors", list(pixels / 16))
     compute_suspiciousness(digits, embeddings="vectors", progress=False)
