@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 EMBEDDING = "Embedding images"
 TRAINING = "Training the network"
+OWN_EMBEDDING = "Embedding by the network"  # a stage apart: a model may embed as well
 RETRAINING = "Training without the most suspicious"
 
 UNUSED_LOGITS = (
@@ -158,7 +159,7 @@ class TrainedNetwork(FeatureSource):
     name = "the network trained here"
 
     def __init__(self, *, full: bool) -> None:
-        own = {DECODING: 10, TRAINING: 60, EMBEDDING: 15, SCORING: 10}
+        own = {DECODING: 10, TRAINING: 60, OWN_EMBEDDING: 15, SCORING: 10}
         self.stages = {**own, **({RETRAINING: 100, RESCORING: 15} if full else {})}
         self._full = full
         self._images: Images | None = None
@@ -171,7 +172,7 @@ class TrainedNetwork(FeatureSource):
         items, images, network = train(context)
         self._network, self._side = network, images.pixels.shape[1]
         pixels, size = images.pixels, context.settings.batch_size
-        with context.stages.stage(EMBEDDING) as report:
+        with context.stages.stage(OWN_EMBEDDING) as report:
             own = context.settings.device is not None
             vectors, _ = network.outputs(
                 pixels,

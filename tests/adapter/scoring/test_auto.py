@@ -150,11 +150,15 @@ def test_photos_are_looked_at_by_a_pretrained_network_as_well(
     photos: Any, weights: Path
 ) -> None:
     have(weights)
-    results = compute_suspiciousness(photos, epochs=1)
+    told: list[float] = []
+    results = compute_suspiciousness(
+        photos, epochs=1, progress=lambda stage, fraction: told.append(fraction)
+    )
     assert results.notes[0] == (
         "Scored from model 'mobilenet_v3_large' and the network trained here."
     )
     assert results.config.embeddings == "auto"
+    assert told == sorted(told)
 
 
 def test_photos_that_are_many_are_judged_by_the_pretrained_network_alone(

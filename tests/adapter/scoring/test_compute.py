@@ -172,7 +172,7 @@ class TestWithImages:
             "Reading labels",
             "Decoding images",
             "Training the network",
-            "Embedding images",
+            "Embedding by the network",
             "Scoring with mutants",
             "Writing results",
         ]

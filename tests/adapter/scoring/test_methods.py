@@ -19,7 +19,7 @@ from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.progress import Stages
 
 PLACE = SampleTarget("ground_truth")
-TRAINED = ["Decoding images", "Training the network", "Embedding images"]
+TRAINED = ["Decoding images", "Training the network", "Embedding by the network"]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ STAGES_TRAINED = [
     "Reading labels",
     "Decoding images",
     "Training the network",
-    "Embedding images",
+    "Embedding by the network",
     "Scoring with mutants",
     "Writing results",
 ]
