@@ -15,7 +15,10 @@ from torchvision.models import get_model
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from fiftyone_dfaulo.adapter.scoring import auto
+from fiftyone_dfaulo.adapter.scoring.compute import run
+from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
+from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.models import pretrained
 from tests.conftest import draw
 
@@ -151,9 +154,8 @@ def test_photos_are_looked_at_by_a_pretrained_network_as_well(
 ) -> None:
     have(weights)
     told: list[float] = []
-    results = compute_suspiciousness(
-        photos, epochs=1, progress=lambda stage, fraction: told.append(fraction)
-    )
+    request = Request(photos, "ground_truth", Settings(epochs=1), embeddings="auto")
+    results = run(request, lambda stage, fraction: told.append(fraction))
     assert results.notes[0] == (
         "Scored from model 'mobilenet_v3_large' and the network trained here."
     )
