@@ -152,7 +152,9 @@ class AutoMethod(FeatureMethod):
         network: TrainedNetwork | None = None,
     ) -> None:
         existing = [ExistingEmbeddings(name) for name in embeddings]
-        self._existing: Sequence[FeatureSource] = existing or [FrozenModel(BACKBONE)]
+        self._existing: Sequence[FeatureSource] = existing or [
+            FrozenModel(BACKBONE, logits=False)
+        ]
         self._needed = network is not None
         self._network = network or TrainedNetwork(full=False)
         super().__init__([*self._existing, self._network], shares)

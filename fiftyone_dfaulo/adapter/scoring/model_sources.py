@@ -50,12 +50,12 @@ def logit_notes(
 
 
 class FrozenModel(FeatureSource):
-    """An original model that stays as it is."""
+    """An original model that stays as it is; ``logits`` if these are expected of it."""
 
     stages = {EMBEDDING: 80, SCORING: 15}
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, *, logits: bool = True) -> None:
+        self._model, self._logits = model, logits
         self.name = f"model {models.describe(model)!r}"
 
     def read(self, context: ScoringContext) -> Features:
@@ -81,7 +81,9 @@ class FrozenModel(FeatureSource):
             logits_vote=settings.out_of_sample,
             learned=found.logits is not None and not settings.out_of_sample,
             points=found.embeddings,
-            notes=logit_notes(match, settings, *found.notes),
+            notes=logit_notes(match, settings, *found.notes)
+            if self._logits
+            else found.notes,
         )
 
 

@@ -116,22 +116,18 @@ def _add_duration(inputs: Inputs, ctx: Context) -> None:
         seconds = cached(ctx, ("seconds", way, field, repr(settings)), measure)
     except InputError:  # the form says elsewhere what is wrong with a number
         return
-    inputs.view(
-        "duration",
-        types.Notice(
-            label=f"{told(seconds)} on two cores", description="Less with a GPU"
-        ),
-    )
+    inputs.view("duration", types.Notice(label=told(seconds)))
 
 
 def told(seconds: float) -> str:
-    """A duration in words, in minutes or hours."""
+    """How long it takes, in words."""
     minutes = round(seconds / 60)
     if minutes < 1:
-        return "Less than a minute"
-    if minutes < 90:
-        return f"About {minutes} minute{'s' * (minutes > 1)}"
-    return f"About {round(minutes / 60)} hours"
+        return "Takes less than a minute"
+    long = f"{minutes} minute{'s' * (minutes > 1)}"
+    if minutes >= 90:
+        long = f"{round(minutes / 60)} hours"
+    return f"Takes about {long} on two cores, less with a GPU"
 
 
 def _add_no_field(inputs: Inputs, ctx: Context, samples: Samples) -> None:

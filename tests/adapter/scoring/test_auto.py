@@ -160,6 +160,7 @@ def test_photos_are_looked_at_by_a_pretrained_network_as_well(
         "Scored from model 'mobilenet_v3_large' and the network trained here."
     )
     assert results.config.embeddings == "auto"
+    assert not any("logits" in note for note in results.notes)
     assert told == sorted(told)
 
 

@@ -435,16 +435,17 @@ def test_the_form_tells_about_how_long_a_network_takes(
         found = form(dataset, **kwargs).get("duration")
         return None if found is None else found.view.label
 
-    assert says() == "Less than a minute on two cores"
+    assert says() == "Takes less than a minute"
     monkeypatch.setattr(auto, "TRAINING", 0.01)  # seconds a pixel
-    assert says() == "About 2 minutes on two cores"  # 20 * 64 * 10 * .01 = 128 s
-    assert says(epochs=100) == "About 21 minutes on two cores"
-    assert says(image_size=64) == "About 2 hours on two cores"
+    two = "Takes about 2 minutes on two cores, less with a GPU"
+    assert says() == two  # 20 * 64 * 10 * .01 = 128 s
+    assert says(epochs=100) == "Takes about 21 minutes on two cores, less with a GPU"
+    assert says(image_size=64) == "Takes about 2 hours on two cores, less with a GPU"
     assert says(epochs=-1) is None
     assert says(method="paper") is None
     assert says(source=params.BACKBONE) is None
     dataset.set_values("emb", np.random.default_rng(0).normal(size=(20, 4)))
-    assert says() == "About 2 minutes on two cores"
+    assert says() == two
     assert says(source=params.EMBEDDINGS) is None
     monkeypatch.setattr(auto, "QUICK", 1.0)
-    assert says() == "Less than a minute on two cores"
+    assert says() == "Takes less than a minute"
