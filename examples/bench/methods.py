@@ -14,8 +14,8 @@ import fiftyone.brain as fob
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.neighbors import NearestNeighbors
 
+from bench import peers
 from bench.cases import Case
 from bench.outputs import Outputs, prepare
 from fiftyone_dfaulo.config import Settings
@@ -24,8 +24,6 @@ from fiftyone_dfaulo.engine.method import ensemble, heads, near_duplicates, sing
 from fiftyone_dfaulo.engine.network import finetuning, training
 from fiftyone_dfaulo.engine.paper import method
 from fiftyone_dfaulo.engine.scores import Scores
-
-NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
@@ -230,17 +228,8 @@ def mistakenness(subject: Subject) -> np.ndarray:
 
 
 def neighbours(subject: Subject) -> np.ndarray:
-    """Share of the nearest embeddings with another label: SimiFeat, arXiv 2110.06283.
-
-    Its vote, by cosine, over ten neighbours, each weighted by its similarity.
-    """
-    features = subject.outputs.embeddings
-    features = features / np.linalg.norm(features, axis=1, keepdims=True)
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(features)
-    distance, found = search.kneighbors(features)
-    agree = subject.labels[found[:, 1:]] == subject.labels[:, None]
-    similarity = 1 - distance[:, 1:] ** 2 / 2
-    return -(agree * similarity).sum(1)
+    """The scores of :func:`bench.peers.neighbours`."""
+    return peers.neighbours(subject.outputs.embeddings, subject.labels).scores
 
 
 def chance(subject: Subject) -> np.ndarray:

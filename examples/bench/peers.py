@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -86,18 +84,25 @@ def reconstruction_ratio(case: NumberCase) -> Peer:
     return Peer(ratio, float((ratio > 1).sum()))
 
 
-def neighbours(case: NumberCase) -> Peer:
-    """As of :func:`bench.methods.neighbours`; counted where most have another label."""
-    features = case.embeddings / np.linalg.norm(case.embeddings, axis=1, keepdims=True)
+def neighbours(embeddings: np.ndarray, labels: np.ndarray) -> Peer:
+    """Share of the nearest embeddings with another label: SimiFeat, arXiv 2110.06283.
+
+    Its vote, by cosine, over ten neighbours, each weighted by its similarity. Counted
+    where most have another label.
+    """
+    features = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
     search = NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(features)
     distance, found = search.kneighbors(features)
-    agree = case.labels[found[:, 1:]] == case.labels[:, None]
+    agree = labels[found[:, 1:]] == labels[:, None]
     similarity = 1 - distance[:, 1:] ** 2 / 2
     return Peer(-(agree * similarity).sum(1), float((agree.mean(1) < 0.5).sum()))
 
 
 def peers(case: NumberCase, seed: int) -> dict[str, Peer]:
     """All peers of one case, by name."""
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
     seen = out_of_sample(case, seed)
     found = {}
     quality = get_label_quality_scores(case.labels, seen, method="self_confidence")
@@ -113,7 +118,7 @@ def peers(case: NumberCase, seed: int) -> dict[str, Peer]:
     found["cleanlab CL"] = Peer(off - quality, float(off.sum()))
     if not case.predictions:
         found["reconstruction"] = reconstruction_ratio(case)
-        found["k-NN"] = neighbours(case)
+        found["k-NN"] = neighbours(case.embeddings, case.labels)
     return found
 
 

@@ -35,7 +35,7 @@ QUICK = 5e8
 on two cores. It is not timed, so that the same data give the same scores. On a GPU it
 is always quick."""
 
-TRAINING = 300.0 / 5e8  # seconds a pixel, on two cores
+TRAINING = 300.0 / QUICK  # seconds a pixel, on two cores
 LOOKING = 0.01  # seconds a photo that BACKBONE looks at, on two cores
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import fiftyone as fo
 import numpy as np
 import pytest
-import torch
-from torchvision.models import get_model
 
 from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
 from fiftyone_dfaulo.adapter.scoring import auto
@@ -19,8 +16,8 @@ from fiftyone_dfaulo.adapter.scoring.compute import run
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.adapter.targets.kinds import find_target
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.models import pretrained
 from tests.conftest import draw
+from tests.weights import cache_weights, empty_cache
 
 FAULTS = (0, 21, 42)
 TRAINING = "Training the network"
@@ -113,24 +110,8 @@ def test_tags_are_judged_by_one_source_which_is_not_chosen(clusters: Any) -> Non
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of the pretrained weights, which is missing and cannot be had."""
-
-    def offline(*args: Any, **kwargs: Any) -> None:
-        raise URLError("no route to host")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setattr(pretrained, "urlopen", offline)
-    file = pretrained.weights_file(auto.BACKBONE)
-    file.parent.mkdir(parents=True)
-    return file
-
-
-def have(weights: Path) -> None:
-    """Puts random weights where torch looks for the pretrained ones."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        torch.save(get_model(auto.BACKBONE, weights=None).state_dict(), weights)
+    """Where torch looks for pretrained weights, which are missing and not to be had."""
+    return empty_cache(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -152,7 +133,7 @@ def photos(tmp_path: Path) -> Iterator[Any]:
 def test_photos_are_looked_at_by_a_pretrained_network_as_well(
     photos: Any, weights: Path
 ) -> None:
-    have(weights)
+    cache_weights(weights, auto.BACKBONE)
     told: list[float] = []
     request = Request(photos, "ground_truth", Settings(epochs=1), embeddings="auto")
     results = run(request, lambda stage, fraction: told.append(fraction))
@@ -167,7 +148,7 @@ def test_photos_are_looked_at_by_a_pretrained_network_as_well(
 def test_photos_that_are_many_are_judged_by_the_pretrained_network_alone(
     photos: Any, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    have(weights)
+    cache_weights(weights, auto.BACKBONE)
     monkeypatch.setattr(auto, "QUICK", 0)
     results = compute_suspiciousness(photos)
     assert results.notes[0] == "Scored from model 'mobilenet_v3_large'."
@@ -182,7 +163,7 @@ def test_where_its_weights_cannot_be_had_the_notes_say_so(
     results = compute_suspiciousness(photos, epochs=1)
     assert results.notes[0] == "Scored from the network trained here."
     assert "model 'mobilenet_v3_large' was left out: the weights" in results.notes[1]
-    assert str(weights.parent) in results.notes[1]
+    assert str(weights) in results.notes[1]
     none = compute_suspiciousness(photos, embeddings=None, epochs=1, brain_key="none")
     assert none.suspiciousness.tolist() == results.suspiciousness.tolist()
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from torchvision.models import get_model, get_model_weights
+from torchvision.models import get_model_weights
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features
@@ -26,24 +26,15 @@ from fiftyone_dfaulo.engine.models.pretrained import (
 )
 from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.errors import Cancelled, InputError, WeightsError
+from tests.weights import cache_weights, empty_cache
 
 SETTINGS = Settings(device="cpu", batch_size=2, num_workers=2)
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that torch looks for weights in, with no way to download any."""
-
-    def offline(*args: Any, **kwargs: Any) -> None:
-        raise URLError("no route to host")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    monkeypatch.setattr(pretrained, "urlopen", offline)
-    folder = tmp_path / "torch" / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    return folder
+    """See :func:`empty_cache`."""
+    return empty_cache(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -52,25 +43,11 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_embedder, "autocast", lambda device: nullcontext())
 
 
-def random_network(architecture: str) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return get_model(architecture, weights=None).eval()
-
-
 def embed_images(
     paths: list[str], architecture: str, *, settings: Settings, **more: Any
 ) -> Features:
     loaded = TorchEmbedder(load_pretrained(architecture), settings)
     return embedder.embed_images(paths, loaded, settings=settings, **more)
-
-
-def cache_weights(cache: Path, architecture: str) -> nn.Module:
-    """Puts random weights where torch looks for the pretrained ones."""
-    network = random_network(architecture)
-    name = get_model_weights(architecture).DEFAULT.url.rsplit("/", 1)[1]
-    torch.save(network.state_dict(), cache / name)
-    return network
 
 
 def make_images(folder: Path, count: int, side: int = 20) -> list[str]:
