@@ -84,48 +84,53 @@ def add_pairs(
     """The table of classes that are confused, or changes that are suggested."""
     if not pairs:
         return
-    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
-    what, looks_like = "Labels to change", "Change"
+    title, columns = "Labels to change", {"looks_like": "Change"}
     if "given" in pairs[0]:
-        table.add_column("given", label="Labelled as")
-        what, looks_like = "Confused classes", "Looks like"
-    table.add_column("looks_like", label=looks_like)
-    table.add_column("count", label="Unchecked")
-    label = f"{what} (click a row to see its {noun}s)"
-    out.list("pairs", types.Object(), default=pairs, label=label, view=table)
+        title = "Confused classes"
+        columns = {"given": "Labelled as", "looks_like": "Looks like"}
+    columns["count"] = "Unchecked"
+    _add_table(out, on_click, noun, "pairs", title, columns, pairs)
 
 
 def add_alike(
     out: types.Object, on_click: Handler, noun: str, alike: list[dict[str, Any]]
 ) -> None:
     """The table of classes that may be one; nothing where there are none."""
-    if not alike:
-        return
-    table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
-    table.add_column("one", label="Class")
-    table.add_column("other", label="Class")
-    table.add_column("swapped", label="Look like the other")
-    label = f"Classes that may be one (click a row to see its {noun}s)"
-    out.list("alike", types.Object(), default=alike, label=label, view=table)
+    columns = {"one": "Class", "other": "Class", "swapped": "Look like the other"}
+    _add_table(out, on_click, noun, "alike", "Classes that may be one", columns, alike)
 
 
 def add_classes(
     out: types.Object, on_click: Handler, noun: str, classes: list[dict[str, Any]]
 ) -> None:
     """The table of classes, where items have one each."""
-    if not classes:
+    columns = {
+        "given": "Class",
+        "scored": f"{noun.capitalize()}s",
+        "found": "Faults found",
+        "wrong": "Wrong",
+        "looks_like": "Mostly looks like",
+    }
+    _add_table(out, on_click, noun, "classes", "Classes", columns, classes)
+
+
+def _add_table(
+    out: types.Object,
+    on_click: Handler,
+    noun: str,
+    name: str,
+    title: str,
+    columns: dict[str, str],
+    rows: list[dict[str, Any]],
+) -> None:
+    """A table whose rows show their items at a click; nothing without rows."""
+    if not rows:
         return
     table = types.TableView(on_click_row=on_click, componentsProps=_FITTING)
-    for name, label in (
-        ("given", "Class"),
-        ("scored", f"{noun.capitalize()}s"),
-        ("found", "Faults found"),
-        ("wrong", "Wrong"),
-        ("looks_like", "Mostly looks like"),
-    ):
-        table.add_column(name, label=label)
-    label = f"Classes (click a row to see its {noun}s)"
-    out.list("classes", types.Object(), default=classes, label=label, view=table)
+    for column, label in columns.items():
+        table.add_column(column, label=label)
+    label = f"{title} (click a row to see its {noun}s)"
+    out.list(name, types.Object(), default=rows, label=label, view=table)
 
 
 def add_reasons(
