@@ -3,8 +3,8 @@
 1. Linear heads are cross-fitted on the penultimate embeddings: the log-probabilities of
    a sample always come from a head that was not fitted on it.
 2. Mutants are such heads, fitted without a suspicious subset: the first without the
-   highest losses, the second without the highest losses under the first. So faults can
-   no longer confirm each other.
+   highest losses, the second without the highest losses under the first, as many as are
+   probably wrong. So faults can no longer confirm each other.
 3. Images that look like none of the others have foreign content (:mod:`.outliers`),
    unless a near duplicate of theirs does look like others (:mod:`.near_duplicates`).
 """
@@ -23,10 +23,11 @@ from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.method import near_duplicates, outliers, regression
 from fiftyone_dfaulo.engine.method.heads import (
+    FOREIGN,
     Samples,
     assign_folds,
     inverse_regularization,
-    leave_out,
+    mutant_subset,
     out_of_sample,
     standardise,
 )
@@ -38,14 +39,16 @@ from fiftyone_dfaulo.engine.method.outputs import (
     likeliest,
 )
 from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
+from fiftyone_dfaulo.engine.method.wrong_label import count_wrong
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import blas_kernels
 
 HIGH_LOSS = 0.10  # share of the samples left out for a high loss
-HIGH_MUTANT_LOSS = 0.05  # share left out for a high loss under the first mutant
-HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
+HIGH_MUTANT_LOSS = 0.05
+"""Share left out for a high loss under the first mutant, at least. Where more labels
+are probably wrong, it is as many as these."""
 
-FOREIGN = 0.5  # from this probability on, no model should learn from a sample
+HEADS = ("all", "without_high_loss", "without_high_mutant_loss")
 
 
 class Ensemble(NamedTuple):
@@ -160,7 +163,8 @@ def fit_ensemble(
         )
     first = fit(mutant_subset(loss, labels, foreign, HIGH_LOSS))
     loss = judge(first, labels).loss
-    last = fit(mutant_subset(loss, labels, foreign, HIGH_MUTANT_LOSS))
+    wrong = _wrong_share(first, labels, foreign, learned)
+    last = fit(mutant_subset(loss, labels, foreign, max(HIGH_MUTANT_LOSS, wrong)))
     return Ensemble(
         heads=dict(zip(HEADS, [full_heads, first, last], strict=True)),
         original=None if logits is None else signals.log_softmax(logits),
@@ -271,25 +275,14 @@ def _told(ensemble: Ensemble, labels: np.ndarray) -> float:
     return max(chance - fit_power(seen, labels[some])[1], 0.0)
 
 
-def mutant_subset(
-    loss: np.ndarray, labels: np.ndarray, foreign: np.ndarray, share: float
-) -> np.ndarray:
-    """The subset that a mutant is fitted without: high losses and foreign content.
-
-    Args:
-        loss: (N,), by the heads before it.
-        labels: int64 (N,).
-        foreign: float64 (N,), probabilities of foreign content.
-        share: of the samples that are left out for a high loss.
-
-    Returns:
-        bool (N,), True for samples left out; see :func:`.heads.leave_out`.
-    """
-    subset = leave_out(loss, labels, int(share * len(labels)))
-    subset |= foreign >= FOREIGN
-    # where a class has more than may be left out, the foreign ones go first
-    order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
-    return leave_out(order, labels, int(subset.sum()))
+def _wrong_share(
+    mutant: Outputs, labels: np.ndarray, foreign: np.ndarray, learned: bool
+) -> float:
+    """The share of labels that are wrong by what one mutant says."""
+    some = np.sort(evenly(labels))
+    seen = likeliest(mutant[some], labels[some])
+    trusted = foreign[some] < FOREIGN
+    return count_wrong(seen, labels[some], trusted, learned=learned) / len(some)
 
 
 def _part(report: StageReport, position: int) -> StageReport:

@@ -34,6 +34,8 @@ UNSURE = 2.5
 50 classes they hardly ever are."""
 MOST_TRIED = 7
 HELD_OUT = 400  # samples; at least so many judge, or all
+FOREIGN = 0.5
+"""From this probability of foreign content on, no model should learn from a sample."""
 LEAST_SPREAD = 1e-6
 """A feature that spreads by a smaller share of its largest value is constant but for
 rounding."""
@@ -251,3 +253,24 @@ def _power(
         return 1.0
     labels = np.concatenate(given)
     return fit_power(likeliest(np.concatenate(seen), labels), labels)[0]
+
+
+def mutant_subset(
+    loss: np.ndarray, labels: np.ndarray, foreign: np.ndarray, share: float
+) -> np.ndarray:
+    """The subset that a mutant is fitted without: high losses and foreign content.
+
+    Args:
+        loss: (N,), by the heads before it.
+        labels: int64 (N,).
+        foreign: float64 (N,), probabilities of foreign content.
+        share: of the samples that are left out for a high loss.
+
+    Returns:
+        bool (N,), True for samples left out; see :func:`leave_out`.
+    """
+    subset = leave_out(loss, labels, int(share * len(labels)))
+    subset |= foreign >= FOREIGN
+    # where a class has more than may be left out, the foreign ones go first
+    order = np.where(subset, np.where(foreign >= FOREIGN, np.inf, loss), -1.0)
+    return leave_out(order, labels, int(subset.sum()))

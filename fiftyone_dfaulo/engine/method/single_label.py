@@ -27,12 +27,8 @@ import numpy as np
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
 from fiftyone_dfaulo.engine.method import reasons
-from fiftyone_dfaulo.engine.method.ensemble import (
-    FOREIGN,
-    Ensemble,
-    fit_ensemble,
-    shares,
-)
+from fiftyone_dfaulo.engine.method.ensemble import Ensemble, fit_ensemble, shares
+from fiftyone_dfaulo.engine.method.heads import FOREIGN
 from fiftyone_dfaulo.engine.method.outputs import Vote, judge, likeliest
 from fiftyone_dfaulo.engine.method.wrong_label import SHARPNESS, wrong_label
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage

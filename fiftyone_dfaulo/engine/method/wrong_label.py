@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
@@ -55,46 +57,83 @@ def wrong_label(
         near_duplicate_labels: as of :func:`.label_noise.log_odds_of_mistake`.
         equal_counts_prior: as of :func:`.label_noise.fit_noise`.
     """
+    known = _Known(labels, trusted, near_duplicate_labels, equal_counts_prior)
+    count, noise = _count(mutant_vote, learned, known)
+    share = count / trusted.sum()
+    ordering, _ = _log_odds(vote, 1.0, known, share, noise)
+    order = SHARPNESS * ordering
+    return expit(order + _shift_to_sum(order[trusted], count))
 
-    kept = slice(None) if trusted.all() else np.flatnonzero(trusted)
 
-    def log_odds(
-        seen: Likeliest,
-        power: float,
-        mistakes: float | None = None,
-        like: Noise | None = None,
-    ) -> tuple[np.ndarray, Noise]:
-        sharp = seen.sharpened(power)
-        noise = label_noise.fit_noise(
-            sharp.take(kept),
-            labels[kept],
-            prior=PRIOR,
-            mistakes=mistakes,
-            like=like,
-            equal_counts_prior=equal_counts_prior,
-        )
-        own = np.zeros_like(sharp.values)
-        own[kept] = noise.own
-        found = label_noise.log_odds_of_mistake(
-            sharp, labels, noise, own, near_duplicate_labels
-        )
-        return found, noise
+def count_wrong(
+    mutant_vote: Likeliest, labels: np.ndarray, trusted: np.ndarray, *, learned: bool
+) -> float:
+    """How many of the trusted labels are wrong, by step 1.
 
+    Args:
+        mutant_vote, labels, trusted, learned: as of :func:`wrong_label`.
+    """
+    return _count(mutant_vote, learned, _Known(labels, trusted))[0]
+
+
+class _Known(NamedTuple):
+    """What is known of the samples beside what models see."""
+
+    labels: np.ndarray
+    trusted: np.ndarray
+    near_duplicate_labels: np.ndarray | None = None
+    equal_counts_prior: bool = False
+
+    @property
+    def kept(self) -> slice | np.ndarray:
+        """The samples that label noise is learned from."""
+        return slice(None) if self.trusted.all() else np.flatnonzero(self.trusted)
+
+
+def _count(
+    mutant_vote: Likeliest, learned: bool, known: _Known
+) -> tuple[float, Noise]:
+    """How many labels are wrong, and the label noise that explains them."""
+    labels, trusted, kept = known.labels, known.trusted, known.kept
     power = SHARPNESS
     if not learned:
         power = sharpness.explain_labels(
             mutant_vote.take(kept),
             labels[kept],
             prior=PRIOR,
-            equal_counts_prior=equal_counts_prior,
+            equal_counts_prior=known.equal_counts_prior,
         )
-    counting, noise = log_odds(mutant_vote, power)
+    counting, noise = _log_odds(mutant_vote, power, known)
     explained = expit(counting)[trusted].sum()
     contradicted = (mutant_vote.best() != labels)[trusted].sum()
     count = explained ** (1 - HARD) * max(contradicted, explained) ** HARD
-    ordering, _ = log_odds(vote, 1.0, float(count / trusted.sum()), noise)
-    order = SHARPNESS * ordering
-    return expit(order + _shift_to_sum(order[trusted], count))
+    return float(count), noise
+
+
+def _log_odds(
+    seen: Likeliest,
+    power: float,
+    known: _Known,
+    mistakes: float | None = None,
+    like: Noise | None = None,
+) -> tuple[np.ndarray, Noise]:
+    """Log-odds (N,) that labels are wrong, and the noise behind them."""
+    labels, kept = known.labels, known.kept
+    sharp = seen.sharpened(power)
+    noise = label_noise.fit_noise(
+        sharp.take(kept),
+        labels[kept],
+        prior=PRIOR,
+        mistakes=mistakes,
+        like=like,
+        equal_counts_prior=known.equal_counts_prior,
+    )
+    own = np.zeros_like(sharp.values)
+    own[kept] = noise.own
+    found = label_noise.log_odds_of_mistake(
+        sharp, labels, noise, own, known.near_duplicate_labels
+    )
+    return found, noise
 
 
 def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
