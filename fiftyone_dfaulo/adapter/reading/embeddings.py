@@ -10,6 +10,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Field, Samples
 from fiftyone_dfaulo.adapter.reading.vectors import collect, telling
+from fiftyone_dfaulo.adapter.storage.schema import TOKEN
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.labels import Values
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
@@ -44,7 +45,8 @@ def list_embeddings(
         target: the labels; of objects, attributes count as fields.
 
     Returns:
-        fields first, each kind in the order of the dataset.
+        fields first, each kind in the order of the dataset; none that a run of ours has
+        made, and that tells what is known already.
     """
     dataset = samples._root_dataset
     runs = {
@@ -56,7 +58,7 @@ def list_embeddings(
     fields = [
         EmbeddingSource(name, "field", type(field).__name__)
         for name, field in target.vector_fields(samples).items()
-        if _can_hold_vectors(field) and name not in points
+        if _can_hold_vectors(field) and name not in points and not _is_ours(field)
     ]
     return fields + [
         EmbeddingSource(key, "brain run", config.type)
@@ -131,6 +133,11 @@ def _can_hold_vectors(field: Field) -> bool:
     if isinstance(field, fo.ListField):
         return isinstance(field.field, fo.FloatField)
     return isinstance(field, (fo.VectorField, fo.ArrayField))
+
+
+def _is_ours(field: Field) -> bool:
+    """Whether a run of ours has made it, such as a better box of four numbers."""
+    return TOKEN in (field.info or {})
 
 
 def _find_source(samples: Samples, name: str, target: LabelTarget) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta, timezone
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from bson import ObjectId
@@ -32,6 +32,9 @@ _IN_ONE_GROUP = 100_000  # of 60 bytes each; a document holds 16 MB
 _WHEN = "last_modified_at"
 EXCLUDED = -3
 _CODES = {"faulty": 1, "correct": 0, None: -1, "unsure": -2, "exclude": EXCLUDED}
+
+
+_SIDES: tuple[Literal["left"], Literal["right"]] = "left", "right"
 
 
 class ReviewState(NamedTuple):
@@ -137,10 +140,14 @@ def _without(state: ReviewState, samples: np.ndarray) -> ReviewState | None:
 
     None if one of them is new: it may have taken the place of one that was deleted.
     """
-    if not np.isin(samples, state.samples).all():
+    order = np.argsort(state.samples, kind="stable")  # quick where they are in order
+    in_order = state.samples[order]
+    first, last = (np.searchsorted(in_order, samples, side) for side in _SIDES)
+    if (first == last).any():
         return None
     copy = ReviewState(*(values.copy() for values in state))
-    written = np.isin(copy.samples, samples)
+    ranges = [np.arange(*ends) for ends in zip(first, last)]
+    written = order[np.concatenate([order[:0], *ranges])]
     for values, nothing in zip(copy[:-1], _nothing(1)):
         values[written] = nothing[0]
     return copy
@@ -202,7 +209,7 @@ class _Rows:
 
     def __init__(self, results: DFauLoResults) -> None:
         ids = np.frombuffer(bytes.fromhex("".join(results.ids)), "S12")
-        self.order = np.argsort(ids)
+        self.order = np.argsort(ids, kind="stable")  # quick where they are in order
         self.sorted = ids[self.order]
 
     def of(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -193,6 +193,7 @@ class PaperMethod(Method):
                 len(items.labels.classes),
                 network=network,
                 settings=context.settings,
+                work=context.work,
                 report=report,
             )
         return items, scores

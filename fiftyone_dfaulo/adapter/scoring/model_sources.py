@@ -23,6 +23,7 @@ from fiftyone_dfaulo.engine.cluster.executor import HERE
 from fiftyone_dfaulo.engine.features import Features
 
 if TYPE_CHECKING:
+    from fiftyone_dfaulo.engine.cache.work import Work
     from fiftyone_dfaulo.engine.images.batches import Images
     from fiftyone_dfaulo.engine.images.decoding import Source
     from fiftyone_dfaulo.engine.models.class_matching import Match
@@ -95,9 +96,10 @@ class RetrainedModel(FeatureSource):
     def __init__(self, model: Model) -> None:
         self._model = model
         self.name = f"model {models.describe(model)!r}"
-        self._frozen: tuple[TorchEmbedder, Images, np.ndarray] | None = None
+        self._frozen: tuple[TorchEmbedder, Images, np.ndarray, Work] | None = None
 
     def read(self, context: ScoringContext) -> Features:
+        from fiftyone_dfaulo.engine.models.embedder import work_of
         from fiftyone_dfaulo.engine.models.model_output import check_finite
         from fiftyone_dfaulo.engine.network import finetuning
 
@@ -107,10 +109,12 @@ class RetrainedModel(FeatureSource):
         finetuning.check_depth(embedder)
         items, images = context.decode(embedder.size)
         with context.stages.stage(EMBEDDING) as report:
-            vectors, logits = finetuning.embed_pixels(embedder, images.pixels, report)
+            work = work_of(embedder, context.work)
+            pixels = images.pixels
+            vectors, logits = finetuning.embed_pixels(embedder, pixels, report, work)
             found = {"embeddings": vectors, "logits": logits}
             check_finite(embedder.name, found, items.ids)
-        self._frozen = embedder, images, vectors
+        self._frozen = embedder, images, vectors, work
         own = None
         if logits is not None and match.columns is not None:
             kept = context.labelled.labels.occurring(images.index)
@@ -133,16 +137,12 @@ class RetrainedModel(FeatureSource):
         from fiftyone_dfaulo.engine.network import finetuning
 
         assert self._frozen is not None
-        embedder, images, frozen = self._frozen
+        embedder, images, frozen, work = self._frozen
+        labels, settings = items.labels.numbers, context.settings
         with context.stages.stage(RETRAINING) as report:
+            given = embedder, images.pixels, labels, frozen, suspiciousness
             vectors, logits = finetuning.retrain_model(
-                embedder,
-                images.pixels,
-                items.labels.numbers,
-                frozen,
-                suspiciousness,
-                settings=context.settings,
-                report=report,
+                *given, settings=settings, work=work, report=report
             )
             found = {"embeddings": vectors, "logits": logits}
             check_finite(f"the full mutant of {embedder.name}", found, items.ids)

@@ -122,7 +122,7 @@ class MultiLabels(Labels):
         work: Work = UNKEPT,
         executor: Executor = HERE,
     ) -> MultiLabelScores:
-        """As of :class:`Labels`; by one source, without full mutants. Keeps nothing."""
+        """As of :class:`Labels`; by one source, without full mutants."""
         from fiftyone_dfaulo.engine.method import multi_label
 
         (only,) = features
@@ -132,6 +132,7 @@ class MultiLabels(Labels):
                 self.given,
                 logits=only.logits,
                 settings=settings,
+                work=work,
                 executor=executor,
                 report=report,
             )

@@ -121,7 +121,7 @@ def fit_ensemble(
     folds = assign_folds(labels, np.random.default_rng(settings.seed))
     along = regression.directions(features)
     if work.kept:
-        how = code_version(), *_kernels(executor)
+        how = who_fits(executor)
         work = work.as_kind("heads").of(features, labels, folds, how)
     inverse = _weakness(features, labels, folds, along, work)
     shared = executor.share(Samples(features, labels, folds, along))
@@ -176,10 +176,14 @@ def fit_ensemble(
     )
 
 
-def _kernels(executor: Executor) -> list[list[str]]:
-    """What else decides the bits of heads: the kernels of all who fit them."""
+def who_fits(executor: Executor) -> tuple[object, ...]:
+    """What else decides the bits of heads: code, and the kernels of all who fit them.
+
+    It is part of a key, see :func:`.digest`.
+    """
     found = executor.everywhere(_own_kernels, None).values()
-    return [list(one) for one in sorted({tuple(each) for each in found})]
+    kernels = [list(one) for one in sorted({tuple(each) for each in found})]
+    return code_version(), *kernels
 
 
 def _own_kernels(_: None) -> list[str]:

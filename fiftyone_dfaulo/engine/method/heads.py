@@ -15,6 +15,8 @@ from fiftyone_dfaulo.engine.method import regression
 from fiftyone_dfaulo.engine.method.outputs import (
     LEAST_LOG,
     HeadOutputs,
+    by_blocks,
+    in_blocks,
     likeliest,
 )
 from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
@@ -46,15 +48,22 @@ _BLOCK = 10_000
 def standardise(embeddings: np.ndarray) -> np.ndarray:
     """Float32 (N, D) features of mean 0 and variance 1; constant ones become 0."""
     mean = embeddings.mean(0, dtype=np.float64)
-    blocks = [slice(n, n + _BLOCK) for n in range(0, len(embeddings), _BLOCK)]
-    squares = sum(((embeddings[block] - mean) ** 2).sum(0) for block in blocks)
-    spread = np.sqrt(squares / len(embeddings))
+    count = len(embeddings)
+
+    def squares(block: slice) -> np.ndarray:
+        away = embeddings[block] - mean  # in double precision, but not all at once
+        return np.asarray((away**2).sum(0))
+
+    spread = np.sqrt(sum(by_blocks(count, squares, _BLOCK)) / count)
     largest = np.maximum(embeddings.max(0), -embeddings.min(0))
     varies = spread > LEAST_SPREAD * largest
     scale = varies / np.where(varies, spread, 1.0)
     features = np.empty(embeddings.shape, np.float32)
-    for block in blocks:  # in double precision, but not all at once
+
+    def fill(block: slice) -> None:
         features[block] = (embeddings[block] - mean) * scale
+
+    in_blocks(count, fill)
     return features
 
 

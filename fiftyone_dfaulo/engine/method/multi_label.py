@@ -24,6 +24,7 @@ import numpy as np
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.method import (
     ensemble,
@@ -125,6 +126,7 @@ def score(
     *,
     logits: np.ndarray | None = None,
     settings: Settings,
+    work: Work = UNKEPT,
     executor: Executor = HERE,
     report: StageReport = silent_stage,
 ) -> MultiLabelScores:
@@ -138,6 +140,7 @@ def score(
         logits: float (N, K), of a network trained on these samples, if there is one:
             the log-odds of having each class. They count as one vote.
         settings: only the seed is used.
+        work: keeps what is found of each class.
         executor: scores the classes.
         report: called with the fraction of classes scored.
     """
@@ -145,12 +148,22 @@ def score(
     counts = given.sum(0)
     scored = np.flatnonzero((counts > 0) & (counts < len(given)))
     samples = _Samples(standardise(embeddings), given, logits, settings.seed)
-    classes = [int(k) for k in scored]
-    found = executor.each(_score, executor.share(samples), classes)
+    places, missing = _places(samples, scored, work, executor), []
+    for k, place in places.items():
+        kept = place.load()
+        if kept is None:
+            missing.append(k)
+        else:
+            suspiciousness[:, k], hard[:, k] = kept["suspiciousness"], kept["hard"]
+    done = len(places) - len(missing)
+    if done:
+        work.tell(f"Tags scored by earlier runs: {done} of {len(places)}.")
+    found = executor.each(_score, executor.share(samples), missing)
     with closing(found):
-        for n, (k, one) in enumerate(zip(classes, found, strict=True)):
+        for n, (one, k) in enumerate(zip(found, missing)):  # so they come to their end
             suspiciousness[:, k], hard[:, k] = one
-            report((n + 1) / len(classes))
+            places[k].save(suspiciousness=one[0], hard=one[1])
+            report((done + n + 1) / len(places))
     notes = _notes(given, suspiciousness)
     return MultiLabelScores(given, suspiciousness, hard, notes)
 
@@ -162,6 +175,22 @@ class _Samples(NamedTuple):
     given: np.ndarray
     logits: np.ndarray | None
     seed: int
+
+
+def _places(
+    samples: _Samples, classes: np.ndarray, work: Work, executor: Executor
+) -> dict[int, Work]:
+    """Where what is found of each class is kept."""
+    features, given, logits, seed = samples
+    if work.kept:
+        how = ensemble.who_fits(executor)
+        work = work.as_kind("tags").of(features, seed, how)
+
+    def own(k: int) -> Work:
+        seen = None if logits is None else logits[:, k]
+        return work.of(given[:, k], seen) if work.kept else work
+
+    return {int(k): own(int(k)) for k in classes}
 
 
 def _score(

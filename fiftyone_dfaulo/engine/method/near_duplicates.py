@@ -15,7 +15,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
@@ -40,6 +42,9 @@ SIDE = 8  # of thumbnails, in pixels
 MANY = 20_000  # points
 DIRECTIONS = 64
 CANDIDATES = 100
+DRAWN = 20  # of so many points one tells how far candidates may be
+LIMIT = 3 * CANDIDATES // DRAWN  # three times as many candidates as it takes
+BLOCK = 512  # points that are looked at together
 LARGEST_EXPONENT = 40  # of a number whose square is taken as it is
 
 
@@ -119,11 +124,19 @@ class _Search:
         if abs(exponent) > LARGEST_EXPONENT:
             points = np.ldexp(points, -exponent)
         self.points = points
-        self._seen, nearest = points, NEIGHBOURS + 1
+        self._candidates: _Candidates | None = None
         if len(points) > MANY and points.shape[1] > 2 * DIRECTIONS:
-            self._seen, nearest = _along_most(points), CANDIDATES
-        self._search = NearestNeighbors(n_neighbors=nearest, algorithm="brute")
-        self._search.fit(self._seen)
+            self._candidates = _Candidates(_along_most(points))
+        else:
+            self._search = NearestNeighbors(
+                n_neighbors=NEIGHBOURS + 1, algorithm="brute"
+            )
+            self._search.fit(points)
+
+    @property
+    def at_once(self) -> int:
+        """How many threads may search; scikit-learn has its own."""
+        return 1 if self._candidates is None else os.cpu_count() or 1
 
     def neighbours(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Distances and positions (n, NEIGHBOURS) of the nearest others, nearest first.
@@ -131,8 +144,11 @@ class _Search:
         Args:
             samples: int64 (n,), positions of the points whose neighbours are wanted.
         """
-        distances, found = self._search.kneighbors(self._seen[samples])
-        if self._seen is not self.points:
+        if self._candidates is None:
+            distances, found = self._search.kneighbors(self.points[samples])
+        else:
+            found = self._candidates.of(samples)
+            distances = np.empty(found.shape)
             for n, sample in enumerate(samples):
                 away = self.points[found[n]] - self.points[sample]
                 distances[n] = np.sqrt(np.einsum("ij,ij->i", away, away))
@@ -142,6 +158,51 @@ class _Search:
             np.take_along_axis(distances, order, 1),
             np.take_along_axis(found, order, 1),
         )
+
+
+class _Candidates:
+    """The :data:`CANDIDATES` points that are nearest to each of some, to rounding.
+
+    Most points are passed over for being farther than any candidate can be, by what
+    evenly drawn points tell.
+
+    Args:
+        points: float (N, P), N at least :data:`MANY`.
+    """
+
+    def __init__(self, points: np.ndarray) -> None:
+        self._points = points.astype(np.float32)
+        # less half the squared length of the other, and halved, it is the distance's
+        # square: all that orders the others
+        self._halves = np.einsum("ij,ij->i", self._points, self._points) / 2
+
+    def of(self, samples: np.ndarray) -> np.ndarray:
+        """Int64 (n, CANDIDATES), of the points at some positions (n,)."""
+        ones = self._points[samples]
+        drawn = self._away(ones, slice(None, None, DRAWN))
+        limits = np.partition(drawn, LIMIT, axis=1)[:, LIMIT, None]
+        rows, columns, away = [], [], []
+        for start in range(0, len(self._points), BLOCK):
+            block = self._away(ones, slice(start, start + BLOCK))
+            near = np.flatnonzero(block < limits)
+            rows.append(near // block.shape[1])
+            columns.append(near % block.shape[1] + start)
+            away.append(block.ravel()[near])
+        row, column, apart = map(np.concatenate, (rows, columns, away))
+        order = np.argsort(row, kind="stable")
+        ends = np.cumsum(np.bincount(row, minlength=len(ones)))
+        found = np.empty((len(ones), CANDIDATES), np.int64)
+        for n, near in enumerate(np.split(order, ends[:-1])):
+            others, far = column[near], apart[near]
+            if len(near) < CANDIDATES:  # those that were drawn lie about it by chance
+                others = np.arange(len(self._points))
+                far = self._away(ones[n : n + 1], slice(None))[0]
+            found[n] = others[np.argpartition(far, CANDIDATES - 1)[:CANDIDATES]]
+        return found
+
+    def _away(self, ones: np.ndarray, others: slice) -> np.ndarray:
+        """Float32 (n, m): what orders others by their distance to each of n points."""
+        return self._halves[others] - ones @ self._points[others].T
 
 
 class _Searched:
@@ -161,7 +222,8 @@ class _Searched:
 def _neighbours(
     search: _Search, parts: Iterable[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    return map(search.neighbours, parts)
+    with ThreadPoolExecutor(search.at_once) as pool:
+        yield from pool.map(search.neighbours, parts)
 
 
 def _along_most(points: np.ndarray) -> np.ndarray:

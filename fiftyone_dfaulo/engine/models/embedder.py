@@ -188,8 +188,8 @@ def _embed(how: _How, shards: Iterable[Shard]) -> Iterator[Kept]:
             yield Kept(np.concatenate(rows), whole, unreadable, gone)
 
 
-def _works(embedder: Embedder, with_logits: bool, work: Work) -> list[Work]:
-    """Where to keep what a model says, and where else that may be kept already."""
+def work_of(embedder: Embedder, work: Work) -> Work:
+    """Work that a model decides, where it can be known; it is asked while it runs."""
     identity = embedder.identity() if work.kept else None
     if identity is None:
         if work.kept:
@@ -197,8 +197,15 @@ def _works(embedder: Embedder, with_logits: bool, work: Work) -> list[Work]:
                 "The embeddings are not kept for other runs, as nothing tells for sure "
                 "that the model will be the same."
             )
+        return UNKEPT
+    return work.as_kind("embeddings").of(identity, embedder.size, embedder.step)
+
+
+def _works(embedder: Embedder, with_logits: bool, work: Work) -> list[Work]:
+    """Where to keep what a model says, and where else that may be kept already."""
+    own = work_of(embedder, work)
+    if not own.kept:
         return [UNKEPT]
-    own = work.as_kind("embeddings").of(identity, embedder.size, embedder.step)
     both, alone = own.of("with logits"), own.of("without logits")
     return [both] if with_logits else [alone, both]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 _MODULE, _OPTIMIZER, _RNG = "module.", "optimizer.", "rng"
+_DRAWN, _DRAWN_THERE = "drawn", "drawn there"
 
 
 def pack(
@@ -55,6 +56,21 @@ def unpack(
                 optimizer.state[parameter][key.removeprefix(own)] = tensor
     if rng is not None:
         rng.bit_generator.state = json.loads(state[_RNG].tobytes())
+
+
+def pack_drawn(device: torch.device) -> dict[str, np.ndarray]:
+    """How torch's own generators stand, that layers such as dropout draw from."""
+    state = {_DRAWN: torch.get_rng_state().numpy()}
+    if device.type == "cuda":
+        state[_DRAWN_THERE] = torch.cuda.get_rng_state(device).numpy()
+    return state
+
+
+def unpack_drawn(state: Mapping[str, np.ndarray], device: torch.device) -> None:
+    """Brings back what :func:`pack_drawn` has kept."""
+    torch.set_rng_state(_tensor(state[_DRAWN]))
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(_tensor(state[_DRAWN_THERE]), device)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

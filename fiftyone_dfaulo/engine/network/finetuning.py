@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Pace, Work
 from fiftyone_dfaulo.engine.device import repeatable
 from fiftyone_dfaulo.engine.method.heads import (
     INVERSE_REGULARIZATION,
@@ -24,6 +24,7 @@ from fiftyone_dfaulo.engine.method.heads import (
     standardise,
 )
 from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
+from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.network.training import train_network
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import one_blas_thread, sharing_cores
@@ -37,6 +38,7 @@ EPOCHS, BATCH, RATE, MOMENTUM = 5, 64, 1e-3, 0.9
 """How a given network is trained further: with the paper's batch, rate and momentum."""
 
 _STEEPEST = 1.0  # gradients are cut to this norm
+_BLOCK = 256  # images whose embeddings are kept together, about
 
 
 def check_depth(embedder: TorchEmbedder) -> None:
@@ -97,6 +99,7 @@ def retrain_model(
     suspiciousness: np.ndarray,
     *,
     settings: Settings,
+    work: Work = UNKEPT,
     report: StageReport = silent_stage,
 ) -> tuple[np.ndarray, np.ndarray]:
     """A copy of a given network, trained further without the most suspicious samples.
@@ -111,6 +114,8 @@ def retrain_model(
         embeddings: float32 (N, D), the frozen network's.
         suspiciousness: (N,), from the heads on them.
         settings: its seed is used.
+        work: keeps what the mutant says, and before how its training stands; decided by
+            the network, from :func:`.embedder.work_of`.
         report: called with the fraction done.
 
     Returns:
@@ -121,30 +126,63 @@ def retrain_model(
     """
     check_depth(embedder)
     kept = np.flatnonzero(~_subset(suspiciousness, labels))
+    if work.kept:
+        work = work.as_kind("mutants").of(pixels, labels, kept, settings.seed)
+    known = work.load()
+    if known is not None:
+        work.tell("The full mutant was trained by an earlier run.")
+        report(1.0)
+        return known["embeddings"], known["logits"]
     mutant = copy.copy(embedder)
     mutant.module = copy.deepcopy(embedder.module)
     head = _fitted_head(embeddings[kept], labels[kept]).to(embedder.device)
     with torch.random.fork_rng(devices=_devices(embedder.device)):
         torch.manual_seed(settings.seed)
-        _train(mutant, head, pixels, labels, kept, settings.seed, report)
+        training = work.of("training")
+        _train(mutant, head, pixels, labels, kept, settings.seed, training, report)
     features, _ = embed_pixels(mutant, pixels)
     with torch.no_grad():
-        logits = head(torch.from_numpy(features).to(embedder.device))
-    return features, logits.cpu().numpy()
+        found = head(torch.from_numpy(features).to(embedder.device))
+    logits = found.cpu().numpy()
+    work.save(embeddings=features, logits=logits)
+    training.remove()
+    return features, logits
 
 
 @sharing_cores
 def embed_pixels(
-    embedder: TorchEmbedder, pixels: np.ndarray, report: StageReport = silent_stage
+    embedder: TorchEmbedder,
+    pixels: np.ndarray,
+    report: StageReport = silent_stage,
+    work: Work = UNKEPT,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Embeddings and logits of images that are decoded, uint8 (N, S, S, 3)."""
-    parts = []
-    for start in range(0, len(pixels), embedder.step):
-        parts.append(embedder(np.asarray(pixels[start : start + embedder.step])))
-        report(min((start + embedder.step) / len(pixels), 1.0))
-    features, logits = zip(*parts)
-    known = logits[0] is not None
-    return np.concatenate(features), np.concatenate(logits) if known else None
+    """Embeddings and logits of images that are decoded, uint8 (N, S, S, 3).
+
+    ``work``, from :func:`.embedder.work_of`, keeps them block by block.
+    """
+    step = embedder.step
+    size = -(-_BLOCK // step) * step
+    parts, earlier = [], 0
+    for start in range(0, len(pixels), size):
+        block = np.asarray(pixels[start : start + size])
+        own = work.of("pixels", block) if work.kept else work
+        found = own.load()
+        if found is None:
+            batches = [block[n : n + step] for n in range(0, len(block), step)]
+            said = zip(("embeddings", "logits"), zip(*map(embedder, batches)))
+            found = {
+                name: np.concatenate(some) for name, some in said if some[0] is not None
+            }
+            own.save(**found)
+        else:
+            earlier += len(block)
+        parts.append(found)
+        report((start + len(block)) / len(pixels))
+    if earlier:
+        work.tell(f"Embedded by earlier runs: {earlier} of {len(pixels)} images.")
+    logits = [part["logits"] for part in parts if "logits" in part]
+    features = np.concatenate([part["embeddings"] for part in parts])
+    return features, np.concatenate(logits) if logits else None
 
 
 def _subset(suspiciousness: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -175,8 +213,10 @@ def _train(
     labels: np.ndarray,
     kept: np.ndarray,
     seed: int,
+    work: Work,
     report: StageReport,
 ) -> None:
+    """Trains it, from where an earlier run was."""
     rng = np.random.default_rng(seed)
     targets = torch.from_numpy(labels).to(mutant.device)
     for parameter in mutant.module.parameters():
@@ -188,20 +228,33 @@ def _train(
     for layer in mutant.module.modules():
         if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.eval()
-    for epoch in range(EPOCHS):
-        order = rng.permutation(kept)
-        for start in range(0, len(order), BATCH):
-            chunk = order[start : start + BATCH]
-            with repeatable():
-                features, _ = mutant.forward(mutant.prepare(np.asarray(pixels[chunk])))
-                loss = F.cross_entropy(
-                    head(features.float()), targets[torch.from_numpy(chunk)]
-                )
-                optimizer.zero_grad()
-                loss.backward()
-            nn.utils.clip_grad_norm_(parameters, _STEEPEST)
-            optimizer.step()
-            report((epoch + min(start + BATCH, len(order)) / len(order)) / EPOCHS)
+    both, pace = nn.ModuleList([mutant.module, head]), Pace()
+    steps = EPOCHS * -(-len(kept) // BATCH)
+    first, order, state = 0, kept[:0], work.load()
+    if state is not None:
+        checkpoint.unpack(state, both, optimizer, rng)
+        checkpoint.unpack_drawn(state, mutant.device)
+        first, order = int(state["done"]), np.array(state["order"])
+        work.tell(f"The full mutant had learned for {first} of {steps} steps before.")
+    for step in range(first, steps):
+        if not len(order):
+            order = rng.permutation(kept)
+        chunk, order = order[:BATCH], order[BATCH:]
+        with repeatable():
+            features, _ = mutant.forward(mutant.prepare(np.asarray(pixels[chunk])))
+            loss = F.cross_entropy(
+                head(features.float()), targets[torch.from_numpy(chunk)]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+        nn.utils.clip_grad_norm_(parameters, _STEEPEST)
+        optimizer.step()
+        if work.kept and pace.due():
+            with pace:
+                stands = checkpoint.pack(both, optimizer, rng)
+                stands |= checkpoint.pack_drawn(mutant.device)
+                work.save(done=np.array(step + 1), order=order, **stands)
+        report((step + 1) / steps)
     mutant.module.eval()
 
 

@@ -25,7 +25,9 @@ from torch.nn.functional import cross_entropy
 
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine import signals
-from fiftyone_dfaulo.engine.device import autocast, repeatable
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
+from fiftyone_dfaulo.engine.device import autocast, repeatable, surroundings
+from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.paper.features import (
     MUTANTS,
     feature_names,
@@ -70,6 +72,7 @@ def score(
     *,
     network: Network,
     settings: Settings,
+    work: Work = UNKEPT,
     report: StageReport = silent_stage,
 ) -> Scores:
     """Scores labelled images as the paper does, before any feedback (steps 2 to 5).
@@ -80,6 +83,7 @@ def score(
         num_classes: K, at least 2.
         network: the original model, trained on these samples; it is not changed.
         settings: gives the seed and the batch size of forward passes.
+        work: keeps the errors of step 2, and mutants as they are after each epoch.
         report: called with the fraction done, through every step.
 
     Returns:
@@ -89,13 +93,19 @@ def score(
     rng = np.random.default_rng(settings.seed)
     steps = Stages(_WEIGHTS, lambda _, fraction: report(fraction))
     size = settings.batch_size
+    own = work
+    if work.kept:
+        weights = checkpoint.pack(network.module)
+        prepared = [one.cpu().numpy() for one in (network.mean, network.std)]
+        how = settings.seed, surroundings(network.device)
+        own = work.as_kind("paper").of(pixels, labels, weights, prepared, how)
     with steps.stage("outputs") as progress:
-        embeddings, original = network.outputs(pixels, batch_size=size, report=progress)
+        embeddings, original = network.outputs(
+            pixels, batch_size=size, work=work, report=progress
+        )
     with steps.stage("subsets") as progress:
         generator = torch.Generator().manual_seed(_seed(rng))
-        errors = reconstruction_errors(
-            pixels, labels, generator=generator, device=network.device, report=progress
-        )
+        errors = _kept_errors(pixels, labels, generator, network.device, own, progress)
     outliers = input_outliers(errors, labels, RATIO)
     unusual = unusual_activations(embeddings, labels, _seed(rng))
     flags = np.stack([outliers, unusual, high_loss(original, labels, RATIO)], axis=1)
@@ -106,15 +116,42 @@ def score(
     for name, left_out in zip(MUTANTS, flags.T):
         with steps.stage(name) as progress:
             mutant = train_mutant(
-                network, pixels, labels, left_out, seed=_seed(rng), report=progress
+                network,
+                pixels,
+                labels,
+                left_out,
+                seed=_seed(rng),
+                work=own,
+                report=progress,
             )
-            logits.append(mutant.outputs(pixels, batch_size=size)[1])
+            logits.append(mutant.outputs(pixels, batch_size=size, work=work)[1])
             noise_logits.append(mutant.outputs(noise, batch_size=1)[1])
 
     rows = sample_features(logits, labels, flags)
     noise_rows = noise_features(noise_logits, num_classes)
     suspiciousness = initial_suspiciousness(rows, draw_trusted(labels, rng), noise_rows)
     return _scores(suspiciousness, logits[1:], labels, flags, rows)
+
+
+def _kept_errors(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    generator: torch.Generator,
+    device: torch.device,
+    work: Work,
+    report: StageReport,
+) -> np.ndarray:
+    """:func:`.vae.reconstruction_errors`, if they are not kept."""
+    own = work.of("errors")
+    kept = own.load()
+    if kept is not None:
+        report(1.0)
+        return kept["errors"]
+    errors = reconstruction_errors(
+        pixels, labels, generator=generator, device=device, report=report
+    )
+    own.save(errors=errors)
+    return errors
 
 
 # Step 3: three mutants
@@ -128,6 +165,7 @@ def train_mutant(
     left_out: np.ndarray,
     *,
     seed: int,
+    work: Work = UNKEPT,
     report: StageReport = silent_stage,
 ) -> Network:
     """Trains a copy of the original model further, without a subset.
@@ -138,6 +176,8 @@ def train_mutant(
         labels: int64 (N,).
         left_out: bool (N,), the subset; it may be empty.
         seed: of the order of samples.
+        work: keeps how it stands after each epoch, to go on from there; decided by all
+            but the subset and the seed.
         report: called with the fraction done, after each epoch.
 
     Returns:
@@ -150,7 +190,14 @@ def train_mutant(
     )
     generator = torch.Generator().manual_seed(seed)
     mutant.module.train()
-    for epoch in range(MUTANT_EPOCHS if len(kept) > 1 else 0):
+    own = work.of("mutant", left_out, seed)
+    first, state = 0, own.load()
+    if state is not None:
+        checkpoint.unpack(state, mutant.module, optimizer)
+        generator.set_state(torch.from_numpy(state["order"].copy()))
+        first = int(state["done"])
+        work.tell(f"A mutant had been trained for {first} of {MUTANT_EPOCHS} epochs.")
+    for epoch in range(first, MUTANT_EPOCHS if len(kept) > 1 else 0):
         order = kept[torch.randperm(len(kept), generator=generator).numpy()]
         # A last batch of one joins the one before: batch normalisation needs two.
         batches = np.split(order, range(MUTANT_BATCH, len(order) - 1, MUTANT_BATCH))
@@ -164,6 +211,10 @@ def train_mutant(
                     optimizer.zero_grad()
                     cross_entropy(logits.float(), targets).backward()
                 optimizer.step()
+        if own.kept:
+            stands = checkpoint.pack(mutant.module, optimizer)
+            order_state = generator.get_state().numpy()
+            own.save(done=np.array(epoch + 1), order=order_state, **stands)
         report((epoch + 1) / MUTANT_EPOCHS)
     mutant.module.eval()
     return mutant

@@ -53,11 +53,26 @@ _NUMBERS = {
 """Setting to its label and description."""
 
 
-_CLUSTERS = {
-    params.HERE: "This process",
-    "auto": "A Ray cluster: RAY_ADDRESS of the server, or this machine's cores",
+_CHOICES = {
+    "cluster": (
+        "Who does the work",
+        "Of decoding, embedding and fitting; the scores are the same",
+        {
+            params.HERE: "This process",
+            "auto": "A Ray cluster: RAY_ADDRESS of the server, or this machine's cores",
+        },
+    ),
+    "cache": (
+        "Work on disk",
+        "Embeddings, networks and heads; who calls again need not make them anew",
+        {
+            "keep": "Keep it, for this run if it is killed and for others",
+            "run": "Keep it as long as the run is there",
+            "none": "Keep nothing",
+        },
+    ),
 }
-"""Who does the work, and how the form calls it."""
+"""Name to label, description, and the choices; the first one is the default."""
 
 
 def add_samples(inputs: Inputs, ctx: Context, action: str) -> bool:
@@ -213,6 +228,8 @@ def _add_replace(
 
 def _add_advanced(inputs: Inputs, ctx: Context, *, with_cluster: bool) -> None:
     settings = {"method": params.method(ctx), **params.numbers(ctx)}
+    if with_cluster and ctx.params.get("cache"):
+        settings["cache"] = ctx.params["cache"]
     problems = {
         name: problem_message(Settings, **{name: v}) for name, v in settings.items()
     }
@@ -224,7 +241,7 @@ def _add_advanced(inputs: Inputs, ctx: Context, *, with_cluster: bool) -> None:
         default=False,
         label="Advanced",
         description="Method, depth, seed, epochs, image size, batch size, threads, "
-        "cluster",
+        "cluster, kept work",
         view=types.SwitchView(),
     )
     if not ctx.params.get("advanced") and not any(problems.values()):
@@ -242,16 +259,12 @@ def _add_advanced(inputs: Inputs, ctx: Context, *, with_cluster: bool) -> None:
         default = getattr(Settings(), name)
         prop = inputs.int(name, default=default, label=label, description=description)
         mark_invalid(prop, problems.get(name, ""))
-    if with_cluster:
+    for name, (label, text, choices) in _CHOICES.items() if with_cluster else ():
+        first = next(iter(choices))
         prop = dropdown(
-            inputs,
-            "cluster",
-            _CLUSTERS,
-            default=params.HERE,
-            label="Who does the work",
-            description="Of decoding, embedding and fitting; the scores are the same",
+            inputs, name, choices, default=first, label=label, description=text
         )
-        mark_invalid(prop, problems["cluster"])
+        mark_invalid(prop, problems.get(name, ""))
 
 
 def _cluster_problem(ctx: Context) -> str:

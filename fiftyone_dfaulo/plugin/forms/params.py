@@ -17,7 +17,7 @@ from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import by_predictions, find_target
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
-from fiftyone_dfaulo.config import DEPTHS, METHODS, Settings
+from fiftyone_dfaulo.config import CACHES, DEPTHS, METHODS, Settings
 from fiftyone_dfaulo.plugin.forms import trust
 from fiftyone_dfaulo.plugin.forms.form_cache import cached
 from fiftyone_dfaulo.plugin.forms.presets import preset_key, samples
@@ -79,6 +79,7 @@ def read_request(ctx: Context) -> Request:
     """
     chosen = source(ctx)
     settings = {"method": method(ctx), **numbers(ctx), **model_settings(ctx)}
+    settings["cache"] = ctx.params.get("cache") or CACHES[0]
     if chosen in (BACKBONE, ZOO, FILE):
         settings["model"] = model(ctx)
     if chosen == FILE:
@@ -295,6 +296,5 @@ def numbers(ctx: Context) -> JsonDict:
 
 def trains(ctx: Context) -> bool:
     """Whether a network is trained here, alone or beside something else."""
-    return source(ctx) in (AUTO, NETWORK, DETECTOR) or bool(
-        model_settings(ctx).get("train")
-    )
+    beside = bool(model_settings(ctx).get("train"))
+    return beside or source(ctx) in (AUTO, NETWORK, DETECTOR)

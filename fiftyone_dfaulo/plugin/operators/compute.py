@@ -42,10 +42,11 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
     Polylines field. The parameters are ``brain_key``, ``embeddings``, ``model``,
     ``predictions``, ``train``, ``method``, ``depth``, ``layer``, ``classes``,
     ``factory``, ``preprocessing``, ``out_of_sample``, ``seed``, ``epochs``,
-    ``image_size``, ``batch_size``, ``num_workers``, ``cluster`` and ``overwrite``, as
-    :func:`fiftyone_dfaulo.compute_suspiciousness` takes them; embeddings and model by
-    name or path only, ``preprocessing`` as a dict. Which factories are called, and
-    which files that hold code are loaded, the environment says: see SECURITY.md.
+    ``image_size``, ``batch_size``, ``num_workers``, ``cluster``, ``cache`` and
+    ``overwrite``, as :func:`fiftyone_dfaulo.compute_suspiciousness` takes them;
+    embeddings and model by name or path only, ``preprocessing`` as a dict. Which
+    factories are called, and which files that hold code are loaded, the environment
+    says: see SECURITY.md.
     """
 
     name_ = "compute_suspiciousness"
@@ -62,6 +63,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         "train",
         "method",
         "cluster",
+        "cache",
         "overwrite",
         *MODEL_SETTINGS,
         *NUMBERS,

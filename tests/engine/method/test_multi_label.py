@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -9,6 +11,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
+from fiftyone_dfaulo.engine.cache.work import Keeper, Work
 from fiftyone_dfaulo.engine.method import multi_label, single_label
 from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
 from fiftyone_dfaulo.engine.method.multi_label import MultiLabelScores, changes
@@ -165,3 +169,55 @@ def test_a_network_learns_several_classes_at_once_and_finds_the_wrong_ones() -> 
         > 0.9
     )
     assert 30 <= scores.estimated_faults <= 90
+
+
+def test_classes_are_scored_once_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(51)
+    embeddings, given = rng.normal(size=(60, 4)), rng.random((60, 5)) < 0.4
+    logits = rng.normal(size=given.shape)
+    usual = multi_label.score(embeddings, given, logits=logits, settings=SETTINGS)
+    fitted: list[int] = []
+    fit = multi_label._fit_heads
+
+    def counting(*args):
+        fitted.append(1)
+        return fit(*args)
+
+    monkeypatch.setattr(multi_label, "_fit_heads", counting)
+
+    def score(given=given, logits=logits, settings=SETTINGS, stop=2.0):
+        def report(fraction: float) -> None:
+            if fraction >= stop:
+                raise KeyboardInterrupt
+
+        fitted.clear()
+        work = Work(Keeper(Folder(tmp_path), RunOf("5f", "pairs", "dfaulo")))
+        scores = multi_label.score(
+            embeddings,
+            given,
+            logits=logits,
+            settings=settings,
+            work=work,
+            report=report,
+        )
+        return scores, work.notes
+
+    with pytest.raises(KeyboardInterrupt):
+        score(stop=0.6)  # after three of five
+    found, notes = score()
+    assert len(fitted) == 2
+    assert notes == ("Tags scored by earlier runs: 3 of 5.",)
+    for name in ("class_suspiciousness", "hard"):
+        assert getattr(found, name).tobytes() == getattr(usual, name).tobytes()
+    score()
+    assert not fitted
+    other = given.copy()
+    other[:, 4] = ~other[:, 4]
+    score(given=other)
+    assert len(fitted) == 1
+    score(logits=logits + 1)
+    assert len(fitted) == 5
+    score(settings=Settings(seed=4))
+    assert len(fitted) == 5

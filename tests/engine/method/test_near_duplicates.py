@@ -185,3 +185,15 @@ def test_many_are_searched_along_few_directions_with_the_same_result(
     monkeypatch.setattr(near_duplicates, "MANY", 300)
     assert find(points, labels).tolist() == exact.tolist()
     assert (exact >= 0).sum() == 6
+
+
+@pytest.mark.parametrize("crowded", [False, True], ids=["even", "drawn ones crowded"])
+def test_candidates_are_the_nearest_of_all(crowded: bool) -> None:
+    points, _, _ = scattered(5_000, 8)
+    if crowded:  # those that are drawn say that candidates are nearer than they are
+        points[:: near_duplicates.DRAWN] *= 1e-3
+    samples = np.arange(0, 5_000, 50)
+    found = near_duplicates._Candidates(points).of(samples)
+    apart = ((points[samples, None] - points[None]) ** 2).sum(2)
+    nearest = np.argsort(apart, 1)[:, : near_duplicates.CANDIDATES]
+    assert np.sort(found, 1).tolist() == np.sort(nearest, 1).tolist()

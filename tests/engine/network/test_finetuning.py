@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ import torch
 from torch import nn
 
 from fiftyone_dfaulo.config import Preprocessing, Settings
+from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
+from fiftyone_dfaulo.engine.cache.work import Keeper, Pace, Work
+from fiftyone_dfaulo.engine.models.embedder import work_of
 from fiftyone_dfaulo.engine.models.original import OriginalModel
 from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.engine.network import finetuning
@@ -138,3 +142,50 @@ def test_new_head_says_what_a_regression_says(images: Any) -> None:
 def test_archives_cannot_be_trained_on(images: Any) -> None:
     with pytest.raises(InputError, match="depth='full' trains the network further"):
         retrain(embedder(network(), open_=False), images, np.zeros(COUNT))
+
+
+class Killed(Exception):
+    """What ends a training in its midst."""
+
+
+@pytest.mark.parametrize("moments", [(0.05,), (0.3, 0.55), (0.9,)])
+def test_a_mutant_goes_on_where_it_was_with_the_same_bits(
+    images: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moments: tuple[float, ...],
+) -> None:
+    monkeypatch.setattr(Pace, "due", lambda _: True)
+    suspicious, one = np.r_[np.ones(10), np.zeros(COUNT - 10)], embedder(network())
+    pixels, labels, _ = images
+    usual = retrain(one, images, suspicious)  # dropout draws, too
+    done: list[float] = []
+
+    def run(until: float = 2.0, seed: int = 3) -> tuple[Any, tuple[str, ...]]:
+        def report(fraction: float) -> None:
+            done.append(fraction)
+            if fraction >= until:
+                raise Killed
+
+        done.clear()
+        kept = Work(Keeper(Folder(tmp_path), RunOf("5f", "rows", "dfaulo")))
+        work = work_of(one, kept)
+        vectors, _ = finetuning.embed_pixels(one, pixels, work=work)
+        how = {"settings": Settings(seed=seed), "work": work, "report": report}
+        found = retrain_model(one, pixels, labels, vectors, suspicious, **how)
+        return found, kept.notes
+
+    for moment in moments:
+        with pytest.raises(Killed):
+            run(moment)
+    found, notes = run()
+    assert done[0] > moments[-1]
+    told = f"Embedded by earlier runs: {COUNT} of {COUNT} images."
+    assert notes[0] == told
+    assert "The full mutant had learned for" in notes[1]
+    for mine, its in zip(found, usual):
+        assert mine.tobytes() == its.tobytes()
+    _, notes = run()
+    assert done == [1.0]
+    assert notes == (told, "The full mutant was trained by an earlier run.")
+    assert run(seed=4)[1] == (told,)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
 Array = np.ndarray
@@ -46,7 +47,12 @@ class TinyNetwork:
 
     @torch.no_grad()
     def outputs(
-        self, pixels: Array, *, batch_size: int, report: StageReport = silent_stage
+        self,
+        pixels: Array,
+        *,
+        batch_size: int,
+        work: Work = UNKEPT,
+        report: StageReport = silent_stage,
     ) -> tuple[Array, Array]:
         self.inputs.append(np.array(pixels))
         embeddings, logits = [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
@@ -13,9 +14,14 @@ import numpy as np
 import pytest
 from fiftyone.operators.executor import ExecutionError
 
-from fiftyone_dfaulo import compute_suspiciousness, suspicious_view
+from fiftyone_dfaulo import (
+    cache_info,
+    clear_cache,
+    compute_suspiciousness,
+    suspicious_view,
+)
 from fiftyone_dfaulo.adapter.scoring import auto
-from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.config import CACHES, Settings
 from fiftyone_dfaulo.engine.models.pretrained import architectures
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.forms import compute, params, presets, trust
@@ -413,6 +419,25 @@ def test_a_cluster_is_a_choice_and_its_address_is_the_environments(
         assert "operators take 'auto'" in said
         with pytest.raises(InputError, match="RAY_ADDRESS"):
             params.read_request(context(scored, cluster=value))
+
+
+def test_whether_work_is_kept_is_a_choice(
+    scored: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DFAULO_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("DFAULO_CACHE_GB", raising=False)
+    assert "cache" not in form(scored)
+    assert {*labels_of(form(scored, advanced=True)["cache"])} == {*CACHES}
+    assert params.read_request(context(scored)).settings.cache == "keep"
+    assert "choose one of" in problems(scored, cache="always")["cache"]
+    sizes = {}
+    for cache in CACHES:
+        given = {"brain_key": cache, "source": "embeddings", "embeddings": "vectors"}
+        given |= {"label_field": "ground_truth", "cache": cache}
+        foo.execute_operator(URI, dataset=scored, params=given)
+        sizes[cache] = [one.brain_key for one in cache_info().runs]
+        clear_cache()
+    assert sizes == {"keep": ["keep"], "run": ["run"], "none": []}
 
 
 def test_a_cluster_that_does_not_answer_is_marked(

@@ -159,6 +159,18 @@ class TestRuns:
         assert first.suspiciousness.tolist() == second.suspiciousness.tolist()
         assert first.missing == second.missing
 
+    def test_an_earlier_run_is_no_source(self, small: Any) -> None:
+        first, over, beside = (
+            score(small, epochs=1, embeddings="auto", brain_key=key)
+            for key in ("dfaulo", "dfaulo", "again")
+        )
+
+        boxes = small.get_field("boxes.detections", leaf=True).get_field_schema()
+        assert "dfaulo_better_box" in boxes
+        for later in (over, beside):
+            assert later.suspiciousness.tolist() == first.suspiciousness.tolist()
+            assert later.notes == first.notes
+
     def test_one_class_is_enough(self, small: Any) -> None:
         names = small.values("boxes.detections.label")
         small.set_values(
