@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
-from fiftyone_dfaulo.engine.boxes.reasons import DOUBLE, LIKELY, REASONS
+from fiftyone_dfaulo.engine.boxes.reasons import DOUBLE, LEAST, LIKELY, REASONS
 from fiftyone_dfaulo.engine.scores import Scores
 
 STEPS = 30
@@ -72,7 +72,9 @@ def with_doubles(scores: Scores, boxes: Boxes, labels: np.ndarray) -> Scores:
         labels: int64 (N,), the classes.
 
     Returns:
-        the scores, with one more reason, ``"counted twice"``.
+        the scores, with one more reason, ``"counted twice"``: where that is likely, or
+        likelier than a wrong class. The suggestion is K there, the number of classes,
+        for no object; its confidence is how likely the object is one too many.
     """
     # classes are kept apart as images are
     _, apart = np.unique(
@@ -82,6 +84,8 @@ def with_doubles(scores: Scores, boxes: Boxes, labels: np.ndarray) -> Scores:
     right = 1 - scores.suspiciousness
     alike = Boxes(apart.reshape(-1), boxes.boxes)
     twice, _ = find_doubles(alike, np.zeros_like(labels), right, none)
+    likelier = (twice >= LEAST) & (twice > scores.suspiciousness)
+    extra = (twice >= LIKELY) | likelier
     suspiciousness = 1 - right * (1 - twice)
     count, notes = round(float(twice.sum())), scores.notes
     if count:
@@ -90,7 +94,9 @@ def with_doubles(scores: Scores, boxes: Boxes, labels: np.ndarray) -> Scores:
     return replace(
         scores,
         suspiciousness=suspiciousness,
-        reasons=np.column_stack([scores.reasons, twice >= LIKELY]),
+        suggestion=np.where(extra, labels.max(initial=-1) + 1, scores.suggestion),
+        confidence=np.where(extra, twice, scores.confidence).astype(np.float32),
+        reasons=np.column_stack([scores.reasons, extra]),
         estimated_faults=round(float(suspiciousness.sum())),
         notes=notes,
         more_reasons=(*scores.more_reasons, REASONS[DOUBLE]),
