@@ -2,9 +2,9 @@
 
 Different objects overlap too, but the more, the more rarely: how much pairs of given
 boxes overlap falls off exponentially. Boxes around one thing overlap by much: as the
-square of the overlap, which was chosen on planted ones. How steeply it falls, and how
-many pairs are around one thing, is fitted by expectation-maximisation: once for pairs
-of one class and once for others. The detector tells the two apart as well: of two
+third power of the overlap, which was chosen on planted ones. How steeply it falls, and
+how many pairs are around one thing, is fitted by expectation-maximisation: once for
+pairs of one class and once for others. The detector tells the two apart as well: of two
 objects it finds both, mostly, and one thing once.
 
 Of such a pair, one box is one too many: the one that no prediction matches; or else the
@@ -23,6 +23,7 @@ from fiftyone_dfaulo.engine.boxes.reasons import DOUBLE, LEAST, LIKELY, REASONS
 from fiftyone_dfaulo.engine.scores import Scores
 
 STEPS = 30
+_STEEP = 3  # the density of overlaps around one thing is as this power
 _FIRST = 0.05  # share of pairs around one thing to start from
 _FEW = 10  # fewer pairs tell nothing; all different objects then, or all the same
 
@@ -118,7 +119,13 @@ def around_one_thing(iou: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     share, steep, likely = _FIRST, 1 / max(float(np.median(iou)), 1e-3), iou
     for _ in range(STEPS):
         chance = steep * np.exp(-steep * iou) / -np.expm1(-steep)
-        odds = share / (1 - share) * 3 * iou**2 / np.maximum(chance, 1e-300)
+        odds = (
+            share
+            / (1 - share)
+            * (_STEEP + 1)
+            * iou**_STEEP
+            / np.maximum(chance, 1e-300)
+        )
         likely = odds / (1 + odds)
         seen = odds * ratio / (1 + odds * ratio)
         share = float(np.clip(seen.mean(), 1e-4, 1 - 1e-4))
