@@ -3,7 +3,7 @@
 ::
 
     python examples/boxes.py [--voc FOLDER ...] [--skills 1 2] [--seeds 3] [--together]
-        [--only-ours] [--trained] [--no-digits] [--keep FOLDER]
+        [--only-ours] [--trained] [--no-digits] [--no-classes] [--keep FOLDER]
 
 Scikit-learn's digits are pasted on canvases, and folders in VOC's format are read. A
 simulated detector of some skill predicts the true boxes. Then each kind of fault is
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--together", action="store_true", help="not each kind alone")
     parser.add_argument("--trained", action="store_true", help="no simulated detector")
     parser.add_argument("--no-digits", action="store_true")
+    parser.add_argument("--no-classes", action="store_true", help="not ours alone")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--keep", type=Path, help="where what was trained is kept")
     options = parser.parse_args()
@@ -135,7 +136,7 @@ def run_case(
         if not options.only_ours:
             scores["mistakenness"] = mistakenness(dataset, given, found)
             scores["ObjectLab"] = with_any(objectlab(given, found))
-            if skill is None:
+            if skill is None and not options.no_classes:
                 scores["classes"] = classes_alone(dataset, given)
         dataset.delete()
         for kind in [*kinds, *([] if alone else ["any"])]:
