@@ -2,7 +2,8 @@
 
 ::
 
-    python examples/box_sheets.py FOLDER --out docs/images [--planted SEED]
+    python examples/box_sheets.py FOLDER [--out docs/images] [--planted SEED]
+        [--keep FILE]
 
 The folder is in VOC's format. A detector is trained on its boxes, and the first 50 of
 each kind are drawn: the given box in red, where the detector sees the object in green.
@@ -19,6 +20,7 @@ import fiftyone as fo
 import numpy as np
 from bench.box_datasets import FIELD, add_samples
 from bench.boxes import KINDS, Objects, plant, read_voc
+from bench.kept import keeping
 from bench.trained_boxes import NOTHING, as_predictions, watching
 from PIL import Image, ImageDraw
 
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--planted", type=int, metavar="SEED")
+    parser.add_argument("--keep", type=Path, help="npz file of what was trained")
     options = parser.parse_args()
     true = read_voc(options.folder)
     given, gone = true, np.zeros(len(true.labels), bool)
@@ -45,7 +48,7 @@ def main() -> None:
         given, gone = plant(true, rng, KINDS, RATE)
     dataset = fo.Dataset()
     add_samples(dataset, given, NOTHING)
-    with watching() as seen:
+    with keeping(options.keep), watching() as seen:
         compute_suspiciousness(dataset, FIELD, predictions="auto", progress=False)
     objects = [one for some in dataset.values(f"{FIELD}.detections") for one in some]
     row = {one.id: one.row for one in objects}

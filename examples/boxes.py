@@ -3,7 +3,7 @@
 ::
 
     python examples/boxes.py [--voc FOLDER ...] [--skills 1 2] [--seeds 3] [--together]
-        [--only-ours] [--trained] [--no-digits]
+        [--only-ours] [--trained] [--no-digits] [--no-classes] [--keep FOLDER]
 
 Scikit-learn's digits are pasted on canvases, and folders in VOC's format are read. A
 simulated detector of some skill predicts the true boxes. Then each kind of fault is
@@ -11,7 +11,8 @@ planted in 5 % of the objects, alone and all together. All methods get the same
 predictions. With ``--trained`` none are given to ours, which trains a detector on the
 faulty boxes; what that sees, out of sample, is given to the others, and ``classes`` are
 ours without a detector. Printed is the average precision, the mean of the seeds, and
-how many faults of each kind are estimated.
+how many faults of each kind are estimated. With ``--keep``, what detectors and networks
+see is kept there, and a second call does the scoring alone.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from bench.boxes import (
 )
 from bench.canvases import paste
 from bench.cases import read_digits
+from bench.kept import keeping
 from bench.trained_boxes import NOTHING, as_predictions, watching
 from sklearn.metrics import average_precision_score
 
@@ -63,6 +65,9 @@ def main() -> None:
     parser.add_argument("--together", action="store_true", help="not each kind alone")
     parser.add_argument("--trained", action="store_true", help="no simulated detector")
     parser.add_argument("--no-digits", action="store_true")
+    parser.add_argument("--no-classes", action="store_true", help="not ours alone")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--keep", type=Path, help="where what was trained is kept")
     options = parser.parse_args()
     methods = TRAINED if options.trained else METHODS
     print("| case | skill | planted | fault |", " | ".join(methods), "|")
@@ -74,7 +79,7 @@ def main() -> None:
         for name, true in cases.items():
             for skill in [None] if options.trained else options.skills:
                 for kinds in [*alone, KINDS]:
-                    run_case(name, true, skill, kinds, options.seeds, options.only_ours)
+                    run_case(name, true, skill, kinds, options)
 
 
 def canvases(folder: Path) -> Objects:
@@ -96,15 +101,14 @@ def run_case(
     true: Objects,
     skill: float | None,
     kinds: tuple[str, ...],
-    seeds: int,
-    only_ours: bool,
+    options: argparse.Namespace,
 ) -> None:
     """Plants, scores with every method, and prints rows of the table."""
     figures: dict[tuple[str, str], list[float]] = {}
     estimates: list[dict[str, int]] = []
     seconds: list[float] = []
     overlooked: list[int] = []
-    for seed in range(seeds):
+    for seed in range(options.first, options.first + options.seeds):
         rng = np.random.default_rng(seed)
         found = NOTHING if skill is None else detect(true, rng, skill=skill)
         given, missing = plant(true, rng, kinds, RATE)
@@ -112,7 +116,9 @@ def run_case(
         dataset = fo.Dataset()
         add_samples(dataset, given, found)
         start = time.process_time()
-        with watching() as seen:
+        file = f"{name}-{'-'.join(kinds)}-{seed}.npz"
+        keep = options.keep / file if options.keep and skill is None else None
+        with keeping(keep), watching() as seen:
             results = compute_suspiciousness(
                 dataset,
                 FIELD,
@@ -127,10 +133,10 @@ def run_case(
         overlooked.append(int(missing.sum() - gone.sum()))
         estimates.append(results.estimate_by_kind())
         scores = {"ours": ours(dataset, results, given, found, alone)}
-        if not only_ours:
+        if not options.only_ours:
             scores["mistakenness"] = mistakenness(dataset, given, found)
             scores["ObjectLab"] = with_any(objectlab(given, found))
-            if skill is None:
+            if skill is None and not options.no_classes:
                 scores["classes"] = classes_alone(dataset, given)
         dataset.delete()
         for kind in [*kinds, *([] if alone else ["any"])]:

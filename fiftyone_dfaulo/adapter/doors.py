@@ -117,7 +117,9 @@ def _check(name: str, value: Any, annotation: str) -> None:
     if not isinstance(value, types):
         plain = isinstance(value, (str, int, float, type(None)))
         shown = f"={repr(value)[:60]}:" if plain else f" is a {type(value).__name__};"
-        raise InputError(f"{name}{shown} expected {expected}")
+        several = isinstance(value, (list, tuple)) and str in types
+        one = "; pass one of them at a time" if several else ""
+        raise InputError(f"{name}{shown} expected {expected}{one}")
     if isinstance(value, str):
         check_text(name, value)
     elif isinstance(value, SampleCollection):

@@ -115,7 +115,7 @@ def _of_run(samples: Samples, labelled: Labelled, key: str) -> list[tuple[int, i
             "pass other pairs"
         )
     number = {name: n for n, name in enumerate(labelled.classes)}
-    looks = [number.get(name, -1) for name in results.classes]
+    looks = [number.get(name, -1) for name in results.suggestable]
     suggested = dict(zip(results.ids, np.array(looks)[results.suggestions].tolist()))
     seen = np.array([suggested.get(i, -1) for i in labelled.ids], np.int64)
     given = labelled.labels.numbers

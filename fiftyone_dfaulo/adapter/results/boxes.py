@@ -36,6 +36,19 @@ class MissingObject(NamedTuple):
     id: str | None = None
 
 
+class CountedResults(SingleLabelResults):
+    """The scores of objects of which some were counted twice.
+
+    Attributes:
+        suggestions: int64 (N,), index into the classes and :data:`NO_OBJECT`, one list.
+    """
+
+    @property
+    def suggestable(self) -> list[str]:
+        """The classes, and that there is no object."""
+        return [*self.classes, NO_OBJECT]
+
+
 class BoxResults(SingleLabelResults):
     """The scores of boxes, and of places where an object looks missing.
 

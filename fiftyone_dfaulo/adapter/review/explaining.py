@@ -11,7 +11,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.results.boxes import BoxResults
+from fiftyone_dfaulo.adapter.results.boxes import DEEDS, BoxResults
 from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
 from fiftyone_dfaulo.adapter.review.verdicts import EXCLUDE
@@ -62,6 +62,10 @@ class Explanation:
     def _sentences(self) -> Iterator[str]:
         if self.suggestion is None:
             yield f"Labelled {self.label}; models see nothing else."
+        elif self.suggestion in DEEDS:
+            what = " and ".join(self.reasons) or self.suggestion
+            told = f"{what[0].upper()}{what[1:]} ({self.confidence:.0%})."
+            yield f"Labelled {self.label}. {told}"
         else:
             same = ", as it is labelled" if self.suggestion == self.label else ""
             # what was scored from predictions may have seen the label

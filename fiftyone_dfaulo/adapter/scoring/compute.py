@@ -30,7 +30,7 @@ from fiftyone_dfaulo.adapter.scoring.request import (
     make_settings,
 )
 from fiftyone_dfaulo.adapter.scoring.results import make_results
-from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
+from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge, with_removals
 from fiftyone_dfaulo.engine.cluster.connection import open_executor
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent
 from fiftyone_dfaulo.errors import Cancelled
@@ -70,7 +70,10 @@ def compute_suspiciousness(
     If the field holds Detections or Polylines, it is their objects that are scored, by
     what is in their boxes. The four are attributes of the objects then, of which the
     suggestion is the class alone, and the samples' field ``<key>_suspiciousness`` is
-    the maximum of their objects'.
+    the maximum of their objects'. Objects of Detections that were counted twice, as
+    told by how much boxes of one class overlap, get the suggestion ``"(no object)"``;
+    where there are some, the samples' field ``<key>_removed`` keeps those that
+    corrections remove.
 
     If the field holds Classifications, several tags a sample, both wrong and missing
     tags are looked for. The four fields are the samples': the suspiciousness is the
@@ -281,6 +284,7 @@ def _run(request: Request, report: Report) -> DFauLoResults:
     with _usual_torch(), open_executor(request.cluster) as executor:
         items, scores = method.score(replace(context, executor=executor))
     scores = replace(scores, notes=(*scores.notes, *work.notes))
+    target = with_removals(target) if items.too_many else target
     results = make_results(request, target, items, scores, stages.seconds)
     written = False
     try:

@@ -40,6 +40,7 @@ class ScoredItems:
         unreadable: id to reason of the items that could not be read.
         neighbours: int32 (S, 31) of the S most suspicious, as of
             :func:`.find_neighbours`; None where none were looked for.
+        too_many: whether a suggestion is that an item should not be there.
     """
 
     ids: list[str]
@@ -47,6 +48,7 @@ class ScoredItems:
     unlabeled: list[str]
     unreadable: dict[str, str]
     neighbours: np.ndarray | None = None
+    too_many: bool = False
 
 
 @dataclass(frozen=True)

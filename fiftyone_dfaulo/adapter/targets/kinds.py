@@ -9,6 +9,7 @@ from fiftyone_dfaulo.adapter.host import Field, Samples
 from fiftyone_dfaulo.adapter.storage.documents import Storage
 from fiftyone_dfaulo.adapter.storage.frames import shows_frames
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.detector.removable import RemovableTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.multilabel import MultiLabelTarget
 from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
@@ -20,6 +21,7 @@ KINDS: tuple[type[LabelTarget], ...] = (
     SampleTarget,
     MultiLabelTarget,
     ObjectTarget,
+    RemovableTarget,
     BoxTarget,
 )
 """The kinds; a new one is added here."""
@@ -80,6 +82,11 @@ def by_predictions(target: LabelTarget) -> LabelTarget:
 def by_classes(target: LabelTarget) -> LabelTarget:
     """The same labels, of which the classes alone are judged."""
     return target.objects if isinstance(target, BoxTarget) else target
+
+
+def with_removals(target: LabelTarget) -> LabelTarget:
+    """The same labels, of which a run says that some are one too many."""
+    return RemovableTarget.of_objects(cast(ObjectTarget, target))
 
 
 def target_from_dict(values: Mapping[str, Any]) -> LabelTarget:

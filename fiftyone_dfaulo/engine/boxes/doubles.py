@@ -2,9 +2,9 @@
 
 Different objects overlap too, but the more, the more rarely: how much pairs of given
 boxes overlap falls off exponentially. Boxes around one thing overlap by much: as the
-square of the overlap, which was chosen on planted ones. How steeply it falls, and how
-many pairs are around one thing, is fitted by expectation-maximisation: once for pairs
-of one class and once for others. The detector tells the two apart as well: of two
+third power of the overlap, which was chosen on planted ones. How steeply it falls, and
+how many pairs are around one thing, is fitted by expectation-maximisation: once for
+pairs of one class and once for others. The detector tells the two apart as well: of two
 objects it finds both, mostly, and one thing once.
 
 Of such a pair, one box is one too many: the one that no prediction matches; or else the
@@ -19,10 +19,11 @@ import numpy as np
 from scipy.optimize import brentq
 
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
-from fiftyone_dfaulo.engine.boxes.reasons import DOUBLE, LIKELY, REASONS
+from fiftyone_dfaulo.engine.boxes.reasons import DOUBLE, LEAST, LIKELY, REASONS
 from fiftyone_dfaulo.engine.scores import Scores
 
 STEPS = 30
+_STEEP = 3  # the density of overlaps around one thing is as this power
 _FIRST = 0.05  # share of pairs around one thing to start from
 _FEW = 10  # fewer pairs tell nothing; all different objects then, or all the same
 
@@ -72,7 +73,9 @@ def with_doubles(scores: Scores, boxes: Boxes, labels: np.ndarray) -> Scores:
         labels: int64 (N,), the classes.
 
     Returns:
-        the scores, with one more reason, ``"counted twice"``.
+        the scores, with one more reason, ``"counted twice"``: where that is likely, or
+        likelier than a wrong class. The suggestion is K there, the number of classes,
+        for no object; its confidence is how likely the object is one too many.
     """
     # classes are kept apart as images are
     _, apart = np.unique(
@@ -82,6 +85,8 @@ def with_doubles(scores: Scores, boxes: Boxes, labels: np.ndarray) -> Scores:
     right = 1 - scores.suspiciousness
     alike = Boxes(apart.reshape(-1), boxes.boxes)
     twice, _ = find_doubles(alike, np.zeros_like(labels), right, none)
+    likelier = (twice >= LEAST) & (twice > scores.suspiciousness)
+    extra = (twice >= LIKELY) | likelier
     suspiciousness = 1 - right * (1 - twice)
     count, notes = round(float(twice.sum())), scores.notes
     if count:
@@ -90,7 +95,9 @@ def with_doubles(scores: Scores, boxes: Boxes, labels: np.ndarray) -> Scores:
     return replace(
         scores,
         suspiciousness=suspiciousness,
-        reasons=np.column_stack([scores.reasons, twice >= LIKELY]),
+        suggestion=np.where(extra, labels.max(initial=-1) + 1, scores.suggestion),
+        confidence=np.where(extra, twice, scores.confidence).astype(np.float32),
+        reasons=np.column_stack([scores.reasons, extra]),
         estimated_faults=round(float(suspiciousness.sum())),
         notes=notes,
         more_reasons=(*scores.more_reasons, REASONS[DOUBLE]),
@@ -112,7 +119,13 @@ def around_one_thing(iou: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     share, steep, likely = _FIRST, 1 / max(float(np.median(iou)), 1e-3), iou
     for _ in range(STEPS):
         chance = steep * np.exp(-steep * iou) / -np.expm1(-steep)
-        odds = share / (1 - share) * 3 * iou**2 / np.maximum(chance, 1e-300)
+        odds = (
+            share
+            / (1 - share)
+            * (_STEEP + 1)
+            * iou**_STEEP
+            / np.maximum(chance, 1e-300)
+        )
         likely = odds / (1 + odds)
         seen = odds * ratio / (1 + odds * ratio)
         share = float(np.clip(seen.mean(), 1e-4, 1 - 1e-4))

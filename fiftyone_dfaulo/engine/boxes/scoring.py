@@ -6,8 +6,9 @@
    neighbours and class; its *precision* from predictions that are matched or not, by
    confidence, size, class and whether a more confident one overlaps; its *class* from
    matches of one class or of two.
-3. A given box that nothing matches is *no such object*, or was *counted twice*, or the
-   detector has overlooked it (:mod:`.existence`). A matched one *looks like
+3. A given box that looks like boxes anywhere is *no such object*, and one that nothing
+   matches was *counted twice*, or the detector has overlooked it (:mod:`.existence`). A
+   matched one *looks like
    another class* if the detector says so, and is *misplaced* if it overlaps its
    prediction less than is usual (:mod:`.places`). A prediction that nothing matches is
    a *missing* object, or the detector's own fault.
@@ -158,7 +159,7 @@ def score_boxes(
     precision = _precision(predicted, seen, sure, found, seed)
     crowd = _overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
     gone, double, first = find_nothing(
-        given, labels, _features(given, crowd), found, sure, precision, seed
+        given, labels, _features(given, crowd), found, predicted, confidence, seed
     )
     kinds = np.zeros((len(labels), MISSING))
     kinds[:, SPURIOUS], kinds[:, DOUBLE] = gone, double

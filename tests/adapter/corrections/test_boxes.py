@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import bson
 import fiftyone as fo
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ from fiftyone_dfaulo.adapter.results.boxes import (
     MISSING_OBJECT,
     NO_OBJECT,
 )
-from tests.boxes import make_boxes, planted
+from tests.boxes import make_boxes, planted, raw
 
 
 @pytest.fixture
@@ -39,21 +38,6 @@ def dataset() -> Iterator[Any]:
     compute_suspiciousness(dataset, "boxes", predictions="predictions", progress=False)
     yield dataset
     dataset.delete()
-
-
-def raw(dataset: Any) -> list[bytes]:
-    """The samples byte for byte, but for verdicts and the time of the last change."""
-
-    def kept(value: Any) -> Any:
-        if isinstance(value, list):
-            return [kept(one) for one in value]
-        if not isinstance(value, dict):
-            return value
-        ours = ("_verdict", "_history", "last_modified_at")
-        return {k: kept(one) for k, one in value.items() if not k.endswith(ours)}
-
-    found = dataset._sample_collection.find().sort("_id", 1)
-    return [bson.encode(kept(document)) for document in found]
 
 
 def groups(dataset: Any) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -36,4 +37,7 @@ class CountedTwice(Method):
         samples, boxes = zip(*(found[one] for one in items.ids))
         _, images = np.unique(samples, return_inverse=True)
         where = Boxes(images, np.array(boxes, float))
-        return items, with_doubles(cast(Scores, scores), where, items.labels.numbers)
+        labels = items.labels
+        judged = with_doubles(cast(Scores, scores), where, labels.numbers)
+        too_many = bool((judged.suggestion >= len(labels.classes)).any())
+        return replace(items, too_many=too_many), judged

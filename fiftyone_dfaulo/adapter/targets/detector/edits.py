@@ -32,44 +32,29 @@ ANOTHER_CLASS = "(another class)"
 """What a correction is where the class was replaced."""
 
 
-class BoxLabelEdit(LabelEdit):
+class RemovableLabelEdit(LabelEdit):
     """Makes the correction that an object's suggestion says, and takes it back.
 
     Args:
         items, original: as of any edit.
-        missing: the samples' field with the objects that look missing.
         removed: the samples' field with those that were removed; None if it was
             deleted.
-        better_box: name of the objects' better box; likewise.
     """
 
-    def __init__(
-        self,
-        items: ListedItems,
-        original: str,
-        *,
-        missing: str | None,
-        removed: str | None,
-        better_box: str | None,
-    ) -> None:
+    def __init__(self, items: ListedItems, original: str, removed: str | None) -> None:
         super().__init__(items, original)
-        self._missing = f"{missing}.detections"
         self._edits: dict[str, LabelEdit] = {
             ANOTHER_CLASS: ObjectLabelEdit(items, original),
-            ANOTHER_BOX: BoxReplacement(items, original, better_box),
             NO_OBJECT: Removal(items, original, removed),
-            MISSING_OBJECT: Addition(items, original),
         }
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Another box, and none."""
-        return ANOTHER_BOX, NO_OBJECT
+        """None."""
+        return (NO_OBJECT,)
 
     def _to_do(self, item: Item, new: str) -> LabelEdit:
         """The edit that makes a new label of an object: a class, or one of those."""
-        if item.get(LIST) == self._missing and new != NO_OBJECT:
-            return self._edits[MISSING_OBJECT]
         return self._edits.get(new, self._edits[ANOTHER_CLASS])
 
     def _done(self, item: Item) -> LabelEdit:
@@ -94,6 +79,40 @@ class BoxLabelEdit(LabelEdit):
     def reverting(self, item: Item) -> UpdateOne:
         """The update that takes it back, if the object is as it was read."""
         return self._done(item).reverting(item)
+
+
+class BoxLabelEdit(RemovableLabelEdit):
+    """These of what a detector has judged: another box, or an object that is missing.
+
+    Args:
+        items, original, removed: as there.
+        missing: the samples' field with the objects that look missing.
+        better_box: name of the objects' better box; None if it was deleted.
+    """
+
+    def __init__(
+        self,
+        items: ListedItems,
+        original: str,
+        *,
+        missing: str | None,
+        removed: str | None,
+        better_box: str | None,
+    ) -> None:
+        super().__init__(items, original, removed)
+        self._missing = f"{missing}.detections"
+        self._edits[ANOTHER_BOX] = BoxReplacement(items, original, better_box)
+        self._edits[MISSING_OBJECT] = Addition(items, original)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Another box, and none."""
+        return (ANOTHER_BOX, *super().others)
+
+    def _to_do(self, item: Item, new: str) -> LabelEdit:
+        if item.get(LIST) == self._missing and new != NO_OBJECT:
+            return self._edits[MISSING_OBJECT]
+        return super()._to_do(item, new)
 
 
 _PARTS = ("label", "tags", "confidence", "bounding_box")

@@ -43,7 +43,7 @@ class Removal(LabelEdit):
 
     def obstacle(self, item: Item, new: str) -> str | None:
         """Why :meth:`applying` would change nothing, or None."""
-        if item[LIST] != self.items.list_path:
+        if item.get(LIST, self.items.list_path) != self.items.list_path:
             return "there is no box yet that could be removed"
         if self._field is None:
             return "the run's field for removed objects was deleted; compute it again"

@@ -7,26 +7,24 @@ list of labels. The sample's maximum is over all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import fiftyone as fo
-from fiftyone import ViewExpression, ViewField
+from fiftyone import ViewField
 from fiftyone.core.stages import ViewStage
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.results.boxes import BoxResults
-from fiftyone_dfaulo.adapter.storage.items import LABEL_PARTS, Item, Items, ListedItems
+from fiftyone_dfaulo.adapter.storage.items import Item, Items, ListedItems
 from fiftyone_dfaulo.adapter.storage.schema import (
     BETTER_BOX,
     BETTER_BOXES,
     MISSING,
-    REMOVED,
     FieldSpec,
     RunField,
-    RunFields,
     label_field,
     missing_field,
     part_of,
@@ -34,13 +32,13 @@ from fiftyone_dfaulo.adapter.storage.schema import (
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.edits import BoxLabelEdit
 from fiftyone_dfaulo.adapter.targets.detector.labels import BoxLabels
+from fiftyone_dfaulo.adapter.targets.detector.removable import RemovableTarget
 from fiftyone_dfaulo.adapter.targets.detector.writing import (
     write_better_boxes,
     write_missing,
 )
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
-from fiftyone_dfaulo.adapter.targets.object import LISTS, ObjectTarget
-from fiftyone_dfaulo.adapter.targets.shown import holding
+from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
 
 _BETTER_BOX: FieldSpec = {
     "ftype": fo.ListField,
@@ -49,43 +47,30 @@ _BETTER_BOX: FieldSpec = {
     "fractions of the image (DFauLo)",
 }
 _ABOUT_BETTER_BOXES = "Where misplaced boxes should be"
-_ABOUT_REMOVED = "The objects that corrections have removed"
 
-_EXTRA = (MISSING, BETTER_BOX, BETTER_BOXES, REMOVED)
-"""The parts of a run that only boxes have."""
+_EXTRA = (MISSING, BETTER_BOX, BETTER_BOXES)
+"""The parts of a run that only what a detector judges has."""
 
 
 @dataclass(frozen=True)
-class BoxTarget(ObjectTarget):
+class BoxTarget(RemovableTarget):
     """The objects of a Detections or Polylines field, judged by a detector.
 
     Args:
         missing: the samples' field with the objects that look missing; None if it was
             deleted, or no run is meant.
         better_boxes: the samples' field with the better boxes, likewise.
-        removed: the samples' field with the objects that were removed, likewise.
         better_box: name of the objects' better box, likewise.
     """
 
     missing: str | None = None
     better_boxes: str | None = None
-    removed: str | None = None
     better_box: str | None = None
 
     kind = "box"
     labels_type = BoxLabels
     results_type = BoxResults
     unsupported = ("method", "depth", "classes", "out_of_sample")
-
-    @classmethod
-    def of_field(cls, name: str, label_type: type, frames: bool) -> None:
-        """Never: only what a run is asked for makes a target of this kind."""
-        return
-
-    @classmethod
-    def of_objects(cls, target: ObjectTarget) -> BoxTarget:
-        """The same objects."""
-        return cls(target.label_field, target.frames, target.list_name)
 
     @property
     def objects(self) -> ObjectTarget:
@@ -98,28 +83,22 @@ class BoxTarget(ObjectTarget):
     def items(self, dataset: Dataset) -> ListedItems:
         """The objects in the lists, those that look missing, and those removed."""
         better = () if self.better_box is None else (self.better_box,)
-        return replace(
-            cast(ListedItems, super().items(dataset)),
-            others=self._others,
-            label_parts=(*LABEL_PARTS, self.shape_name, "mask", "mask_path", *better),
-        )
+        found = cast(ListedItems, super().items(dataset))
+        return replace(found, label_parts=(*found.label_parts, *better))
 
     @property
     def _others(self) -> tuple[str, ...]:
         """Where the objects lie that look missing, and those that were removed."""
         missing = () if self.missing is None else (f"{self.missing}.detections",)
-        removed = () if self.removed is None else (f"{self.removed}.{self.list_name}",)
-        return (*missing, *removed)
+        return (*missing, *super()._others)
 
     def run_fields(self, key: str) -> list[RunField]:
         """Those of any object, and all that is said of boxes."""
-        kind = next(kind for kind, name in LISTS.items() if name == self.list_name)
         return [
             *super().run_fields(key),
             RunField(self.path(f"{key}_{BETTER_BOX}"), _BETTER_BOX),
             missing_field(key, fo.Detections, "object"),
             label_field(f"{key}_{BETTER_BOXES}", fo.Detections, _ABOUT_BETTER_BOXES),
-            label_field(f"{key}_{REMOVED}", kind, _ABOUT_REMOVED),
         ]
 
     def with_fields(self, paths: Sequence[str]) -> LabelTarget:
@@ -134,15 +113,8 @@ class BoxTarget(ObjectTarget):
             cast(BoxTarget, same),
             missing=found.get(MISSING),
             better_boxes=found.get(BETTER_BOXES),
-            removed=found.get(REMOVED),
             better_box=found.get(BETTER_BOX),
         )
-
-    def lists_with_attributes(self, paths: Iterable[str]) -> list[str]:
-        """The list of the objects, and what is made of them."""
-        names = [path for path in paths if "." not in path]
-        ours = (f"{p}.{n}" for p in names for n in ("detections", self.list_name))
-        return [*dict.fromkeys((self.attributes_path, *ours))]
 
     # ---- writing ----
 
@@ -189,24 +161,6 @@ class BoxTarget(ObjectTarget):
 
     # ---- views ----
 
-    def narrow(self, samples: Samples, expression: ViewExpression | None) -> Samples:
-        """The patches of the objects that match, missing ones among them."""
-        return super().narrow(self._with_all(samples), expression)
-
-    def select(self, samples: Samples, ids: Sequence[str]) -> Samples:
-        """The patches of these objects, missing ones among them.
-
-        FiftyOne's ``select_labels`` would take the better boxes away.
-        """
-        field, wanted = self.label_field, list(ids)
-        some = self._with_all(holding(samples, self, ids))
-        some = some.match_labels(ids=wanted, fields=field)
-        return self._as_patches(some).select(wanted, ordered=True)
-
-    def shown(self, samples: Samples) -> Samples:
-        """The objects as patches, missing ones among them."""
-        return self._as_patches(self._with_all(samples))
-
     def _as_patches(self, samples: Samples) -> Samples:
         """The objects as patches, each with its own better box beside it.
 
@@ -218,27 +172,7 @@ class BoxTarget(ObjectTarget):
             patches = patches.filter_labels(name, own, only_matches=False)
         return patches
 
-    def _with_all(self, samples: Samples) -> Samples:
-        stage, _ = self.beside()
-        return samples if stage is None else samples.add_stage(stage)
-
     def beside(self) -> tuple[ViewStage | None, tuple[str, ...]]:
-        """Shows what looks missing, and what was removed, in the list of the labels."""
+        """Shows what looks missing in the list of the labels too, and better boxes."""
         fields = (self.missing, self.better_boxes)
-        shown = tuple(name for name in fields if name is not None)
-        lists = [at for at in self._others if at.endswith(f".{self.list_name}")]
-        if not lists:
-            return None, shown
-        at = self.attributes_path
-        every = [{"$ifNull": [f"${path}", []]} for path in (at, *lists)]
-        return fo.SetField(at, ViewExpression({"$concatArrays": every})), shown
-
-    def unreviewed(self, view: Samples, fields: RunFields, floor: float) -> Samples:
-        """Samples that have an object without a verdict, if only a missing one."""
-        scored = ViewField(fields.suspiciousness) >= floor
-        unchecked = scored & ~ViewField(fields.verdict).exists()
-        left = [
-            ViewField(path).filter(unchecked).length() > 0
-            for path in (self.attributes_path, *self._others)
-        ]
-        return view.match(ViewExpression.any(left))
+        return super().beside()[0], tuple(name for name in fields if name is not None)

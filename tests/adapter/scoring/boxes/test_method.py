@@ -332,3 +332,13 @@ class TestRefusals:
         dataset.set_values("predictions", [None] * len(dataset))
         with pytest.raises(InputError, match="apply the detector first"):
             score(dataset)
+
+
+@pytest.mark.parametrize("several", [["predictions", "others"], ("predictions",)])
+def test_several_fields_at_once_are_refused(shared: Any, several: Any) -> None:
+    expected = f"is a {type(several).__name__}; expected a string or None; pass one"
+    with pytest.raises(InputError, match=expected):
+        compute_suspiciousness(
+            shared, "boxes", predictions=several, brain_key="several", progress=False
+        )
+    assert not shared.has_brain_run("several")
