@@ -90,9 +90,7 @@ class _Known(NamedTuple):
         return slice(None) if self.trusted.all() else np.flatnonzero(self.trusted)
 
 
-def _count(
-    mutant_vote: Likeliest, learned: bool, known: _Known
-) -> tuple[float, Noise]:
+def _count(mutant_vote: Likeliest, learned: bool, known: _Known) -> tuple[float, Noise]:
     """How many labels are wrong, and the label noise that explains them."""
     labels, trusted, kept = known.labels, known.trusted, known.kept
     power = SHARPNESS
