@@ -75,6 +75,7 @@ def draw_all(
         gone: bool, which true objects were taken away.
         out: the folder.
     """
+    out.mkdir(parents=True, exist_ok=True)
     scores, found = judged.scores, judged.predicted
     own = given.kinds[rows] < 0
     for name, kind in (("misplaced", PLACE), ("class", CLASS)):

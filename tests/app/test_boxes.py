@@ -26,7 +26,7 @@ from tests.app.review_tools import Review
 from tests.objects import paste_digits
 
 COUNT = 150
-BATCH = 20
+BATCH = 30
 _numbers = itertools.count(1)
 
 
