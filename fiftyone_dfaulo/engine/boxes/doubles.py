@@ -117,15 +117,10 @@ def around_one_thing(iou: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     if len(iou) < _FEW:
         return iou.astype(float) ** 2
     share, steep, likely = _FIRST, 1 / max(float(np.median(iou)), 1e-3), iou
+    same = (_STEEP + 1) * iou**_STEEP
     for _ in range(STEPS):
         chance = steep * np.exp(-steep * iou) / -np.expm1(-steep)
-        odds = (
-            share
-            / (1 - share)
-            * (_STEEP + 1)
-            * iou**_STEEP
-            / np.maximum(chance, 1e-300)
-        )
+        odds = share / (1 - share) * same / np.maximum(chance, 1e-300)
         likely = odds / (1 + odds)
         seen = odds * ratio / (1 + odds * ratio)
         share = float(np.clip(seen.mean(), 1e-4, 1 - 1e-4))
