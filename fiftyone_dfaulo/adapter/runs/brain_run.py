@@ -18,7 +18,7 @@ from fiftyone_dfaulo.adapter.runs.lists import (
     drop_ids_index,
     lists_with_attributes,
 )
-from fiftyone_dfaulo.adapter.runs.saved_view import hide_fields, renamed, withdraw
+from fiftyone_dfaulo.adapter.runs.saved_view import follow, hide_fields, withdraw
 from fiftyone_dfaulo.adapter.runs.stored import close_run
 from fiftyone_dfaulo.adapter.storage.attributes import drop_attributes, move_attributes
 from fiftyone_dfaulo.adapter.storage.declaration import (
@@ -222,10 +222,11 @@ class DFauLo(fob.BrainMethod):
                 f"{', '.join(taken)} exist already; choose another key"
             )
         moves = {n: rekeyed(n, new_brain_key) for n in own if n not in new}
-        self.save_fields(dataset, brain_key, [*config.fields, *new])
-        with renamed(dataset, brain_key, config.fields, new_brain_key, new):
-            self._move(storage, moves, new_brain_key)
-            self.save_fields(dataset, brain_key, new)
+        both = [*dict.fromkeys([*config.fields, *new])]
+        self.save_fields(dataset, brain_key, both)
+        self._move(storage, moves, new_brain_key)
+        follow(dataset, config.fields, new_brain_key, new)
+        self.save_fields(dataset, brain_key, new)
 
     def _move(self, storage: Storage, moves: Mapping[str, str], new_key: str) -> None:
         """Renames fields of the samples and attributes of their labels.
@@ -264,7 +265,7 @@ class DFauLo(fob.BrainMethod):
             close_run(dataset, self.config.token)
             if self.config.settings.get("cache") == "run":
                 clear_run(dataset, brain_key)
-            withdraw(dataset, brain_key, self.config.fields)
+            withdraw(dataset, self.config.fields)
             paths = self.config.fields_there(dataset)
             storage = self.config.target.storage(dataset)
             fields = [path for path in paths if "." not in path]

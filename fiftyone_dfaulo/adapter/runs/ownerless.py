@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.runs.brain_run import TYPE
+from fiftyone_dfaulo.adapter.runs.saved_view import hide_fields, withdraw
 from fiftyone_dfaulo.adapter.storage.declaration import (
     drop_indexes,
     drop_values,
@@ -52,13 +53,15 @@ def clear_ownerless(dataset: Dataset, brain_key: str, target: LabelTarget) -> No
 
 
 def delete_fields(storage: Storage, tokens: dict[str, str]) -> None:
-    """Deletes fields with their values and indexes.
+    """Deletes fields with their values and indexes, and what the App has of them.
 
     Args:
         storage: the dataset's samples, or its frames.
         tokens: path of a field to the token that it is marked with.
     """
+    withdraw(storage.dataset, list(tokens))
     drop_values(storage, list(tokens))  # of the labels in a list, or of one label
     drop_indexes(storage, [path for path in tokens if "." not in path])
     for token in set(tokens.values()):
         undeclare(storage, [p for p, one in tokens.items() if one == token], token)
+    hide_fields(storage.dataset)

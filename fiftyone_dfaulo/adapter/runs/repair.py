@@ -17,6 +17,7 @@ from fiftyone_dfaulo.adapter.runs.adoption import adopt as adopt_run
 from fiftyone_dfaulo.adapter.runs.adoption import find_origin
 from fiftyone_dfaulo.adapter.runs.brain_run import TYPE, DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.ownerless import delete_fields, ownerless_fields
+from fiftyone_dfaulo.adapter.runs.saved_view import drop_strays, stray_views
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
     drop_indexes,
@@ -85,7 +86,7 @@ def repair(dataset: Samples, *, adopt: bool = False, drop: bool = False) -> Repa
     Other tools may save a dataset's schema over ours, processes die, and a clone of a
     view, or a merge, has the fields of runs without their runs. Mended without asking:
     fields of a run that the schema has lost, or that kept their names when the run was
-    renamed, and indexes on fields that are gone. Only
+    renamed, indexes on fields that are gone, and saved views that no list has. Only
     named, as they hold values: unfinished runs, fields of runs that are gone, and
     values that no schema names, with which FiftyOne cannot load a sample.
 
@@ -146,6 +147,7 @@ def _settle(finding: Finding, found: Repair, adopt: bool, drop: bool) -> None:
 def _findings(dataset: Dataset, thorough: bool) -> Findings:
     yield from _find_lost(dataset)
     yield from _find_half_renamed(dataset)
+    yield from _find_stray_views(dataset)
     if thorough:
         yield from _find_unfinished(dataset)
     storages = [Storage(dataset)]
@@ -184,6 +186,13 @@ def _find_half_renamed(dataset: Dataset) -> Findings:
         if any(rekeyed(path, key) != path for path in config.fields):
             what = f"run {key!r}: its fields had the names of another key"
             yield Finding(what, partial(config.build().rename, dataset, key, key))
+
+
+def _find_stray_views(dataset: Dataset) -> Findings:
+    stray = stray_views(dataset)
+    if stray:
+        what = f"saved views of runs that the dataset does not list: {len(stray)}"
+        yield Finding(what, partial(drop_strays, dataset))
 
 
 def _find_unfinished(dataset: Dataset) -> Findings:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timezone
 
 import fiftyone.core.odm as foo
@@ -25,18 +24,18 @@ from fiftyone_dfaulo.adapter.storage.schema import is_part
 _SCORE = "_suspiciousness"
 _PARTS = (_SCORE, "_suggestion", "_verdict")
 _NAME = "Most suspicious ({})"
-_DESCRIPTION = "Made by the DFauLo run {!r}, and renamed and deleted with it"
+_MAKER = "Made by the DFauLo run "
+_DESCRIPTION = _MAKER + "{!r}, and renamed and deleted with it"
 
 
-def find_view(dataset: Dataset, key: str, fields: Sequence[str]) -> str | None:
+def find_view(dataset: Dataset, fields: Sequence[str]) -> str | None:
     """The name of a run's saved view; None if it has none, or a person changed it.
 
     Args:
         dataset: the dataset.
-        key: of the run.
         fields: paths of the run's fields.
     """
-    found = _find(dataset, key, fields)
+    found = _find(dataset, fields)
     return None if found is None else str(found.name)
 
 
@@ -56,28 +55,28 @@ def offer(
     color_fields(dataset, added=fields, scores=scores)
 
 
-def withdraw(dataset: Dataset, key: str, fields: Sequence[str]) -> bool:
-    """Takes the view and the colours of a run away; whether there was a view."""
+def withdraw(dataset: Dataset, fields: Sequence[str]) -> None:
+    """Takes the view and the colours of a run away."""
     color_fields(dataset, dropped=fields)
-    return drop_view(dataset, key, fields)
+    drop_strays(dataset)
+    view = _find(dataset, fields)
+    if view is not None:
+        _change_list(dataset, "$pull", view.id)
+        view.delete()
 
 
-@contextmanager
-def renamed(
-    dataset: Dataset,
-    key: str,
-    fields: Sequence[str],
-    new_key: str,
-    new_fields: Sequence[str],
-) -> Iterator[None]:
-    """Offers a run that is renamed meanwhile: with what it had of view and colours."""
-    seen = drop_view(dataset, key, fields)
-    yield
+def follow(
+    dataset: Dataset, fields: Sequence[str], new_key: str, new_fields: Sequence[str]
+) -> None:
+    """Gives what a run has of view and colours the names of its new key."""
     scores = colored_scores(dataset, fields)
     if scores:
         color_fields(dataset, added=new_fields, dropped=fields, scores=scores)
-    if seen:
-        add_view(dataset, new_key, new_fields)
+    drop_strays(dataset)
+    view, score = _find(dataset, fields), _score_of(new_fields)
+    if view is not None and score is not None:
+        _describe(dataset, view, new_key, score)
+        view.save()
 
 
 def add_view(dataset: Dataset, key: str, fields: Sequence[str]) -> None:
@@ -85,29 +84,40 @@ def add_view(dataset: Dataset, key: str, fields: Sequence[str]) -> None:
     score = _score_of(fields)
     if score is None:
         return
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
-    name = _free_name(dataset, key)
-    view = foo.SavedViewDocument(
-        dataset_id=dataset_id(dataset),
-        name=name,
-        slug=fou.to_slug(name),
-        description=_DESCRIPTION.format(key),
-        view_stages=_stages(dataset, score),
-        created_at=now,
-        last_modified_at=now,
-    )
+    drop_strays(dataset)
+    view = foo.SavedViewDocument(dataset_id=dataset_id(dataset), created_at=_now())
+    _describe(dataset, view, key, score)
     view.save(upsert=True)
     _change_list(dataset, "$push", view.id)
 
 
-def drop_view(dataset: Dataset, key: str, fields: Sequence[str]) -> bool:
-    """Deletes the view of a run; whether there was one."""
-    view = _find(dataset, key, fields)
-    if view is None:
-        return False
-    _change_list(dataset, "$pull", view.id)
-    view.delete()
-    return True
+def stray_views(dataset: Dataset) -> list[ObjectId]:
+    """Views of runs that the dataset does not list: a process died in between."""
+    database = foo.get_db_conn()
+    own = {"_dataset_id": dataset_id(dataset), "description": {"$regex": f"^{_MAKER}"}}
+    there = database.views.distinct("_id", own)
+    document = database.datasets.find_one({"_id": dataset_id(dataset)}) or {}
+    return sorted({*there}.difference(document.get("saved_views", ())))
+
+
+def drop_strays(dataset: Dataset) -> None:
+    """Deletes these."""
+    foo.get_db_conn().views.delete_many({"_id": {"$in": stray_views(dataset)}})
+
+
+def _describe(
+    dataset: Dataset, view: foo.SavedViewDocument, key: str, score: str
+) -> None:
+    """Makes it the view of the run that has the key, sorted by this score."""
+    view.name = _free_name(dataset, key, view)
+    view.slug = fou.to_slug(view.name)
+    view.description = _DESCRIPTION.format(key)
+    view.view_stages = _stages(dataset, score)
+    view.last_modified_at = _now()
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc).replace(tzinfo=None)
 
 
 def show_fields(dataset: Dataset, fields: Sequence[str]) -> None:
@@ -137,8 +147,12 @@ def hide_fields(dataset: Dataset) -> None:
 
 def _score_of(fields: Sequence[str]) -> str | None:
     """The samples' score among a run's fields."""
-    names = (path for path in fields if "." not in path)
-    return next((name for name in names if name.endswith(_SCORE)), None)
+    return next(_scores(fields), None)
+
+
+def _scores(fields: Sequence[str]) -> Iterator[str]:
+    """The samples' scores: two while the run is being renamed."""
+    return (name for name in fields if "." not in name and name.endswith(_SCORE))
 
 
 def _stages(dataset: Dataset, score: str) -> list[str]:
@@ -148,27 +162,29 @@ def _stages(dataset: Dataset, score: str) -> list[str]:
     return [json_util.dumps(one) for one in view._serialize(include_uuids=False)]
 
 
-def _find(
-    dataset: Dataset, key: str, fields: Sequence[str]
-) -> foo.SavedViewDocument | None:
-    score = _score_of(fields)
-    if score is None:
-        return None
-    stages = [json.loads(one) for one in _stages(dataset, score)]
+def _find(dataset: Dataset, fields: Sequence[str]) -> foo.SavedViewDocument | None:
     dataset._doc.reload("saved_views")
     for view in dataset._doc.get_saved_views():
-        if (
-            view.name.startswith(_NAME.format(key))
-            and view.description == _DESCRIPTION.format(key)
-            and [json.loads(one) for one in view.view_stages] == stages
-        ):
+        if any(_is_of(dataset, view, score) for score in _scores(fields)):
             return view
     return None
 
 
-def _free_name(dataset: Dataset, key: str) -> str:
+def _is_of(dataset: Dataset, view: foo.SavedViewDocument, score: str) -> bool:
+    """Whether a view is still what a run with this score has made."""
+    key = score.removesuffix(_SCORE)
+    stages = [json.loads(one) for one in _stages(dataset, score)]
+    return (
+        view.name.startswith(_NAME.format(key))
+        and view.description == _DESCRIPTION.format(key)
+        and [json.loads(one) for one in view.view_stages] == stages
+    )
+
+
+def _free_name(dataset: Dataset, key: str, but: foo.SavedViewDocument) -> str:
     dataset._doc.reload("saved_views")
-    taken = {view.slug for view in dataset._doc.get_saved_views()}
+    others = (one for one in dataset._doc.get_saved_views() if one.id != but.id)
+    taken = {one.slug for one in others}
     name, number = _NAME.format(key), 1
     while fou.to_slug(name) in taken:
         number += 1

@@ -140,7 +140,7 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         config = dataset.get_brain_info(key).config
         name = None
         if not (samples.view()._stages or samples._is_generated):
-            name = find_view(dataset, key, config.fields)
+            name = find_view(dataset, config.fields)
         # The panel shows the saved view when it opens. The App does not know it yet.
         if name is None or ctx.view._stages or _shows_panel(ctx):
             yield ctx.ops.set_view(suspicious_view(samples, key))

@@ -39,7 +39,7 @@ def show_ranked(event: Event, *, instead: bool = False) -> None:
     if review.target.frames or (event.view._stages and not instead):
         return
     event.ops.set_active_fields(tile_fields(review.config))
-    name = find_view(review.dataset, review.key, review.config.fields)
+    name = find_view(review.dataset, review.config.fields)
     if name is not None:
         event.ops.set_view(name=name)
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import fiftyone as fo
 import pytest
 
-from fiftyone_dfaulo import suspicious_view
+from fiftyone_dfaulo import repair, suspicious_view
+from fiftyone_dfaulo.adapter.runs import brain_run, saved_view
 from fiftyone_dfaulo.adapter.runs.saved_view import find_view
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 
@@ -64,6 +66,54 @@ def test_the_view_goes_with_the_run(dataset: Any, make_results: Any) -> None:
     assert (views(dataset), stored(dataset), active(dataset)) == ([], 0, None)
 
 
+class Died(Exception):
+    """Stands for a process that ends here."""
+
+
+@pytest.mark.parametrize("step", ["_change_list", "_describe", "colored_scores"])
+@pytest.mark.parametrize("what", ["rename", "delete", "run"])
+def test_who_dies_in_between_leaves_no_view_and_loses_none(
+    dataset: Any, make_results: Any, monkeypatch: Any, what: str, step: str
+) -> None:
+    def do() -> None:
+        if what == "run":
+            write_run(make_results(dataset))
+        elif "dfaulo" not in dataset.list_brain_runs():
+            repair(dataset, drop=True)  # FiftyOne went on without us
+        elif what == "rename":
+            dataset.rename_brain_run("dfaulo", "mine")
+        else:
+            dataset.delete_brain_run("dfaulo")
+
+    def die(*args: Any) -> None:
+        raise Died
+
+    write_run(make_results(dataset))
+    with monkeypatch.context() as patched, suppress(Died):
+        patched.setattr(saved_view, step, die)
+        do()
+    do()
+    expected = {"rename": ["Most suspicious (mine)"], "run": [NAME], "delete": []}
+    assert (views(dataset), stored(dataset)) == (expected[what], len(expected[what]))
+
+
+def test_a_view_is_followed_while_its_run_has_the_names_of_two_keys(
+    dataset: Any, make_results: Any, monkeypatch: Any
+) -> None:
+    def die(*args: Any) -> None:
+        raise Died
+
+    write_run(make_results(dataset))
+    run = dataset.get_brain_info("dfaulo").config.build()
+    with monkeypatch.context() as patched, suppress(Died):
+        patched.setattr(brain_run, "rename_run", die)
+        patched.setattr(saved_view.foo.SavedViewDocument, "save", die)
+        run.rename(dataset, "dfaulo", "mine")
+    assert views(dataset) == [NAME]
+    dataset.delete_brain_run("dfaulo")
+    assert (views(dataset), stored(dataset)) == ([], 0)
+
+
 def test_a_view_and_a_choice_of_a_person_stay(dataset: Any, make_results: Any) -> None:
     dataset.save_view("most-suspicious dfaulo", dataset.limit(1))
     dataset.app_config.active_fields = fo.ActiveFields(paths=["filepath"])
@@ -88,7 +138,7 @@ def test_a_view_that_a_person_has_changed_is_theirs(
         dataset.update_saved_view_info(NAME, {what: "mine"})
     (name,) = views(dataset)
     fields = dataset.get_brain_info("dfaulo").config.fields
-    assert find_view(dataset, "dfaulo", fields) is None
+    assert find_view(dataset, fields) is None
     dataset.rename_brain_run("dfaulo", "other")
     dataset.delete_brain_run("other")
     assert views(dataset) == [name]
