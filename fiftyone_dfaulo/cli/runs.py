@@ -38,7 +38,16 @@ examples:
   fiftyone-dfaulo export my-dataset review.json --overwrite
 """
 
-_KEPT = ("embeddings", "model", "predictions", "epochs", "seed", "device", "cluster")
+_KEPT = (
+    "embeddings",
+    "model",
+    "predictions",
+    "learn_from",
+    "epochs",
+    "seed",
+    "device",
+    "cluster",
+)
 """Options of ``find`` that are passed on if they are given."""
 
 
@@ -60,6 +69,11 @@ def add_find(commands: Subparsers) -> None:
         "--predictions",
         metavar="FIELD",
         help="a model's predictions; auto trains a detector, for boxes",
+    )
+    parser.add_argument(
+        "--learn-from",
+        metavar="KEY",
+        help="another run on the same labels, whose review the models learn from",
     )
     add_training(parser)
     add_cluster(parser)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,3 +38,22 @@ class Scores:
     estimated_faults: int
     notes: tuple[str, ...] = ()
     more_reasons: tuple[str, ...] = ()
+
+    def with_rows(self, rows: np.ndarray, other: Scores) -> Scores:
+        """These scores, and those that others have for some samples; bool (N,)."""
+
+        def both(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+            together = mine.copy()
+            together[rows] = theirs[rows]
+            return together
+
+        suspiciousness = both(self.suspiciousness, other.suspiciousness)
+        return replace(
+            self,
+            suspiciousness=suspiciousness,
+            suggestion=both(self.suggestion, other.suggestion),
+            confidence=both(self.confidence, other.confidence),
+            reasons=both(self.reasons, other.reasons),
+            signals=both(self.signals, other.signals),
+            estimated_faults=round(float(suspiciousness.sum())),
+        )

@@ -11,8 +11,8 @@ from fiftyone_dfaulo.adapter.review.items import list_classes, suggested
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
 from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
 from fiftyone_dfaulo.errors import InputError, RunError
 
 EDITED = "its label was edited since the run; select it to correct it all the same"

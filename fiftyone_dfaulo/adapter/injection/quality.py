@@ -31,6 +31,7 @@ from fiftyone_dfaulo.adapter.injection.request import (
     check_injection,
 )
 from fiftyone_dfaulo.adapter.injection.undo import discard
+from fiftyone_dfaulo.adapter.progress import progress_bar
 from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.scoring import checks, compute
@@ -111,8 +112,8 @@ def estimate_quality(
     request = Injection(label_field, kind, rate, seed, pairs)
     made = make_settings(estimate_quality, {"seed": seed, **settings})
     check(samples, request, embeddings, made)  # before a bar is drawn
-    with fou.ProgressBar(total=100, progress=progress, **compute.BAR) as bar:
-        found = run(samples, request, embeddings, made, compute.report_to(bar))
+    with progress_bar(progress) as report:
+        found = run(samples, request, embeddings, made, report)
     if keep:
         source = name_source(embeddings, made)
         keep_report(samples._root_dataset, request, source, made, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,11 @@ class SingleLabelResults(ComparedResults):
         confidence: float32 (N,), the mutants' probability of the suggestion.
         signals: float32 (N, S). With ``method="dfaulo"`` higher is more suspicious; the
             paper's features have no such direction.
+        first_labels: id of each item that was corrected before the run, as far as it
+            was told of an earlier one, to the class that it had at first.
     """
 
+    _plain = (*ComparedResults._plain, "first_labels")
     _arrays = (*ComparedResults._arrays, "labels", "suggestions")
 
     def __init__(
@@ -29,11 +33,13 @@ class SingleLabelResults(ComparedResults):
         *args: Any,
         labels: np.ndarray,
         suggestions: np.ndarray,
+        first_labels: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.labels = labels
         self.suggestions = suggestions
+        self.first_labels = dict(first_labels or {})
 
     @property
     def suggestable(self) -> list[str]:

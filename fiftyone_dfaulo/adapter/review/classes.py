@@ -10,7 +10,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.state import ReviewState
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
 from fiftyone_dfaulo.engine.feedback.one_class import one_class_odds
 
 

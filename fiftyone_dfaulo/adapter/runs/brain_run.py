@@ -64,6 +64,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         token: random string that tells apart two runs under one key.
         label_target: :meth:`.LabelTarget.to_dict` of the labels; None is one class a
             sample.
+        learned_from: the key that a run had whose review this one has learned from.
         **kwargs: anything that a later version of this package stores.
     """
 
@@ -77,6 +78,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         complete: bool = False,
         token: str | None = None,
         label_target: Mapping[str, Any] | None = None,
+        learned_from: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.label_field = label_field
@@ -87,6 +89,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self.complete = complete
         self.token = token
         self.label_target = dict(label_target or SampleTarget(label_field).to_dict())
+        self.learned_from = learned_from
         super().__init__(**kwargs)
 
     @property

@@ -17,6 +17,7 @@ from fiftyone_dfaulo.adapter.reading.predictions import (
     check_predictions,
     list_predictions,
 )
+from fiftyone_dfaulo.adapter.review.carrying import check_source
 from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.auto import resolve
 from fiftyone_dfaulo.adapter.scoring.models import check_model
@@ -53,6 +54,8 @@ def check(request: Request) -> None:
     refresh(dataset)  # runs may have been made by another process
     target.check_writable(dataset)
     check_key(dataset, request.brain_key, target=target, overwrite=request.overwrite)
+    if request.learn_from is not None:
+        check_source(dataset, target, request.brain_key, request.learn_from)
     check_kind(target, settings)
     embeddings = resolve(request, target).embeddings
     vectors = [] if is_auto(embeddings) else as_sources(embeddings)

@@ -14,8 +14,10 @@ from typing_extensions import Unpack
 from fiftyone_dfaulo.adapter.cache import open_work
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
+from fiftyone_dfaulo.adapter.progress import progress_bar
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.review.carrying import carry_verdicts, learn_labels
 from fiftyone_dfaulo.adapter.runs.writer import STAGE as WRITING
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.auto import resolve
@@ -51,6 +53,7 @@ def compute_suspiciousness(
     seed: int = 51,
     progress: bool | Callable[[fou.ProgressBar], object] | None = None,
     overwrite: bool = False,
+    learn_from: str | None = None,
     cluster: str | None = None,
     **settings: Unpack[ScoringOptions],
 ) -> DFauLoResults:
@@ -142,6 +145,12 @@ def compute_suspiciousness(
         progress: whether to show a progress bar (True/False), FiftyOne's default
             (None), or a function to call with the progress bar instead.
         overwrite: whether a run that holds verdicts may be replaced.
+        learn_from: the key of another run on the same labels, whose review this run
+            learns from. Its verdicts are carried over, as by :func:`.carry_verdicts`.
+            Where each item has one class, heads and mutants learn labels marked faulty
+            as suggested, and how many labels are wrong is told by what labels were
+            before they were corrected: of corrected labels alone the number would come
+            out too low. A network trained here learns the labels as they are.
         cluster: who decodes and embeds images and fits heads: None for this process;
             ``"auto"`` for the Ray cluster that runs, or else for one of this machine's
             cores, started for the call; or a cluster's address. The scores differ by
@@ -185,9 +194,9 @@ def compute_suspiciousness(
         :class:`.DFauLoResults`; print it for a summary.
 
     Raises:
-        InputError: if the samples, the field, the embeddings, the model or a setting
-            cannot be used, there is no such setting, or fewer than two classes are left
-            without what cannot be read.
+        InputError: if the samples, the field, the embeddings, the model, ``learn_from``
+            or a setting cannot be used, there is no such setting, or fewer than two
+            classes are left without what cannot be read.
         RunError: if the key or a field of the run is taken, or if the run to be
             replaced holds verdicts and ``overwrite`` is False.
         WeightsError: if pretrained weights are neither cached nor downloadable.
@@ -221,28 +230,12 @@ def compute_suspiciousness(
         model,
         overwrite,
         cluster=cluster,
+        learn_from=learn_from,
     )
     with _usual_torch():
         check(request)  # before a bar is drawn
-    with fou.ProgressBar(total=100, progress=progress, **BAR) as bar:
-        return _run(request, report_to(bar))
-
-
-BAR = {"iters_str": "%", "show_iteration": False, "show_iter_rate": False}
-"""How a run's progress bar looks; its total is 100."""
-
-
-def report_to(bar: fou.ProgressBar) -> Report:
-    """Moves a progress bar, once for each per cent and each stage."""
-    last: list[tuple[str, int]] = [("", -1)]
-
-    def report(stage: str, fraction: float) -> None:
-        state = (stage, int(100 * fraction))
-        if state != last[0]:
-            last[0] = state
-            bar.set_iteration(state[1], suffix=stage)
-
-    return report
+    with progress_bar(progress) as report:
+        return _run(request, report)
 
 
 def run(request: Request, report: Report = silent) -> DFauLoResults:
@@ -280,10 +273,13 @@ def _run(request: Request, report: Report) -> DFauLoResults:
     stages = Stages({READING: 1, **method.stages, WRITING: 10}, report)
     with stages.stage(READING):
         labelled = read_labels(samples, label_field, target)
+        labelled, notes = learn_labels(
+            labelled, samples, target, request.brain_key, request.learn_from
+        )
     context = ScoringContext(samples, target, labelled, settings, stages, work)
     with _usual_torch(), open_executor(request.cluster) as executor:
         items, scores = method.score(replace(context, executor=executor))
-    scores = replace(scores, notes=(*scores.notes, *work.notes))
+    scores = replace(scores, notes=(*notes, *scores.notes, *work.notes))
     target = with_removals(target) if items.too_many else target
     results = make_results(request, target, items, scores, stages.seconds)
     written = False
@@ -294,4 +290,8 @@ def _run(request: Request, report: Report) -> DFauLoResults:
     except Cancelled:
         if not written:  # else it came too late: the run is there, and whole
             raise
+    if request.learn_from is not None:
+        source = request.learn_from
+        count = carry_verdicts(samples, request.brain_key, source=source)
+        results.notes.append(f"Verdicts carried over from run {source!r}: {count:,}.")
     return results

@@ -29,6 +29,7 @@ class Request:
         settings: how to score.
         model: a model itself; None takes the one that the settings name.
         work_of: the dataset whose work it is, where the samples are a copy that goes.
+        learn_from: the key of a run whose review it learns from; None for none.
     """
 
     samples: Samples
@@ -40,6 +41,7 @@ class Request:
     overwrite: bool = False
     work_of: Samples | None = None
     cluster: str | None = None
+    learn_from: str | None = None
 
     @property
     def original(self) -> Model | None:

@@ -58,6 +58,7 @@ def _make_config(request: Request, target: LabelTarget) -> DFauLoConfig:
         request.settings.to_dict(),
         embeddings=named if len(named) > 1 else next(iter(named), None),
         versions=_versions(),
+        learned_from=request.learn_from,
         label_target=target.to_dict(),
     )
 

@@ -11,9 +11,9 @@ from fiftyone_dfaulo.adapter.storage.frames import shows_frames
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.detector.removable import RemovableTarget
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
-from fiftyone_dfaulo.adapter.targets.multilabel import MultiLabelTarget
 from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
+from fiftyone_dfaulo.adapter.targets.tags.target import MultiLabelTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.errors import InputError
 
@@ -82,6 +82,18 @@ def by_predictions(target: LabelTarget) -> LabelTarget:
 def by_classes(target: LabelTarget) -> LabelTarget:
     """The same labels, of which the classes alone are judged."""
     return target.objects if isinstance(target, BoxTarget) else target
+
+
+def same_labels(one: LabelTarget, other: LabelTarget) -> bool:
+    """Whether a verdict in a run on one is about the same in a run on the other.
+
+    Of objects that a detector judges it is about the box as well as the class.
+    """
+    first, second = (
+        (each.label_field, each.frames, isinstance(each, BoxTarget))
+        for each in (one, other)
+    )
+    return first == second
 
 
 def with_removals(target: LabelTarget) -> LabelTarget:

@@ -25,8 +25,9 @@ from fiftyone_dfaulo.adapter.storage.schema import (
 )
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.boxes import Found, read_boxes
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Rows, Values
+from fiftyone_dfaulo.adapter.targets.labels import Rows, Values
 from fiftyone_dfaulo.adapter.targets.object_edits import ObjectLabelEdit
 from fiftyone_dfaulo.adapter.targets.sample import other_patches, with_tag
 from fiftyone_dfaulo.adapter.targets.shown import holding

@@ -26,6 +26,7 @@ from fiftyone_dfaulo.adapter.storage.items import (
 )
 from fiftyone_dfaulo.adapter.storage.schema import MakeLabel, RunFields
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
 from fiftyone_dfaulo.adapter.targets.label_edits import (
     LabelEdit,
     SingleLabelEdit,
@@ -34,7 +35,7 @@ from fiftyone_dfaulo.adapter.targets.label_edits import (
     applied_tags,
     restored_tags,
 )
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Rows, Values
+from fiftyone_dfaulo.adapter.targets.labels import Rows, Values
 from fiftyone_dfaulo.errors import InputError
 
 if TYPE_CHECKING:

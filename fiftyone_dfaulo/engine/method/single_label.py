@@ -22,6 +22,8 @@ itself is :mod:`.paper.method`. ``docs/benchmark.md`` lists what else was tried.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from fiftyone_dfaulo.config import Settings
@@ -83,7 +85,10 @@ def score(
 
 
 def score_labels(
-    labels: np.ndarray, *ensembles: Ensemble, equal_counts_prior: bool = False
+    labels: np.ndarray,
+    *ensembles: Ensemble,
+    equal_counts_prior: bool = False,
+    before: np.ndarray | None = None,
 ) -> Scores:
     """Steps 2 and 3: the scores from the ensembles of one or more networks.
 
@@ -91,7 +96,15 @@ def score_labels(
         labels: int64 (N,).
         ensembles: of the original network, then of its full mutants.
         equal_counts_prior: as of :func:`.label_noise.fit_noise`.
+        before: int64 (N,), the labels before some were corrected; None if none was. How
+            many are wrong, and which class is mistaken for which, is learned from
+            these: among labels whose plain mistakes are corrected, the rest would pass
+            for hard samples. Those that were corrected are judged among the others.
     """
+    if before is not None and (before != labels).any():
+        score = partial(score_labels, equal_counts_prior=equal_counts_prior)
+        then, now = score(before, *ensembles), score(labels, *ensembles)
+        return then.with_rows(before != labels, now)
     first = ensembles[0]
     share = shares(ensembles, labels)
     # a network that has learned the labels counts faults only where it is alone

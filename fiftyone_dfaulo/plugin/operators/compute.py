@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fiftyone.operators.executor import ExecutionResult
@@ -10,12 +11,13 @@ from fiftyone.operators.executor import ExecutionResult
 from fiftyone_dfaulo.adapter.doors import check_given
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.carrying import carry_newest
+from fiftyone_dfaulo.adapter.review.carrying import newest_review
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
 from fiftyone_dfaulo.adapter.runs.colors import own_scheme
 from fiftyone_dfaulo.adapter.runs.saved_view import find_view
 from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.adapter.scoring.request import Request
+from fiftyone_dfaulo.adapter.targets.kinds import target_to_judge
 from fiftyone_dfaulo.engine.progress import Report
 from fiftyone_dfaulo.errors import InputError
 from fiftyone_dfaulo.plugin.app.current_run import tile_fields
@@ -109,19 +111,15 @@ class ComputeSuspiciousness(DelegableOperator[Request, DFauLoResults]):
         return f"Find suspicious labels: {request.label_field} to {request.brain_key}"
 
     def read(self, ctx: Context) -> Request:
-        """What is asked for."""
-        return read_request(ctx)
+        """What is asked for; it learns from the last review of the same labels."""
+        request = read_request(ctx)
+        target = target_to_judge(request.samples, request.label_field, request.settings)
+        source = newest_review(ctx.dataset, target, request.brain_key)
+        return replace(request, learn_from=source)
 
     def work(self, request: Request, report: Report) -> DFauLoResults:
-        """Scores; the verdicts of the last run on the same labels go on."""
-        results = compute.run(request, report=report)
-        dataset = request.samples._root_dataset
-        source, count = carry_newest(dataset, request.brain_key)
-        if count:
-            many = "1 verdict was" if count == 1 else f"{count:,} verdicts were"
-            note = f"{many} carried over from run {source!r}, on the same labels"
-            results.notes.append(note)
-        return results
+        """Scores."""
+        return compute.run(request, report=report)
 
     def show(
         self, ctx: Context, request: Request, result: DFauLoResults

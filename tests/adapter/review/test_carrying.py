@@ -13,7 +13,7 @@ from fiftyone_dfaulo import (
     carry_verdicts,
     record_verdicts,
 )
-from fiftyone_dfaulo.adapter.review.carrying import carry_newest
+from fiftyone_dfaulo.adapter.review.carrying import newest_review
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
 
@@ -74,12 +74,17 @@ def test_a_verdict_that_was_given_here_stays(dataset: Any) -> None:
     assert dataset.first().new_verdict == "correct"
 
 
-def test_the_newest_run_that_has_verdicts_is_taken(
+def test_the_newest_run_that_has_verdicts_is_found(
     dataset: Any, make_results: Any
 ) -> None:
-    write_run(make_results(dataset, "newer"))
-    assert carry_newest(dataset, "newer") == ("dfaulo", 4)
-    assert carry_newest(dataset, "newer") == ("", 0)
+    target = SampleTarget("ground_truth")
+    assert newest_review(dataset, target, "newer") == "dfaulo"
+    assert newest_review(dataset, target, "dfaulo") is None
+    assert newest_review(dataset, SampleTarget("other"), "newer") is None
+    record_verdicts(dataset, "new", correct=dataset.first().id)
+    assert newest_review(dataset, target, "newer") == "new"
+    dataset.delete_sample_field("new_suspiciousness")
+    assert newest_review(dataset, target, "newer") == "dfaulo"
 
 
 def test_runs_on_other_labels_and_missing_runs_are_refused(
@@ -96,4 +101,3 @@ def test_runs_on_other_labels_and_missing_runs_are_refused(
     write_run(results)
     with pytest.raises(InputError, match="pass two runs on the same labels"):
         carry_verdicts(dataset, "third", source="dfaulo")
-    assert carry_newest(dataset, "third") == ("", 0)

@@ -15,8 +15,8 @@ from fiftyone_dfaulo.adapter.review.classes import (
     class_reports,
 )
 from fiftyone_dfaulo.adapter.review.state import ReviewState
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
-from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
+from fiftyone_dfaulo.adapter.targets.tags.labels import MultiLabels
 
 CHANCES = np.array([0.9, 0.5, 0.0, 0.2, 0.9, 0.7])
 

@@ -9,9 +9,10 @@ import pytest
 
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.scoring.features import ScoringContext, align
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels
-from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
+from fiftyone_dfaulo.adapter.targets.labels import Labels
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
+from fiftyone_dfaulo.adapter.targets.tags.labels import MultiLabels
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.progress import Stages

@@ -11,9 +11,10 @@ from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.scoring.features import FeatureSource, ScoringContext
 from fiftyone_dfaulo.adapter.scoring.methods import FeatureMethod, pick_method
 from fiftyone_dfaulo.adapter.scoring.request import Request
-from fiftyone_dfaulo.adapter.targets.labels import SCORING, ClassLabels
-from fiftyone_dfaulo.adapter.targets.multilabel import MultiLabelTarget
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
+from fiftyone_dfaulo.adapter.targets.labels import SCORING
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
+from fiftyone_dfaulo.adapter.targets.tags.target import MultiLabelTarget
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.features import Features
 from fiftyone_dfaulo.engine.progress import Stages

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels, Labels
-from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
+from fiftyone_dfaulo.adapter.targets.labels import Labels
+from fiftyone_dfaulo.adapter.targets.tags.labels import MultiLabels
 from fiftyone_dfaulo.errors import InputError
 
 SOME = np.array([0, 2])
@@ -26,6 +29,43 @@ def test_classes_that_are_gone_are_dropped() -> None:
 
     assert left.classes == ["a", "b"]
     assert left.numbers.tolist() == [1, 0]
+
+
+def test_what_a_review_says_goes_with_its_items_unless_a_class_is_gone() -> None:
+    labels = replace(
+        ClassLabels.of(["b", "c", "a", "b"]),
+        taught=np.array([0, 1, 0, 2]),
+        before=np.array([1, 2, 2, 1]),
+    )
+    left = labels.take(np.array([0, 2, 3]))  # c is gone
+
+    assert left.taught is not None
+    assert left.before is not None
+    assert [left.classes[k] for k in left.taught] == ["a", "a", "b"]
+    assert [left.classes[k] for k in left.before] == ["b", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("taught", "lesson"),
+    [
+        ("aabb", "aabb"),
+        ("abbb", "abbb"),
+        ("bbbb", "aabb"),  # a class keeps all that it has, rather than none
+        ("bbaa", "bbaa"),
+    ],
+)
+def test_each_class_has_something_to_learn_from(taught: str, lesson: str) -> None:
+    labels = ClassLabels.of([*"aabb"])
+    told = replace(labels, taught=np.array(["ab".index(one) for one in taught]))
+
+    assert "".join(labels.classes[k] for k in told.lesson) == lesson
+
+
+def test_classes_that_give_way_to_each_other_all_keep_something() -> None:
+    labels = ClassLabels.of([*"abc"])
+    told = replace(labels, taught=np.array([2, 0, 2]))  # b is gone, and then a
+
+    assert told.lesson.tolist() == [0, 1, 2]
 
 
 def test_tags_are_a_matrix_and_equal_sets_have_equal_numbers() -> None:

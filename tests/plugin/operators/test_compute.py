@@ -120,7 +120,7 @@ def test_verdicts_of_the_last_run_go_on_and_the_summary_says_so(scored: Any) -> 
     sent = dict(bodies(messages(scored, brain_key="second", **WITH_VECTORS)))
     assert scored.count("second_verdict") == 1
     said = json.dumps(sent["show_output"])
-    assert "1 verdict was carried over from run 'dfaulo', on the same labels" in said
+    assert "Verdicts carried over from run 'dfaulo': 1." in said
 
 
 @pytest.mark.parametrize("target", ["CURRENT_VIEW", "SELECTED_SAMPLES"])

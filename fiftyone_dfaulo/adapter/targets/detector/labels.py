@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fiftyone_dfaulo.adapter.results.boxes import MissingObject
-from fiftyone_dfaulo.adapter.targets.labels import ClassLabels
+from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.scores import Scores

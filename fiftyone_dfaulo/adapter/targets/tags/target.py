@@ -26,9 +26,9 @@ from fiftyone_dfaulo.adapter.storage.schema import (
     missing_field,
 )
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
-from fiftyone_dfaulo.adapter.targets.multilabel_edits import MultiLabelEdit
-from fiftyone_dfaulo.adapter.targets.multilabels import MultiLabels
 from fiftyone_dfaulo.adapter.targets.sample import WholeImageTarget, with_tag
+from fiftyone_dfaulo.adapter.targets.tags.edits import MultiLabelEdit
+from fiftyone_dfaulo.adapter.targets.tags.labels import MultiLabels
 
 if TYPE_CHECKING:
     from typing_extensions import Self

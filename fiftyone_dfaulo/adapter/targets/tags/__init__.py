@@ -1,0 +1,1 @@
+"""Several tags an item: their labels, what is done with them, how they are edited."""
