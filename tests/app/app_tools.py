@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
 SECONDS = 1000.0  # Playwright counts in milliseconds
-SOON = 30 * SECONDS
+SOON = 120 * SECONDS
 
 LABEL = "Find suspicious labels"
 

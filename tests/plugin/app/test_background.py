@@ -14,7 +14,7 @@ from fiftyone_dfaulo.errors import Cancelled
 from fiftyone_dfaulo.plugin.app import background
 from fiftyone_dfaulo.plugin.app.background import Progress, in_background, throttled
 
-SOON = 20.0
+SOON = 300.0
 """Seconds that a test waits for what should happen at once, before it fails."""
 
 

@@ -32,7 +32,7 @@ from fiftyone_dfaulo.plugin.operators.compute import ComputeSuspiciousness
 from fiftyone_dfaulo.plugin.operators.running import stop_if_failed
 from tests.plugin.plugin_tools import URI, context, progress_of, snapshot
 
-SOON = 60.0
+SOON = 300.0
 STAGES = [
     "Reading labels",
     "Reading embeddings",

@@ -35,7 +35,7 @@ from fiftyone_dfaulo.plugin.operators.injection import (
 from fiftyone_dfaulo.plugin.operators.quality import EstimateQuality
 from tests.plugin.plugin_tools import context, progress_of, snapshot
 
-SOON = 60.0
+SOON = 300.0
 HOME = "@dfaulo/dfaulo"
 
 
