@@ -1,4 +1,4 @@
-"""Signals: one number per sample, from the outputs of one model; higher is suspicious.
+"""Numbers from what models say: signals, one a sample, of which higher is suspicious.
 
 :func:`loss`, :func:`margin` and :func:`doubt` take log-probabilities, float (N, K), and
 labels, int64 (N,), and give float (N,).
@@ -7,7 +7,7 @@ labels, int64 (N,), and give float (N,).
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -57,3 +57,19 @@ def rank_in_class(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     rank = np.empty(len(labels), dtype=np.int64)
     rank[order] = np.arange(len(labels)) - starts[labels[order]]
     return rank
+
+
+def shift_to_sum(log_odds: np.ndarray, total: float) -> float:
+    """What to add to log-odds so that their probabilities add up to a total.
+
+    Args:
+        log_odds: float (N,), finite; N at least 1.
+        total: of the probabilities; what is not between 0 and N is moved there.
+    """
+    total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
+    furthest = float(np.abs(log_odds).max()) + 50.0
+    return float(
+        optimize.brentq(
+            lambda x: special.expit(log_odds + x).sum() - total, -furthest, furthest
+        )
+    )

@@ -11,6 +11,8 @@ from all over it:
 3. The number of faults is the sum over the strata. It is at least what was found in any
    other way, and at most what was not found to be correct: the top of a ranking is no
    sample of anything, but it is known.
+4. Scores that add up to a number outside the interval are moved, all by the same
+   log-odds, to add up to what was found.
 
 The strata are those of Dalenius and Hodges, "Minimum Variance Stratification", Journal
 of the American Statistical Association 54, 1959.
@@ -21,8 +23,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from fiftyone_dfaulo.engine.feedback.estimate import INTERVAL, chances_of_fault
+from fiftyone_dfaulo.engine.feedback.learning import log_odds
+from fiftyone_dfaulo.engine.signals import shift_to_sum
 
 STRATA = 5
 PRIOR = 2.0
@@ -116,3 +121,29 @@ def estimate_by_audit(
     ends = (0.5 - INTERVAL / 2, 0.5, 0.5 + INTERVAL / 2)
     low, median, high = (float(np.quantile(total, end)) for end in ends)
     return AuditEstimate(median, low, high)
+
+
+def recalibrate(
+    scores: np.ndarray, verdicts: np.ndarray, audit: AuditEstimate
+) -> np.ndarray:
+    """Scores that an audit does not contradict.
+
+    Where what they add up to lies outside the interval of the audit, the log-odds of
+    the unchecked are shifted so that they add up to what it says; their order stays.
+
+    Args:
+        scores: float64 (N,), in [0, 1].
+        verdicts: int8 (N,), 1 faulty, 0 correct, below 0 unchecked.
+        audit: what :func:`estimate_by_audit` says of these N items.
+
+    Returns:
+        float64 (N,); those of the checked as they were.
+    """
+    unchecked, found = verdicts < 0, float((verdicts == 1).sum())
+    total = found + float(scores[unchecked].sum())
+    if audit.low <= total <= audit.high or not unchecked.any():
+        return scores
+    moved = np.array(scores, np.float64)
+    odds = log_odds(moved[unchecked])
+    moved[unchecked] = expit(odds + shift_to_sum(odds, audit.median - found))
+    return moved

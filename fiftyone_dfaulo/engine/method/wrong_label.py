@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit
 
 from fiftyone_dfaulo.engine.method import label_noise, sharpness
 from fiftyone_dfaulo.engine.method.label_noise import Noise
 from fiftyone_dfaulo.engine.method.outputs import Likeliest
+from fiftyone_dfaulo.engine.signals import shift_to_sum
 
 SHARPNESS = 1.65
 """Regularised heads are right more often than they are sure, and the log-odds that come
@@ -62,7 +62,7 @@ def wrong_label(
     share = count / trusted.sum()
     ordering, _ = _log_odds(vote, 1.0, known, share, noise)
     order = SHARPNESS * ordering
-    return expit(order + _shift_to_sum(order[trusted], count))
+    return expit(order + shift_to_sum(order[trusted], count))
 
 
 def count_wrong(
@@ -132,12 +132,3 @@ def _log_odds(
         sharp, labels, noise, own, known.near_duplicate_labels
     )
     return found, noise
-
-
-def _shift_to_sum(log_odds: np.ndarray, total: float) -> float:
-    """What to add to log-odds so that their probabilities add up to a total."""
-    total = float(np.clip(total, 1e-6, len(log_odds) - 1e-6))
-    furthest = float(np.abs(log_odds).max()) + 50.0
-    return float(
-        brentq(lambda x: expit(log_odds + x).sum() - total, -furthest, furthest)
-    )

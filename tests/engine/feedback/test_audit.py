@@ -5,8 +5,10 @@ import pytest
 
 from fiftyone_dfaulo.engine.feedback.audit import (
     STRATA,
+    AuditEstimate,
     draw,
     estimate_by_audit,
+    recalibrate,
     strata,
 )
 
@@ -97,3 +99,25 @@ def test_a_stratum_that_is_empty_is_not_waited_for() -> None:
     initial = np.array([0.5, 0.5, 0.5])
     found = estimate_by_audit(initial, np.ones(3, bool), np.array([1, 0, 0]))
     assert found == (1, 1, 1)
+
+
+def test_scores_that_the_audit_bears_out_stay_as_they_are() -> None:
+    scores, verdicts = np.full(100, 0.2), np.full(100, -1, np.int8)
+    verdicts[:5] = 1
+    said = AuditEstimate(30.0, 23.0, 40.0)  # 5 found, and 95 of .2 make 24
+    assert recalibrate(scores, verdicts, said) is scores
+
+
+def test_scores_that_it_contradicts_add_up_to_what_it_says() -> None:
+    scores = np.linspace(0.01, 0.9, 50)
+    verdicts = np.full(50, -1, np.int8)
+    verdicts[[0, 1, 49]] = 1, 0, -2
+    said = AuditEstimate(41.0, 36.0, 45.0)
+    moved = recalibrate(scores, verdicts, said)
+    unchecked = np.flatnonzero(verdicts < 0)
+    assert moved[unchecked].sum() == pytest.approx(40.0)
+    assert moved[:2].tolist() == scores[:2].tolist()
+    shift = np.log(moved / (1 - moved)) - np.log(scores / (1 - scores))
+    assert shift[unchecked] == pytest.approx(shift[5])  # so the order stays
+    none = AuditEstimate(1.0, 1.0, 1.0)  # the one that was found
+    assert recalibrate(scores, verdicts, none)[unchecked].sum() < 1e-5
