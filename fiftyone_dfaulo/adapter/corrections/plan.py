@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from fiftyone_dfaulo.adapter.review.items import list_classes, suggested
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
 from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
@@ -166,8 +167,8 @@ def _candidates(
 def _edited(review: ReviewSession, items: Mapping[str, Item]) -> set[str]:
     """Ids of those of these items whose label is no longer the one that was scored."""
     results = review.load_results()
-    known = [one for one in items if one in results.row_of]
-    rows = np.array([results.row_of[one] for one in known], np.int64)
+    known = results.rows.find([*items])
+    rows = np.array([*known.values()], np.int64)
     text = review.target.label_text
     now = (text(items[one].get(LABEL)) for one in known)
     before = results.label_texts(rows)
@@ -212,14 +213,29 @@ def known_classes(review: ReviewSession) -> list[str]:
 
     And what may be done to its items besides, such as to remove a box.
     """
-    dataset, field = review.dataset, review.config.label_field
-    declared = dataset.classes.get(field) or dataset.default_classes
     try:
         scored = review.load_results().classes
     except RunError:
         scored = []
-    found: Iterator[object] = iter((*list_classes(review), *scored, *declared))
-    classes = {name for name in found if isinstance(name, str)}
+    return _with_declared(review, (*list_classes(review), *scored))
+
+
+def run_classes(review: ReviewSession, state: ReviewState) -> list[str]:
+    """As :func:`known_classes`, but of the labels only those of the run's items.
+
+    Args:
+        review, state: of one class an item; and how it stands.
+    """
+    numbers = state.labels[state.labels >= 0]
+    there = np.flatnonzero(np.bincount(numbers)) if len(numbers) else numbers
+    now = (state.names[n] for n in there)
+    return _with_declared(review, (*review.load_results().classes, *now))
+
+
+def _with_declared(review: ReviewSession, names: Iterable[str]) -> list[str]:
+    dataset, field = review.dataset, review.config.label_field
+    declared = dataset.classes.get(field) or dataset.default_classes
+    classes = {name for name in (*names, *declared) if isinstance(name, str)}
     return [*sorted(classes), *review.label_edit().others]
 
 

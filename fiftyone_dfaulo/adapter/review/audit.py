@@ -11,7 +11,8 @@ from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import EXCLUDED, ReviewState, read_state
+from fiftyone_dfaulo.adapter.review.state.items import EXCLUDED, ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 

@@ -9,7 +9,8 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import EXCLUDED, read_state
+from fiftyone_dfaulo.adapter.review.state.items import EXCLUDED
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.review.verdicts import EVERY_VERDICT, write_verdicts
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.errors import InputError, RunError
@@ -112,7 +113,7 @@ def _verdicts_by_person(
     """
     results = review.load_results()
     state = read_state(review, results)
-    same = np.asarray(state.labels == results.label_texts(), bool)
+    same = ~state.edited(results)
     told = (same & (state.verdicts != -1)) | (state.verdicts == EXCLUDED)
     rows = np.flatnonzero(state.present & told)
     ids = [results.ids[row] for row in rows]

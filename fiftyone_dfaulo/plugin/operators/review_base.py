@@ -31,10 +31,12 @@ class ReviewOperator(Operator):
         takes: the names of what ``__call__`` takes besides the samples and the key.
         needs: which of :class:`.RunFields` must exist.
         clears_selection: whether nothing is selected in the grid afterwards.
+        recent: as of :class:`.ReviewSession`.
     """
 
     needs: tuple[str, ...] = ("suspiciousness", "verdict")
     clears_selection = False
+    recent = False
 
     def __call__(
         self, samples: Samples, brain_key: str = "dfaulo", **params: Any
@@ -97,7 +99,8 @@ class ReviewOperator(Operator):
         yield ctx.ops.notify(done, variant="success")
 
     def _open(self, ctx: Context) -> ReviewSession:
-        return open_in_app(ctx, require_run(ctx), *self.needs)
+        key = require_run(ctx)
+        return open_in_app(ctx, key, *self.needs, recent=self.recent)
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Adds to the form what there is to ask besides the run."""
