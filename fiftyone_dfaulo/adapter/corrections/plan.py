@@ -7,9 +7,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.review.items import list_classes, suggested
+from fiftyone_dfaulo.adapter.review.items import (
+    find_with_verdict,
+    list_classes,
+    suggested,
+)
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state.items import ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
 from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
 from fiftyone_dfaulo.adapter.targets.label_edits import LabelEdit
@@ -159,8 +164,7 @@ def _candidates(
     names = (LABEL, fields.suggestion, fields.verdict, review.own.original_label)
     if ids is not None:
         return review.find_scored(ids, *names)
-    query = {fields.verdict: verdict}
-    found = review.find(review.ids_in(review.samples), query, *names)
+    found = find_with_verdict(review, verdict, *names)
     return {str(item["_id"]): item for item in found}
 
 
@@ -211,13 +215,17 @@ def check_writable(review: ReviewSession) -> None:
 def known_classes(review: ReviewSession) -> list[str]:
     """What labels of the run may become: classes in the data, or declared; sorted.
 
-    And what may be done to its items besides, such as to remove a box.
+    And what may be done to its items besides, such as to remove a box. In a recent
+    review, of the classes in the data only those of the run's items, as
+    :func:`run_classes`: the database would have to look at all samples.
     """
     try:
-        scored = review.load_results().classes
+        results = review.load_results()
     except RunError:
-        scored = []
-    return _with_declared(review, (*list_classes(review), *scored))
+        return _with_declared(review, list_classes(review))
+    if review.recent and takes_one_class(review):
+        return run_classes(review, read_state(review, results))
+    return _with_declared(review, (*list_classes(review), *results.classes))
 
 
 def run_classes(review: ReviewSession, state: ReviewState) -> list[str]:
@@ -241,6 +249,8 @@ def _with_declared(review: ReviewSession, names: Iterable[str]) -> list[str]:
 
 def new_classes(review: ReviewSession, names: Iterable[str]) -> list[str]:
     """Those of these classes that do not exist yet."""
-    names = list(names)
-    known = set(known_classes(review)) if names else set()
-    return [name for name in names if name not in known]
+    new = list(names)
+    for known in (known_classes, list_classes):  # one that no item has may be there
+        there = set(known(review)) if new else set()
+        new = [name for name in new if name not in there]
+    return new

@@ -47,6 +47,13 @@ class ComparedResults(DFauLoResults):
         labels = number_texts(numbers, self.label_texts())
         return Texts(numbers, labels, number_texts(numbers, self.suggestion_texts()))
 
+    @cached_property
+    def strata(self) -> np.ndarray:
+        """The items' strata of an audit: see :func:`.audit.strata`."""
+        from fiftyone_dfaulo.engine.feedback.audit import strata
+
+        return strata(self.suspiciousness)
+
     def suggested_label(self, row: int) -> str | None:
         """The text of the label that an item would have by the suggestion."""
         (text,) = self.suggestion_texts(slice(row, row + 1))
@@ -59,7 +66,7 @@ class ComparedResults(DFauLoResults):
             self.neighbours, np.where(there, np.cumsum(there) - 1, -1)
         )
         super().drop_vanished(present)
-        for name in ("rows", "texts"):
+        for name in ("rows", "texts", "strata"):
             self.__dict__.pop(name, None)
 
     def serialize(self, reflective: bool = False) -> dict[str, object]:

@@ -16,24 +16,24 @@ import bson
 import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Documents
-from fiftyone_dfaulo.adapter.storage.items import Stages
+from fiftyone_dfaulo.adapter.storage.items import Item, Stages
 
 _DOCUMENT = 3
 _TYPES = {1: "<f8", 7: "S12", 9: "<i8"}  # numbers, ids, times
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def number(value: Any) -> dict[str, Any]:
+def number(value: object) -> Item:
     """An expression for a number; NaN for what is none."""
     return _convert(value, "double", {"$literal": float("nan")})
 
 
-def moment(value: Any) -> dict[str, Any]:
+def moment(value: object) -> Item:
     """An expression for a time; 1970 for what is none."""
     return _convert(value, "date", {"$literal": _EPOCH})
 
 
-def _convert(value: Any, kind: str, other: Any) -> dict[str, Any]:
+def _convert(value: object, kind: str, other: object) -> Item:
     how = {"input": value, "to": kind, "onError": other, "onNull": other}
     return {"$convert": how}
 

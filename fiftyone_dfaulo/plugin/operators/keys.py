@@ -27,7 +27,6 @@ class MarkByKey(ReviewOperator):
     is_listed = False
     has_form = False
     sends_messages = False
-    recent = True  # a key is answered at once
     needs = ("suspiciousness", "suggestion", "verdict")
 
     def execute(self, ctx: Context) -> None:

@@ -31,12 +31,10 @@ class ReviewOperator(Operator):
         takes: the names of what ``__call__`` takes besides the samples and the key.
         needs: which of :class:`.RunFields` must exist.
         clears_selection: whether nothing is selected in the grid afterwards.
-        recent: as of :class:`.ReviewSession`.
     """
 
     needs: tuple[str, ...] = ("suspiciousness", "verdict")
     clears_selection = False
-    recent = False
 
     def __call__(
         self, samples: Samples, brain_key: str = "dfaulo", **params: Any
@@ -100,7 +98,7 @@ class ReviewOperator(Operator):
 
     def _open(self, ctx: Context) -> ReviewSession:
         key = require_run(ctx)
-        return open_in_app(ctx, key, *self.needs, recent=self.recent)
+        return open_in_app(ctx, key, *self.needs, recent=True)
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Adds to the form what there is to ask besides the run."""
