@@ -245,5 +245,5 @@ def test_all_is_read_in_as_many_parts_as_there_are_cores(
     whole = read(run, recent=False)
     monkeypatch.setattr(reading, "_IN_ONE_GROUP", 5)
     monkeypatch.setattr(reading.os, "cpu_count", lambda: cores)
-    assert len(reading._ranges(results.rows.ids)) == cores
+    assert len(reading._ranges(results.rows.in_order)) == cores
     assert read(run, recent=False).same(whole)

@@ -28,7 +28,7 @@ _SIDES: tuple[Literal["left"], Literal["right"]] = "left", "right"
 def read_all(review: ReviewSession, results: ComparedResults) -> ReviewState:
     """The state of all items."""
     state = ReviewState.nothing(len(results.ids), results.texts.numbers)
-    _fill(review, results, state, _ranges(results.rows.ids))
+    _fill(review, results, state, _ranges(results.rows.in_order))
     return state
 
 
@@ -57,14 +57,14 @@ def read_written(
     return before if state.same(before) else state
 
 
-def _ranges(ids: np.ndarray) -> list[Query]:
+def _ranges(in_order: np.ndarray) -> list[Query]:
     """Queries on samples, which together match all, for the database's cores.
 
     Each matches about as many samples, as these are about as old as the items in them.
     """
-    count = min(os.cpu_count() or 1, 1 + len(ids) // _IN_ONE_GROUP)
-    in_order = np.sort(ids)
-    inner = [in_order[len(ids) * n // count] for n in range(1, count)]
+    size = len(in_order)
+    count = min(os.cpu_count() or 1, 1 + size // _IN_ONE_GROUP)
+    inner = [in_order[size * n // count] for n in range(1, count)]
     ends = [ObjectId(one.ljust(12, b"\0")) for one in inner]
     above: list[Query] = [{}, *({"_id": {"$gte": end}} for end in ends)]
     below: list[Query] = [*({"_id": {"$lt": end}} for end in ends), {}]
@@ -91,18 +91,8 @@ def _fill(
     state: ReviewState,
     queries: Sequence[Query],
 ) -> None:
-    """Reads the items of the samples that match one of these into a new state.
-
-    The database puts those together that have the same verdict, class and so on: a
-    document for each item would take most of the time.
-    """
-    documents = review.items.documents
-
-    def read(query: Query) -> list[dict[str, Any]]:
-        return [*packed.aggregate(documents, _stages(review, results, query))]
-
-    with ThreadPoolExecutor(len(queries)) as threads:
-        groups = [one for found in threads.map(read, queries) for one in found]
+    """Reads the items of the samples that match one of these into a new state."""
+    groups = _read_groups(review, results, queries)
     if not groups:
         return
     ids = [one["ids"] for one in groups]
@@ -125,6 +115,22 @@ def _fill(
     state.samples[rows] = np.concatenate(samples)[known]
     if corrected.any():
         _fill_corrected(review, results, state, rows[corrected])
+
+
+def _read_groups(
+    review: ReviewSession, results: ComparedResults, queries: Sequence[Query]
+) -> list[dict[str, Any]]:
+    """What the database says of the items, those together that are alike.
+
+    A document for each item would take most of the time.
+    """
+    documents = review.items.documents
+
+    def read(query: Query) -> list[dict[str, Any]]:
+        return [*packed.aggregate(documents, _stages(review, results, query))]
+
+    with ThreadPoolExecutor(len(queries)) as threads:
+        return [one for found in threads.map(read, queries) for one in found]
 
 
 def _filled(values: np.ndarray, size: int) -> np.ndarray:
