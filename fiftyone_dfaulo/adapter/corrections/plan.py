@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.review.items import list_classes, suggested
+from fiftyone_dfaulo.adapter.review.items import (
+    find_with_verdict,
+    list_classes,
+    suggested,
+)
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.review.verdicts import VERDICTS
 from fiftyone_dfaulo.adapter.storage.items import LABEL, Item
 from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
@@ -158,16 +164,15 @@ def _candidates(
     names = (LABEL, fields.suggestion, fields.verdict, review.own.original_label)
     if ids is not None:
         return review.find_scored(ids, *names)
-    query = {fields.verdict: verdict}
-    found = review.find(review.ids_in(review.samples), query, *names)
+    found = find_with_verdict(review, verdict, *names)
     return {str(item["_id"]): item for item in found}
 
 
 def _edited(review: ReviewSession, items: Mapping[str, Item]) -> set[str]:
     """Ids of those of these items whose label is no longer the one that was scored."""
     results = review.load_results()
-    known = [one for one in items if one in results.row_of]
-    rows = np.array([results.row_of[one] for one in known], np.int64)
+    known = results.rows.find([*items])
+    rows = np.array([*known.values()], np.int64)
     text = review.target.label_text
     now = (text(items[one].get(LABEL)) for one in known)
     before = results.label_texts(rows)
@@ -210,21 +215,42 @@ def check_writable(review: ReviewSession) -> None:
 def known_classes(review: ReviewSession) -> list[str]:
     """What labels of the run may become: classes in the data, or declared; sorted.
 
-    And what may be done to its items besides, such as to remove a box.
+    And what may be done to its items besides, such as to remove a box. In a recent
+    review, of the classes in the data only those of the run's items, as
+    :func:`run_classes`: the database would have to look at all samples.
     """
+    try:
+        results = review.load_results()
+    except RunError:
+        return _with_declared(review, list_classes(review))
+    if review.recent and takes_one_class(review):
+        return run_classes(review, read_state(review, results))
+    return _with_declared(review, (*list_classes(review), *results.classes))
+
+
+def run_classes(review: ReviewSession, state: ReviewState) -> list[str]:
+    """As :func:`known_classes`, but of the labels only those of the run's items.
+
+    Args:
+        review, state: of one class an item; and how it stands.
+    """
+    numbers = state.labels[state.labels >= 0]
+    there = np.flatnonzero(np.bincount(numbers)) if len(numbers) else numbers
+    now = (state.names[n] for n in there)
+    return _with_declared(review, (*review.load_results().classes, *now))
+
+
+def _with_declared(review: ReviewSession, names: Iterable[str]) -> list[str]:
     dataset, field = review.dataset, review.config.label_field
     declared = dataset.classes.get(field) or dataset.default_classes
-    try:
-        scored = review.load_results().classes
-    except RunError:
-        scored = []
-    found: Iterator[object] = iter((*list_classes(review), *scored, *declared))
-    classes = {name for name in found if isinstance(name, str)}
+    classes = {name for name in (*names, *declared) if isinstance(name, str)}
     return [*sorted(classes), *review.label_edit().others]
 
 
 def new_classes(review: ReviewSession, names: Iterable[str]) -> list[str]:
     """Those of these classes that do not exist yet."""
-    names = list(names)
-    known = set(known_classes(review)) if names else set()
-    return [name for name in names if name not in known]
+    new = list(names)
+    for known in (known_classes, list_classes):  # one that no item has may be there
+        there = set(known(review)) if new else set()
+        new = [name for name in new if name not in there]
+    return new

@@ -11,7 +11,7 @@ from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import open_review
-from fiftyone_dfaulo.adapter.review.state import read_state
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.engine.feedback import metrics
 from fiftyone_dfaulo.errors import DFauLoError
@@ -48,8 +48,8 @@ def known_faults(dataset: Dataset, label_field: str) -> set[str]:
                 continue
             results = review.load_results()
             state = read_state(review, results)
-            same = np.asarray(state.labels == results.label_texts(), bool)
-            rows = np.flatnonzero(state.present & same & (state.verdicts == 1))
+            same = state.present & ~state.edited(results)
+            rows = np.flatnonzero(same & (state.verdicts == 1))
             found |= {results.ids[row] for row in rows}
     return found
 

@@ -126,13 +126,15 @@ class DFauLoResults(fob.BrainResults):
 
     @abstractmethod
     def count_disagreements(
-        self, some: np.ndarray, labels: np.ndarray
+        self, some: np.ndarray, labels: np.ndarray, names: Sequence[str]
     ) -> Counter[tuple[str, ...]]:
         """How often suggestions disagree with labels, as they are now.
 
         Args:
             some: bool (N,), the items to count.
-            labels: object (N,), texts of their labels now; None for none.
+            labels: int (N,), numbers of their labels now, as of
+                :attr:`.ComparedResults.texts` or higher; -1 for none.
+            names: the texts that the numbers stand for.
 
         Returns:
             counts of the suggested class or change, with the given class before it

@@ -12,6 +12,7 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.texts import Rows, Texts, number_texts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,9 +36,23 @@ class ComparedResults(DFauLoResults):
         self.neighbours = none if neighbours is None else neighbours
 
     @cached_property
-    def row_of(self) -> dict[str, int]:
-        """The id of each item to its position."""
-        return {one: n for n, one in enumerate(self.ids)}
+    def rows(self) -> Rows:
+        """The position of an item, by its id."""
+        return Rows(self.ids)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The labels that were scored and the suggestions, by number."""
+        numbers: dict[str, int] = {}
+        labels = number_texts(numbers, self.label_texts())
+        return Texts(numbers, labels, number_texts(numbers, self.suggestion_texts()))
+
+    @cached_property
+    def strata(self) -> np.ndarray:
+        """The items' strata of an audit: see :func:`.audit.strata`."""
+        from fiftyone_dfaulo.engine.feedback.audit import strata
+
+        return strata(self.suspiciousness)
 
     def suggested_label(self, row: int) -> str | None:
         """The text of the label that an item would have by the suggestion."""
@@ -51,7 +66,8 @@ class ComparedResults(DFauLoResults):
             self.neighbours, np.where(there, np.cumsum(there) - 1, -1)
         )
         super().drop_vanished(present)
-        self.__dict__.pop("row_of", None)
+        for name in ("rows", "texts", "strata"):
+            self.__dict__.pop(name, None)
 
     def serialize(self, reflective: bool = False) -> dict[str, object]:
         """As of any results, and the neighbours."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,8 +121,10 @@ class MultiLabelResults(ComparedResults):
         return self.likeliest, self.label_sets
 
     def count_disagreements(
-        self, some: np.ndarray, labels: np.ndarray
+        self, some: np.ndarray, labels: np.ndarray, names: Sequence[str]
     ) -> Counter[tuple[str, ...]]:
         """How often each change is suggested."""
-        texts = self.suggestion_texts()[some]
-        return Counter((text,) for text in texts if text is not None)
+        suggested = self.texts.suggestions[some]
+        counts = np.bincount(suggested[suggested >= 0], minlength=len(names))
+        found = np.flatnonzero(counts).tolist()
+        return Counter({(names[k],): int(counts[k]) for k in found})

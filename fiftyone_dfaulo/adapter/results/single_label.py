@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from fiftyone_dfaulo.adapter.results.compared import ComparedResults
+from fiftyone_dfaulo.adapter.results.texts import Texts, count_pairs, number_texts
 
 
 class SingleLabelResults(ComparedResults):
@@ -54,19 +56,25 @@ class SingleLabelResults(ComparedResults):
         """Object (N,), or of some rows: the classes of the suggestions."""
         return np.array(self.suggestable, object)[self.suggestions[rows]]
 
+    @cached_property
+    def texts(self) -> Texts:
+        """The labels that were scored and the suggestions, by number."""
+        numbers: dict[str, int] = {}
+        of_class = number_texts(numbers, self.suggestable)
+        return Texts(numbers, of_class[self.labels], of_class[self.suggestions])
+
     def groups(self) -> tuple[np.ndarray, np.ndarray]:
         """The suggested and the given classes, by their numbers."""
         return self.suggestions, self.labels
 
     def count_disagreements(
-        self, some: np.ndarray, labels: np.ndarray
+        self, some: np.ndarray, labels: np.ndarray, names: Sequence[str]
     ) -> Counter[tuple[str, ...]]:
         """How often each class is suggested for each other one that is given."""
-        suggested = self.suggestion_texts()
-        labelled = np.asarray(labels != None, bool)  # noqa: E711  element by element
-        differ = labelled & np.asarray(labels != suggested, bool)
-        rows = np.flatnonzero(some & differ)
-        return Counter(zip(labels[rows], suggested[rows]))
+        suggested = self.texts.suggestions
+        rows = np.flatnonzero(some & (labels >= 0) & (labels != suggested))
+        pairs = count_pairs(labels[rows], suggested[rows], len(names))
+        return Counter({(names[a], names[b]): int(n) for a, b, n in zip(*pairs)})
 
     def most_confused(self) -> tuple[str, str, int] | None:
         """The commonest disagreement: given class, suggested class, and how often.

@@ -9,9 +9,10 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import EXCLUDED, ReviewState, read_state
+from fiftyone_dfaulo.adapter.review.state.items import EXCLUDED, ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.checks import check_whole_number
 from fiftyone_dfaulo.errors import InputError
 
@@ -64,14 +65,14 @@ def audit_view(
 
 def draw_audit(review: ReviewSession, size: int) -> list[str]:
     """Ids of what :func:`audit_view` shows, in a review that is open."""
-    from fiftyone_dfaulo.engine.feedback.audit import STRATA, draw, strata
+    from fiftyone_dfaulo.engine.feedback.audit import STRATA, draw
 
     size = check_whole_number("size", size, STRATA)
     results = review.load_results()
     state = read_state(review, results)
     drawn = state.drawn
     chosen = np.flatnonzero(state.present & drawn & (state.verdicts == -1))[:size]
-    stratum = strata(results.suspiciousness)
+    stratum = results.strata
     seed = crc32(str(review.config.token).encode()) + int(drawn.sum())
     rng, new = np.random.default_rng(seed), []
     left = ~drawn & state.present
@@ -94,7 +95,9 @@ def count_drawn(state: ReviewState) -> tuple[int, int]:
     return int((drawn & told).sum()), int((drawn & (state.verdicts == -1)).sum())
 
 
-def estimate_drawn(results: DFauLoResults, state: ReviewState) -> AuditEstimate | None:
+def estimate_drawn(
+    results: ComparedResults, state: ReviewState
+) -> AuditEstimate | None:
     """The number of faults by what was drawn; what is excluded is none, as it leaves.
 
     Returns:
@@ -105,7 +108,8 @@ def estimate_drawn(results: DFauLoResults, state: ReviewState) -> AuditEstimate 
     there = state.present
     told = np.where(state.verdicts == EXCLUDED, 0, state.verdicts)
     initial = results.suspiciousness[there]
-    return estimate_by_audit(initial, state.drawn[there], told[there])
+    stratum = results.strata if there.all() else None
+    return estimate_by_audit(initial, state.drawn[there], told[there], stratum)
 
 
 def _keep(review: ReviewSession, ids: list[str]) -> None:

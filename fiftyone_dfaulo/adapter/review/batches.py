@@ -10,12 +10,14 @@ import numpy as np
 from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.learning import (
     MOST,
+    adjusted_scores,
     estimate_state,
     learned_scores,
     write_learned,
 )
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.state import ReviewState, read_state
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 
 LOOK = 1.0
 """Seconds that a person looks at an item, at least."""
@@ -63,6 +65,8 @@ def take_batch(
             the suspiciousness.
         among: ids of the items that can be shown, if these are not all.
     """
+    from fiftyone_dfaulo.engine.feedback.learning import highest
+
     results = review.load_results()
     state = read_state(review, results)
     open_ = state.present & (state.verdicts == -1) & np.isfinite(state.scores)
@@ -73,10 +77,11 @@ def take_batch(
 
     def first(scores: np.ndarray) -> np.ndarray:
         rows = np.flatnonzero(open_ & _part_of(results, state, scores, part))
-        return rows[np.argsort(-scores[rows], kind="stable")[:size]]
+        return rows[highest(scores[rows], size)]
 
     rows = first(state.scores)
-    learned = learned_scores(results, state.verdicts)
+    adjusted = adjusted_scores(results, state)
+    learned = learned_scores(results, state.verdicts, adjusted)
     better = first(learned)
     faults = float(chances[better].sum())
     gain = faults - float(chances[rows].sum())
@@ -101,10 +106,13 @@ def _with_near_duplicates(
     """
     if not results.near_duplicates:
         return rows
-    row_of = results.row_of
+    twins = {
+        row: results.near_duplicates.get(results.ids[row]) for row in rows.tolist()
+    }
+    row_of = results.rows.find([one for one in twins.values() if one])
     placed: dict[int, None] = {}
-    for row in rows.tolist():
-        twin = row_of.get(results.near_duplicates.get(results.ids[row], ""), -1)
+    for row, one in twins.items():
+        twin = row_of.get(one or "", -1)
         placed.update({row: None} | ({twin: None} if twin >= 0 and open_[twin] else {}))
     return np.array([*placed][: len(rows)], np.int64)
 
@@ -155,8 +163,8 @@ def _part_of(
     if "looks_like" in part or "given" in part:
         some = np.ones(len(results.ids), bool)
         if "looks_like" in part:
-            some &= np.asarray(results.suggestion_texts() == part["looks_like"], bool)
+            some &= results.texts.suggestions == state.number(part["looks_like"])
         if "given" in part:
-            some &= np.asarray(state.labels == part["given"], bool)
+            some &= state.labels == state.number(part["given"])
         return some
     return np.asarray((scores >= part["low"]) & (scores < part["high"]))

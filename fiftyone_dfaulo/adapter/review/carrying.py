@@ -13,7 +13,8 @@ from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import EXCLUDED, read_state
+from fiftyone_dfaulo.adapter.review.state.items import EXCLUDED
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.review.verdicts import EVERY_VERDICT, write_verdicts
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
@@ -140,10 +141,11 @@ def learn_labels(
     faulty = read_state(review, results).verdicts == _FAULTY
     scored, suggested = results.label_texts(), results.suggestion_texts()
     taught, before = labels.numbers.copy(), labels.numbers.copy()
+    row_of = results.rows.find(labelled.ids)
     for position, one in enumerate(labelled.ids):
-        row = results.row_of.get(one)
-        if row is None:
+        if one not in row_of:
             continue
+        row = row_of[one]
         now = labels.classes[labels.numbers[position]]
         first = results.first_labels.get(one, scored[row])
         before[position] = number.get(first, before[position])
@@ -191,7 +193,7 @@ def _verdicts_by_person(
     """
     results = review.load_results()
     state = read_state(review, results)
-    same = np.asarray(state.labels == results.label_texts(), bool)
+    same = ~state.edited(results)
     told = (same & (state.verdicts != -1)) | (state.verdicts == EXCLUDED)
     rows = np.flatnonzero(state.present & told)
     ids = [results.ids[row] for row in rows]

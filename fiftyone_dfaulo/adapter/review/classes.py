@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
-from fiftyone_dfaulo.adapter.review.state import ReviewState
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
+from fiftyone_dfaulo.adapter.results.texts import count_pairs
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
 from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
 from fiftyone_dfaulo.engine.feedback.one_class import one_class_odds
 
@@ -39,7 +40,7 @@ class ClassReport(NamedTuple):
 
 
 def class_reports(
-    results: DFauLoResults, state: ReviewState, chances: np.ndarray
+    results: ComparedResults, state: ReviewState, chances: np.ndarray
 ) -> list[ClassReport]:
     """The classes of a run, those with the most faults first.
 
@@ -54,7 +55,7 @@ def class_reports(
     if not issubclass(results.config.target.labels_type, ClassLabels):
         return []
     faulty = np.where(state.verdicts < 0, chances, state.verdicts == 1)
-    found = list(_reports(results.suggestion_texts(), state, faulty))
+    found = list(_reports(results.texts.suggestions, state, faulty))
     return sorted(found, key=lambda one: (-one.expected, one.name))
 
 
@@ -72,7 +73,7 @@ class AlikeClasses(NamedTuple):
     counts: tuple[int, int]
 
 
-def alike_classes(results: DFauLoResults, state: ReviewState) -> list[AlikeClasses]:
+def alike_classes(results: ComparedResults, state: ReviewState) -> list[AlikeClasses]:
     """Pairs of classes that may be one, those with the most confused items first.
 
     Each is confused with the other, in both directions, and with no third class more
@@ -87,13 +88,13 @@ def alike_classes(results: DFauLoResults, state: ReviewState) -> list[AlikeClass
     """
     if not issubclass(results.config.target.labels_type, ClassLabels):
         return []
-    labelled = np.array([k is not None for k in state.labels], bool)
-    rows = np.flatnonzero(state.present & labelled & (state.verdicts == -1))
-    looks = results.suggestion_texts()[rows].astype(str)
-    names, number = np.unique(state.labels[rows].astype(str), return_inverse=True)
-    place = np.minimum(np.searchsorted(names, looks), max(len(names) - 1, 0))
-    known = names[place] == looks if len(names) else np.zeros(0, bool)
-    cells = Counter(zip(number[known].tolist(), place[known].tolist()))
+    open_ = state.present & (state.labels >= 0) & (state.verdicts == -1)
+    rows, names = np.flatnonzero(open_), state.names
+    labels, looks = state.labels[rows], results.texts.suggestions[rows]
+    given_to_some = np.bincount(labels, minlength=len(names)) > 0
+    known = given_to_some[looks]
+    pairs = count_pairs(labels[known], looks[known], len(names))
+    cells = Counter({(a, b): n for a, b, n in zip(*(part.tolist() for part in pairs))})
     most: dict[int, int] = {}
     for (given, look), count in cells.items():
         if given != look:
@@ -101,11 +102,11 @@ def alike_classes(results: DFauLoResults, state: ReviewState) -> list[AlikeClass
     found = []
     for (a, b), count in cells.items():
         back = cells[b, a]
-        if a < b and back and (count, back) == (most[a], most[b]):
+        if names[a] < names[b] and back and (count, back) == (most[a], most[b]):
             first, second = (cells[a, a], count), (cells[b, b], back)
             if one_class_odds(first, second) > 0:
-                both = str(names[a]), str(names[b])
                 counts = sum(first), sum(second)
+                both = names[a], names[b]
                 found.append(AlikeClasses(both, (count, back), counts))
     return sorted(found, key=lambda one: (-sum(one.swapped), one.names))
 
@@ -113,21 +114,18 @@ def alike_classes(results: DFauLoResults, state: ReviewState) -> list[AlikeClass
 def _reports(
     looks: np.ndarray, state: ReviewState, faulty: np.ndarray
 ) -> Iterator[ClassReport]:
-    labelled = state.counted & np.array([k is not None for k in state.labels], bool)
-    rows = np.flatnonzero(labelled)
-    names, which = np.unique(state.labels[rows].astype(str), return_inverse=True)
-    seen, looked = np.unique(looks[rows].astype(str), return_inverse=True)
-    weight = np.zeros((len(names), len(seen)))
-    np.add.at(weight, (which, looked), faulty[rows])
-    scored = np.bincount(which, minlength=len(names))
-    hits = np.bincount(which, state.verdicts[rows] == 1, len(names))
-    expected = np.bincount(which, faulty[rows], len(names))
-    others: dict[str, Any] = {name: n for n, name in enumerate(seen)}
-    for n, name in enumerate(names):
-        if name in others:
-            weight[n, others[name]] = 0
-        best = int(weight[n].argmax())
-        other = str(seen[best]) if weight[n, best] > 0 else None
-        yield ClassReport(
-            str(name), int(scored[n]), int(hits[n]), float(expected[n]), other
-        )
+    rows, names = np.flatnonzero(state.counted & (state.labels >= 0)), state.names
+    labels, size = state.labels[rows], len(names)
+    scored = np.bincount(labels, minlength=size)
+    hits = np.bincount(labels, state.verdicts[rows] == 1, size)
+    expected = np.bincount(labels, faulty[rows], size)
+    others: dict[int, tuple[float, str]] = {}
+    pairs = count_pairs(labels, looks[rows], size, faulty[rows])
+    for given, look, weight in zip(*(part.tolist() for part in pairs)):
+        best = others.get(given, (0.0, ""))
+        if given != look and (-weight, names[look]) < (-best[0], best[1]):
+            others[given] = weight, names[look]
+    for n in np.flatnonzero(scored):
+        _, other = others.get(int(n), (0.0, None))
+        found = int(hits[n])
+        yield ClassReport(names[n], int(scored[n]), found, float(expected[n]), other)

@@ -141,8 +141,7 @@ def explain(review: ReviewSession, ids: Sequence[str] | None) -> dict[str, Expla
         there = review.items.by_id(everyone)
         ids = [one for one in everyone if one in there]
     review.find_scored(ids)
-    row_of = results.row_of
-    rows = {one: row_of[one] for one in ids if one in row_of}
+    rows = results.rows.find(ids)
     wanted = {one: known.get(row, _NONE) for one, row in rows.items()}
     twins = {one: results.near_duplicates.get(one) for one in ids}
     numbers = {int(n) for found in wanted.values() for n in found if n >= 0}

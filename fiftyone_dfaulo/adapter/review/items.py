@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
+import numpy as np
 
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.state.items import CODES
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.targets.shown import path_in
+from fiftyone_dfaulo.errors import RunError
+
+
+def find_with_verdict(
+    review: ReviewSession, verdict: str, *names: str
+) -> Iterator[dict[str, Any]]:
+    """The items with a verdict, of what the review was opened with.
+
+    What a recent review has read tells which these may be; else all are looked at.
+
+    Args:
+        review: the review.
+        verdict: that they have.
+        *names: what to read of them.
+    """
+    ids = review.ids_in(review.samples)
+    if ids is None and review.recent:
+        with suppress(RunError):  # it has no results any more
+            results = review.load_results()
+            given = read_state(review, results).verdicts == CODES[verdict]
+            ids = [results.ids[row] for row in np.flatnonzero(given)]
+    return review.find(ids, {review.fields.verdict: verdict}, *names)
 
 
 def count_with_verdict(review: ReviewSession, verdict: str) -> int:
     """The number of items with a verdict, of what the review was opened with."""
-    query = {review.fields.verdict: verdict}
-    return sum(1 for _ in review.find(review.ids_in(review.samples), query))
+    return sum(1 for _ in find_with_verdict(review, verdict))
 
 
 def list_classes(review: ReviewSession) -> list[str]:

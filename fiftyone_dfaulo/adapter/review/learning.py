@@ -10,11 +10,12 @@ import numpy as np
 from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.audit import count_drawn, estimate_drawn
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import ReviewState, edited_ids, read_state
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.runs.colors import color_scores
-from fiftyone_dfaulo.adapter.storage.items import LABEL
 from fiftyone_dfaulo.checks import check_whole_number
 
 if TYPE_CHECKING:
@@ -105,14 +106,23 @@ def relearn(review: ReviewSession) -> bool:
     return learned
 
 
-def learned_scores(results: DFauLoResults, verdicts: np.ndarray) -> np.ndarray:
-    """Float64 (N,): by our update, or by the paper's if the run is the paper's."""
+def learned_scores(
+    results: DFauLoResults, verdicts: np.ndarray, adjusted: np.ndarray | None = None
+) -> np.ndarray:
+    """Float64 (N,): by our update, or by the paper's if the run is the paper's.
+
+    Args:
+        results, verdicts: of which run, and of its items.
+        adjusted: what :func:`adjusted_scores` says, if it is known.
+    """
     from fiftyone_dfaulo.engine.feedback import learning
     from fiftyone_dfaulo.engine.paper.suspiciousness import update
 
     initial = results.suspiciousness
     if results.config.method != "paper":
-        return learning.learn(initial, verdicts, *results.groups())
+        if adjusted is None:
+            adjusted = learning.adjust(initial, verdicts, *results.groups())
+        return learning.place_checked(adjusted, verdicts)
     checked = np.flatnonzero(verdicts >= 0)
     learned = update(results.signals, initial, checked, verdicts[checked] == 1)
     return learning.place_checked(learned, verdicts)
@@ -227,43 +237,47 @@ def review_status(
 def status_of(review: ReviewSession, batch_size: int) -> ReviewStatus:
     """As :func:`review_status`, in a review that is open."""
     results = review.load_results()
-    return describe_state(review, results, read_state(review, results), batch_size)
+    return describe_state(results, read_state(review, results), batch_size)
+
+
+def adjusted_scores(results: DFauLoResults, state: ReviewState) -> np.ndarray:
+    """What :func:`.learning.adjust` makes of the initial scores, by the verdicts."""
+    from fiftyone_dfaulo.engine.feedback.learning import adjust
+
+    def compute() -> np.ndarray:
+        return adjust(results.suspiciousness, state.verdicts, *results.groups())
+
+    return state.once("adjusted", compute)
 
 
 def estimate_state(results: DFauLoResults, state: ReviewState) -> FaultEstimate:
     """How many faults there are, by scores and verdicts, of the items that count."""
-    from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
+    from fiftyone_dfaulo.engine.feedback.estimate import estimate_adjusted
 
-    there = state.counted
-    groups = (group[there] for group in results.groups())
-    return estimate_faults(
-        results.suspiciousness[there], np.maximum(state.verdicts[there], -1), *groups
-    )
+    def compute() -> FaultEstimate:
+        there = state.counted
+        score = adjusted_scores(results, state)[there]
+        return estimate_adjusted(score, np.maximum(state.verdicts[there], -1))
+
+    return state.once("estimate", compute)
 
 
 def describe_state(
-    review: ReviewSession,
-    results: DFauLoResults,
-    state: ReviewState,
-    batch_size: int,
-    estimate: FaultEstimate | None = None,
+    results: ComparedResults, state: ReviewState, batch_size: int
 ) -> ReviewStatus:
     """As :func:`review_status`, of a state that was read already.
 
     Args:
-        review, results, state: the review, of which run, and how it stands.
+        results, state: of which run, and how it stands.
         batch_size: items in the next batch.
-        estimate: what :func:`estimate_state` says, if it is known.
     """
-    if estimate is None:
-        estimate = estimate_state(results, state)
+    estimate = estimate_state(results, state)
     audited, to_audit = count_drawn(state)
     audit = estimate_drawn(results, state) if audited else None
     count, low, high = audit or (estimate.count, estimate.low, estimate.high)
     given = state.count_verdicts()
     faulty, correct = given["faulty"], given["correct"]
-    as_applied, corrected = _corrected(review)
-    stale = [one for one in edited_ids(results, state) if one not in as_applied]
+    stale = np.flatnonzero(state.edited(results) & ~state.as_applied)
     return ReviewStatus(
         scored=int(state.present.sum()),
         faulty=faulty,
@@ -280,18 +294,7 @@ def describe_state(
         audited=audited,
         to_audit=to_audit,
         by_audit=audit is not None,
-        corrected=corrected,
+        corrected=int(state.corrected.sum()),
         stale=len(stale),
-        stale_ids=stale,
+        stale_ids=[results.ids[row] for row in stale],
     )
-
-
-def _corrected(review: ReviewSession) -> tuple[set[str], int]:
-    """Ids of the items whose label is as it was applied; number of all corrected."""
-    original = review.own.original_label
-    if not review.storage.has_field(review.target.path(original)):
-        return set(), 0
-    found = list(review.find(None, {original: {"$ne": None}}, LABEL, original))
-    is_as_applied = review.label_edit().is_as_applied
-    same = [item for item in found if is_as_applied(item)]
-    return {str(item["_id"]) for item in same}, len(found)

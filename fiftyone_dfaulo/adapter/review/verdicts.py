@@ -149,18 +149,6 @@ def read_verdicts(review: ReviewSession, ids: Sequence[str]) -> dict[str, str | 
     return {one: verdicts[one] for one in ids if one in verdicts}
 
 
-def verdicts_in_order(review: ReviewSession) -> list[bool]:
-    """Whether each checked item is faulty, in the order in which they were checked."""
-    verdict, history = review.fields.verdict, review.own.history
-    known = {verdict: {"$in": [*VERDICTS]}}
-    found = []
-    for item in review.find(None, known, verdict, history):
-        entries = item.get(history) or [{}]  # a verdict that was edited in has none
-        at = entries[-1].get("at") or datetime.min
-        found.append((at.replace(tzinfo=None), str(item["_id"]), item[verdict]))
-    return [given == "faulty" for _, _, given in sorted(found)]
-
-
 def _check_disjoint(review: ReviewSession, groups: dict[str, list[str]]) -> None:
     seen: dict[str, str] = {}
     noun = review.target.noun

@@ -89,7 +89,10 @@ def draw(
 
 
 def estimate_by_audit(
-    initial: np.ndarray, drawn: np.ndarray, verdicts: np.ndarray
+    initial: np.ndarray,
+    drawn: np.ndarray,
+    verdicts: np.ndarray,
+    stratum: np.ndarray | None = None,
 ) -> AuditEstimate | None:
     """The number of faults by what was drawn and checked.
 
@@ -98,11 +101,14 @@ def estimate_by_audit(
         drawn: bool (N,), the items that were drawn.
         verdicts: int8 (N,): 1 faulty, 0 correct, -1 unchecked; of all items, drawn or
             not.
+        stratum: what :func:`strata` says of them, if it is known.
 
     Returns:
         None until an item of each stratum was drawn and checked.
     """
-    stratum, chances = strata(initial), chances_of_fault(initial)
+    chances = chances_of_fault(initial)
+    if stratum is None:
+        stratum = strata(initial)
     rng = np.random.default_rng(0)
     total = np.zeros(_DRAWS)
     for number in np.unique(stratum):

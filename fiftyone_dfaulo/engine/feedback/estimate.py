@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, ndtr
 
-from fiftyone_dfaulo.engine.feedback.learning import adjust, log_odds
+from fiftyone_dfaulo.engine.feedback.learning import adjust, highest, log_odds
 
 INTERVAL = 0.90
 SHIFT, SHIFT_SPREAD = 0.0, 1.5  # of a: mean and deviation, in log-odds
@@ -45,10 +45,10 @@ class FaultEstimate:
         high: its upper end.
         found: how many samples have the verdict faulty.
         left: the count without those found.
-        upcoming: float64 (U + 1,), expected number of faults among the first 0 .. U of
-            the U unchecked, in the order in which they are shown.
         chances: float64 (N,), in [0, 1], how likely each sample is a fault by its
             score, its own verdict not counted.
+        unchecked: bool (N,), the samples without a verdict.
+        score: float64 (N,), that the unchecked are shown by, highest first.
     """
 
     count: float
@@ -56,12 +56,15 @@ class FaultEstimate:
     high: float
     found: int
     left: float
-    upcoming: np.ndarray
     chances: np.ndarray
+    unchecked: np.ndarray
+    score: np.ndarray
 
     def next_batch(self, size: int) -> float:
         """Expected number of faults in the next ``size`` unchecked samples."""
-        return float(self.upcoming[min(max(size, 0), len(self.upcoming) - 1)])
+        rows = np.flatnonzero(self.unchecked)
+        first = rows[highest(self.score[rows], size)] if size > 0 else rows[:0]
+        return float(self.chances[first].sum())
 
 
 def estimate_faults(
@@ -83,7 +86,16 @@ def estimate_faults(
             order batches follow.
         labels: int64 (N,), at least 0, likewise.
     """
-    score = adjust(initial, verdicts, suggestions, labels)
+    return estimate_adjusted(adjust(initial, verdicts, suggestions, labels), verdicts)
+
+
+def estimate_adjusted(score: np.ndarray, verdicts: np.ndarray) -> FaultEstimate:
+    """As :func:`estimate_faults`, by what :func:`.learning.adjust` makes of the score.
+
+    Args:
+        score: float64 (N,), in [0, 1].
+        verdicts: int8 (N,), as there.
+    """
     odds = np.clip(log_odds(score), -FURTHEST, FURTHEST)
     bins, centres = _bin(odds)
     faulty, correct, unchecked = (
@@ -98,17 +110,15 @@ def estimate_faults(
         for share in (0.5 - INTERVAL / 2, 0.5, 0.5 + INTERVAL / 2)
     )
     probability = (weights @ chances)[bins]
-    open_ = np.flatnonzero(verdicts < 0)
-    shown = np.argsort(-score[open_], kind="stable")
-    upcoming = np.concatenate([[0.0], np.cumsum(probability[open_][shown])])
     return FaultEstimate(
         count=found + left,
         low=found + low,
         high=found + high,
         found=found,
         left=left,
-        upcoming=upcoming,
         chances=probability,
+        unchecked=verdicts < 0,
+        score=score,
     )
 
 

@@ -108,6 +108,19 @@ def adjust(
     return adjusted
 
 
+def highest(scores: np.ndarray, count: int) -> np.ndarray:
+    """Positions of the highest scores, highest first, of equal ones the first first.
+
+    Args:
+        scores: float64 (N,), not NaN.
+        count: how many are wanted; where there are fewer, all.
+    """
+    rows = np.arange(len(scores))
+    if count < len(scores):
+        rows = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
+    return np.asarray(rows[np.argsort(-scores[rows], kind="stable")[:count]])
+
+
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Log-odds of float64 probabilities, those of 0 and 1 finite."""
     return np.asarray(logit(np.clip(probabilities, LOWEST, HIGHEST)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fiftyone_dfaulo.adapter.corrections.plan import known_classes, takes_one_class
+from fiftyone_dfaulo.adapter.corrections.plan import run_classes, takes_one_class
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.errors import InputError
 
 VERDICTS = {
@@ -17,14 +19,22 @@ SUGGESTION = "s"
 """Faulty, and it is what it looks like."""
 
 
-def class_keys(review: ReviewSession) -> dict[str, str]:
+def class_keys(
+    review: ReviewSession, state: ReviewState | None = None
+) -> dict[str, str]:
     """Digit to class: of at most ten, in their order, or classes that are digits.
 
     None where a label is several classes, or there are more.
+
+    Args:
+        review: the review.
+        state: how it stands, if that is known.
     """
     if not takes_one_class(review):
         return {}
-    names = known_classes(review)
+    if state is None:
+        state = read_state(review, review.load_results())
+    names = run_classes(review, state)
     digits = [name for name in names if name in tuple("0123456789")]
     if digits:
         return {name: name for name in digits}

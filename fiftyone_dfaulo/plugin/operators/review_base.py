@@ -97,7 +97,8 @@ class ReviewOperator(Operator):
         yield ctx.ops.notify(done, variant="success")
 
     def _open(self, ctx: Context) -> ReviewSession:
-        return open_in_app(ctx, require_run(ctx), *self.needs)
+        key = require_run(ctx)
+        return open_in_app(ctx, key, *self.needs, recent=True)
 
     def ask_of_run(self, inputs: Inputs, ctx: Context, review: ReviewSession) -> None:
         """Adds to the form what there is to ask besides the run."""

@@ -13,7 +13,7 @@ from pymongo.errors import ConnectionFailure
 from fiftyone_dfaulo.adapter.doors import AWAY
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.state import forget_state
+from fiftyone_dfaulo.adapter.review.state.kept import forget_state
 from fiftyone_dfaulo.adapter.storage.refresh import current_name
 from fiftyone_dfaulo.errors import DFauLoError, InputError
 from fiftyone_dfaulo.plugin.app.current_run import patches_anew, tile_fields

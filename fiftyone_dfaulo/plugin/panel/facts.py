@@ -11,12 +11,12 @@ from fiftyone.operators.delegated import DelegatedOperationService
 from fiftyone.operators.executor import ExecutionRunState
 
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.classes import alike_classes, class_reports
 from fiftyone_dfaulo.adapter.review.learning import describe_state, estimate_state
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.state import EXCLUDED, ReviewState, read_state
-from fiftyone_dfaulo.adapter.review.verdicts import verdicts_in_order
+from fiftyone_dfaulo.adapter.review.state.items import EXCLUDED, ReviewState
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.runs.repair import look
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 from fiftyone_dfaulo.plugin.app.keys import class_keys
@@ -42,7 +42,7 @@ def read_facts(review: ReviewSession, batch_size: int) -> dict[str, Any]:
     label_field = review.config.label_field
     gone = not review.storage.has_field(label_field)
     estimate = estimate_state(results, state)
-    status = describe_state(review, results, state, batch_size, estimate)
+    status = describe_state(results, state, batch_size)
     return {
         "key": review.key,
         "noun": review.target.noun,
@@ -51,13 +51,13 @@ def read_facts(review: ReviewSession, batch_size: int) -> dict[str, Any]:
         "batch_size": batch_size,
         "status": status.to_dict(),
         "progress": trace_progress(
-            verdicts_in_order(review), state, estimate.chances, status.left
+            state.verdicts_in_order(results), state, estimate.chances, status.left
         ),
         "histogram": count_scores(state),
         "pairs": count_pairs(results, state),
         "alike": count_alike(results, state),
         "classes": count_classes(results, state, estimate.chances),
-        "keys": {} if gone else class_keys(review),
+        "keys": {} if gone else class_keys(review, state),
         "reasons": count_reasons(results, state),
     }
 
@@ -117,14 +117,14 @@ def count_scores(state: ReviewState) -> dict[str, list[int]]:
     return {"checked": count(checked), "unchecked": count(~checked)}
 
 
-def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, Any]]:
+def count_pairs(results: ComparedResults, state: ReviewState) -> list[dict[str, Any]]:
     """The commonest disagreements among unchecked items, commonest first.
 
     Each is ``given``, ``looks_like`` and ``count``; where items have several labels,
     ``looks_like`` says which to remove and to add, and there is no ``given``.
     """
     unchecked = state.present & (state.verdicts == -1)
-    counts = results.count_disagreements(unchecked, state.labels)
+    counts = results.count_disagreements(unchecked, state.labels, state.names)
     first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS]
     return [
         {**dict(zip(("looks_like", "given"), reversed(texts))), "count": count}
@@ -132,7 +132,7 @@ def count_pairs(results: DFauLoResults, state: ReviewState) -> list[dict[str, An
     ]
 
 
-def count_alike(results: DFauLoResults, state: ReviewState) -> list[dict[str, Any]]:
+def count_alike(results: ComparedResults, state: ReviewState) -> list[dict[str, Any]]:
     """Pairs of classes that may be one, as the panel's table shows them."""
     return [
         {
@@ -147,7 +147,7 @@ def count_alike(results: DFauLoResults, state: ReviewState) -> list[dict[str, An
 
 
 def count_classes(
-    results: DFauLoResults, state: ReviewState, chances: np.ndarray
+    results: ComparedResults, state: ReviewState, chances: np.ndarray
 ) -> list[dict[str, Any]]:
     """The classes with the most faults, as the panel's table shows them.
 
@@ -169,7 +169,7 @@ def count_classes(
     ]
 
 
-def count_reasons(results: DFauLoResults, state: ReviewState) -> dict[str, int]:
+def count_reasons(results: ComparedResults, state: ReviewState) -> dict[str, int]:
     """Number of samples with each reason that there is."""
     counts = results.reasons[state.present].sum(axis=0).tolist()
     return {name: n for name, n in zip(results.reason_names, counts) if n}

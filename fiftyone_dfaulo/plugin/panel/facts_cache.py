@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
-from fiftyone_dfaulo.adapter.review.state import EXPIRY, fingerprint
+from fiftyone_dfaulo.adapter.review.state.kept import EXPIRY, fingerprint
 from fiftyone_dfaulo.plugin.panel.facts import read_facts
 
 _RUNS = 8

@@ -19,7 +19,7 @@ from fiftyone_dfaulo.adapter.review import batches
 from fiftyone_dfaulo.adapter.review.batches import take_batch
 from fiftyone_dfaulo.adapter.review.learning import learned_scores
 from fiftyone_dfaulo.adapter.review.session import open_review
-from fiftyone_dfaulo.adapter.review.state import read_state
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 
 SIZE = 20
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fiftyone_dfaulo.adapter.results.texts import Texts, number_texts
 from fiftyone_dfaulo.adapter.review.classes import (
     AlikeClasses,
     ClassReport,
     alike_classes,
     class_reports,
 )
-from fiftyone_dfaulo.adapter.review.state import ReviewState
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
 from fiftyone_dfaulo.adapter.targets.class_labels import ClassLabels
 from fiftyone_dfaulo.adapter.targets.tags.labels import MultiLabels
 
@@ -25,23 +26,19 @@ LOOKS = ("b", "c", "a", "b", "a", "a")
 
 
 def results(kind: type, looks: Any = LOOKS) -> Any:
-    looks = np.array(looks, object)
+    numbers = {"c": 0, "b": 1, "a": 2, "d": 3}  # their order is no matter
+    suggested = number_texts(numbers, looks)
     return SimpleNamespace(
         config=SimpleNamespace(target=SimpleNamespace(labels_type=kind)),
-        suggestion_texts=lambda: looks,
+        texts=Texts(numbers, suggested[:0], suggested),
     )
 
 
 def state_of(labels: Any, verdicts: Any) -> ReviewState:
-    count = len(labels)
-    return ReviewState(
-        np.ones(count, bool),
-        np.zeros(count),
-        verdicts,
-        labels,
-        np.zeros(count, bool),
-        np.zeros(count, "S12"),
-    )
+    state = ReviewState.nothing(len(labels), {"c": 0, "b": 1, "a": 2, "d": 3})
+    state.present[:], state.verdicts[:] = True, verdicts
+    state.labels[:] = number_texts(state.numbers, labels)
+    return state
 
 
 def test_classes_with_the_most_faults_come_first() -> None:
@@ -93,4 +90,4 @@ def test_classes_may_be_one_where_looks_do_not_tell_the_label() -> None:
     assert alike(*confused(aa=10, ab=10, ba=10, bb=10, ac=11, cc=90)) == []
     # in one direction only: b is not seen at all
     assert alike(*confused(aa=50, ba=20, cc=9)) == []
-    assert alike_classes(results(MultiLabels, looks), state_of(labels, labels)) == []
+    assert alike_classes(results(MultiLabels, looks), state_of(labels, -1)) == []

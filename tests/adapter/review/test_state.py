@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import fiftyone as fo
 import numpy as np
 import pytest
-from pymongo.collection import Collection
 
 from fiftyone_dfaulo import (
+    apply_suggestions,
     audit_view,
     compute_suspiciousness,
     record_verdicts,
+    revert_suggestions,
+    review_status,
     update_suspiciousness,
 )
-from fiftyone_dfaulo.adapter.review import state
 from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.state import kept as state
+from fiftyone_dfaulo.adapter.review.state import reading
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
+from fiftyone_dfaulo.adapter.storage import packed
+from tests.adapter.process import last_json, run_forked
 from tests.objects import paste_digits
 
 
-def read(dataset: Any, *, recent: bool) -> state.ReviewState:
+def read(dataset: Any, *, recent: bool) -> ReviewState:
     review = open_review(dataset, "dfaulo", recent=recent)
     return state.read_state(review, review.load_results())
 
 
-def check(dataset: Any) -> None:
+def check(dataset: Any) -> ReviewState:
     """What is kept and mended is what all of the dataset says."""
     kept, new = read(dataset, recent=True), read(dataset, recent=False)
-    for one, other in zip(kept[:-1], new[:-1]):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(kept.samples[new.present], new.samples[new.present])
+    assert kept.numbers.keys() >= new.numbers.keys()
+    for field in dataclasses.fields(ReviewState)[1:-1]:
+        one, other = getattr(kept, field.name), getattr(new, field.name)
+        if field.name == "labels":
+            one, other = (
+                [s.names[n] if n >= 0 else n for n in s.labels] for s in (kept, new)
+            )
+        np.testing.assert_array_equal(one, other, field.name)
+    return kept
 
 
 @pytest.fixture(params=["samples", "objects"])
@@ -64,6 +78,13 @@ def test_what_is_kept_follows_every_change(
     audit_view(run, size=5)
     check(run)
     assert read(run, recent=True).drawn.sum() >= 5
+    applied = apply_suggestions(run, ids=ids[5:9], by="Ada").applied
+    now = check(run)
+    assert (now.corrected.sum(), now.as_applied.sum()) == (applied, applied)
+    revert_suggestions(run, ids=ids[5:6])
+    check(run)
+    record_verdicts(run, cleared=ids[:1], exclude=ids[9:10], unsure=ids[10:11])
+    check(run)
     sample = run.skip(1).first()
     if objects:  # one object goes, one is edited, and then all of a sample go
         sample.boxes.detections.pop(0)
@@ -77,7 +98,8 @@ def test_what_is_kept_follows_every_change(
         sample.ground_truth.label = "edited"
         sample.save()
     check(run)
-    assert "edited" in read(run, recent=True).labels
+    now = read(run, recent=True)
+    assert now.number("edited") in now.labels
     before = read(run, recent=True).present.sum()
     # the number of samples stays, so that it does not tell
     run.delete_samples([run.last().id])
@@ -91,18 +113,18 @@ def test_only_what_was_written_is_read_again(
 ) -> None:
     monkeypatch.setattr(state, "OVERLAP", state.OVERLAP * 0)
     found = []
-    aggregate = Collection.aggregate
+    aggregate = packed.aggregate
 
-    def counting(self: Any, pipeline: Any, **how: Any) -> Any:
-        documents = list(aggregate(self, pipeline, **how))
-        found.extend(one for some in documents for one in some.get("ids", ()))
+    def counting(*given: Any) -> Any:
+        documents = list(aggregate(*given))
+        found.extend(one for some in documents for one in some["ids"])
         return iter(documents)
 
     ids = open_review(run, "dfaulo").load_results().ids
     record_verdicts(run, correct=ids[-1:])  # later than all of the run
     read(run, recent=True)
     record_verdicts(run, faulty=ids[:1])
-    monkeypatch.setattr(Collection, "aggregate", counting)
+    monkeypatch.setattr(packed, "aggregate", counting)
     after = read(run, recent=True)
     assert after.verdicts[0] == 1
     assert 0 < len(found) < len(ids) / 2
@@ -125,3 +147,103 @@ def test_it_is_read_anew_after_a_while_as_not_every_write_shows(
     assert read(run, recent=True).verdicts[0] == -1
     monkeypatch.setattr(state, "EXPIRY", 0.0)
     assert (read(run, recent=True).verdicts == 1).all()
+
+
+def test_an_edited_correction_is_corrected_but_not_as_applied(run: Any) -> None:
+    results = open_review(run, "dfaulo").load_results()
+    differ = results.label_texts() != results.suggestion_texts()
+    ids = [results.ids[row] for row in np.flatnonzero(differ)[:3]]
+    assert apply_suggestions(run, ids=ids).applied == 3
+    before = read(run, recent=True)
+    assert (before.corrected.sum(), before.as_applied.sum()) == (3, 3)
+    edit(run, ids[0])
+    after = check(run)
+    assert (after.corrected.sum(), after.as_applied.sum()) == (3, 2)
+    assert review_status(run).stale_ids == [ids[0]]
+    revert_suggestions(run)
+    assert check(run).corrected.sum() == 1
+
+
+def edit(run: Any, one: str) -> None:
+    """Edits the label of an item by hand."""
+    if run.has_sample_field("boxes"):
+        sample = run[run.select_labels(ids=[one], fields="boxes").first().id]
+        (item,) = (some for some in sample.boxes.detections if some.id == one)
+        item.label = "edited"
+        sample.save()
+    else:
+        run.set_values("ground_truth.label", {one: "edited"}, key_field="id")
+
+
+def test_verdicts_are_in_the_order_in_which_they_were_given(run: Any) -> None:
+    results = open_review(run, "dfaulo").load_results()
+    for verdict, row in (("faulty", 7), ("correct", 3), ("faulty", 5), ("correct", 7)):
+        record_verdicts(run, **{verdict: [results.ids[row]]})
+    record_verdicts(run, unsure=results.ids[1:2])
+    for recent in (True, False):  # row 3 is correct, then 5 faulty, then 7 correct
+        found = read(run, recent=recent).verdicts_in_order(results)
+        assert found == [False, True, False]
+
+
+def test_what_another_process_writes_is_seen_at_once(run: Any) -> None:
+    ids = open_review(run, "dfaulo").load_results().ids
+    assert (read(run, recent=True).verdicts == -1).all()
+    code = """
+    import json, sys
+    import fiftyone as fo
+    import fiftyone_dfaulo as dfaulo
+    dataset, ids = fo.load_dataset(sys.argv[1]), sys.argv[2:]
+    dfaulo.record_verdicts(dataset, faulty=ids[:2], correct=ids[2:], by="Bob")
+    print(json.dumps(dfaulo.review_status(dataset).to_dict()))
+    """
+    there = last_json(run_forked(code, run.name, *ids[:5]))
+    now = check(run)
+    assert now.count_verdicts()["faulty"] == there["faulty"] == 2
+    assert now.count_verdicts()["correct"] == there["correct"] == 3
+    record_verdicts(run, faulty=ids[2:3])  # and here we change one of theirs
+    assert check(run).verdicts[:5].tolist() == [1, 1, 1, 0, 0]
+
+
+def test_a_state_in_which_nothing_has_changed_is_the_same_one(run: Any) -> None:
+    ids = open_review(run, "dfaulo").load_results().ids
+    long_ago = {"$set": {"created_at": datetime(2020, 1, 1)}}  # none of them is new
+    open_review(run, "dfaulo").items.documents.update_many({}, long_ago)
+    record_verdicts(run, faulty=ids[:1])
+    first = read(run, recent=True)
+    assert first.once("sum", lambda: 1) == 1
+    second = read(run, recent=True)  # what was written is new enough to be read again
+    assert second is first
+    assert second.once("sum", lambda: 2) == 1
+    record_verdicts(run, cleared=ids[:1])
+    third = read(run, recent=True)
+    assert third.once("sum", lambda: 3) == 3
+    assert first.verdicts[0] == 1  # what somebody still looks at stays as it was
+
+
+def test_a_sample_that_the_run_has_not_scored_makes_nobody_read_all(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.add_sample(fo.Sample("other.png"))
+    read(run, recent=True)
+    monkeypatch.setattr(state, "OVERLAP", state.OVERLAP * 0)
+    read(run, recent=True)
+    monkeypatch.setattr(state, "read_all", None)
+    other = run.match({"filepath": {"$regex": "other.png"}}).first()
+    other["note"] = "edited"
+    other.save()
+    check_kept = read(run, recent=True)
+    monkeypatch.undo()
+    assert check_kept.same(read(run, recent=False))
+
+
+@pytest.mark.parametrize("cores", [1, 2, 7])
+def test_all_is_read_in_as_many_parts_as_there_are_cores(
+    run: Any, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    results = open_review(run, "dfaulo").load_results()
+    record_verdicts(run, faulty=results.ids[:9])
+    whole = read(run, recent=False)
+    monkeypatch.setattr(reading, "_IN_ONE_GROUP", 5)
+    monkeypatch.setattr(reading.os, "cpu_count", lambda: cores)
+    assert len(reading._ranges(results.rows.in_order)) == cores
+    assert read(run, recent=False).same(whole)

@@ -80,6 +80,17 @@ def test_the_next_batch_adds_up_and_is_richest_at_the_top():
     assert found.next_batch(10**6) == found.next_batch(len(initial) - 100)
 
 
+def test_the_next_batch_is_of_the_unchecked_that_are_shown_first():
+    initial, faults = scored()
+    verdicts = checked_from_the_top(initial, faults, 100)
+    found = estimate_faults(initial, verdicts)
+    open_ = np.flatnonzero(verdicts == -1)
+    shown = open_[np.argsort(-initial[open_], kind="stable")]
+    for size in (1, 50, 10**6):
+        expected = found.chances[shown[:size]].sum()
+        assert found.next_batch(size) == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_next_batch_predicts_what_is_found_in_it():
     initial, faults = scored()
     verdicts = checked_from_the_top(initial, faults, 400)

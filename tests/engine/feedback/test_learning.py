@@ -12,6 +12,7 @@ from fiftyone_dfaulo.engine.feedback.learning import (
     WRONG,
     _fit,
     adjust,
+    highest,
     learn,
     log_odds,
 )
@@ -205,3 +206,10 @@ def test_the_marginal_likelihood_is_near_the_integral_over_effects():
     integral = np.log(np.exp(log_joint).sum() * step)
     found = _fit(offset, faulty, np.zeros(40, int), EFFECT_SCALE)[1]
     assert found == pytest.approx(integral, abs=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 7, 299, 300, 1000])
+def test_the_highest_are_those_of_a_whole_sort_also_where_many_are_equal(count):
+    scores = np.random.default_rng(0).integers(0, 20, 300) / 20
+    expected = sorted(range(300), key=lambda n: (-scores[n], n))[:count]
+    assert highest(scores, count).tolist() == expected

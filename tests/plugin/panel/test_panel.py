@@ -25,7 +25,7 @@ from fiftyone_dfaulo import (
     update_suspiciousness,
 )
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state import ReviewState
+from fiftyone_dfaulo.adapter.review.state.items import ReviewState
 from fiftyone_dfaulo.adapter.runs.brain_run import DFauLoConfig
 from fiftyone_dfaulo.adapter.runs.lookup import times_of_runs
 from fiftyone_dfaulo.config import Settings
@@ -347,14 +347,9 @@ def test_the_curve_is_of_verdicts_in_their_order(run: Any) -> None:
 def test_the_curve_goes_on_along_the_ranking_to_the_estimate() -> None:
     scores = np.array([0.2, 0.9, 0.8, 0.1, np.nan, 0.5])
     there = np.array([True, True, True, True, False, True])
-    state = ReviewState(
-        there,
-        scores,
-        np.array([-1, 1, -1, -1, -1, -1], np.int8),
-        np.full(6, "a", object),
-        np.zeros(6, bool),
-        np.zeros(6, "S12"),
-    )
+    state = ReviewState.nothing(6, {})
+    state.present[:], state.scores[:] = there, scores
+    state.verdicts[1] = 1
     chances = np.array([0.2, 1.0, 0.5, 0.0, 0.3])  # of those that are there
     progress = trace_progress([True], state, chances, left=2.0)
     assert progress["found"] == [[0, 1], [0, 1]]
