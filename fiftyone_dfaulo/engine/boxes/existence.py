@@ -5,8 +5,9 @@ or the detector has overlooked its object. How likely it is *around nothing*, pr
 tell: :mod:`.nothing`. They take each object that the detector does not see at all for
 nothing. How likely the detector overlooks an object is learned by :mod:`.trust`, to
 which all boxes of a size are alike that nothing matches, so that the probes' chance to
-overlap other boxes is to be added. As neither can be too low, the lower one holds. With
-the overlaps, the same curve tells what was *counted twice*.
+overlap other boxes is to be added. An object is there that looks like nothing, or one
+that was overlooked: the odds of both, against nothing, add. With the overlaps, the same
+curve tells what was *counted twice*.
 """
 
 from __future__ import annotations
@@ -66,10 +67,10 @@ def find_nothing(
         given, labels, found.iou, np.where(matched, chance, 1 / unmatched)
     )
     doubled = pair / np.maximum(1 - pair, _LEAST) * ratio
-    # where nothing matches, both take for nothing what they cannot tell from it
-    alike = recall.blame() / (1 - recall.blame()) * empty.beside
-    likely = np.minimum(empty.likely, np.where(matched, 1.0, alike / (1 + alike)))
-    odds = likely / np.maximum(1 - likely, _LEAST)
+    odds = empty.likely / np.maximum(1 - empty.likely, _LEAST)
+    # where nothing matches, an object may have been overlooked as well
+    against = np.where(matched, 0.0, (1 - recall.blame()) / recall.blame())
+    odds = odds / (1 + odds * against / empty.beside)
     # of what is counted twice, something is there
     total = 1 + odds + doubled
     return odds / total, doubled / total, first

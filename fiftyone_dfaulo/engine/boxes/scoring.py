@@ -12,7 +12,9 @@
    another class* if the detector says so, and is *misplaced* if it overlaps its
    prediction less than is usual (:mod:`.places`). A prediction that nothing matches is
    a *missing* object, or the detector's own fault.
-4. The suspiciousness of a given box is the probability that any of these is true.
+4. A box around nothing, or the second one around a thing, has neither a class nor a
+   place that could be wrong: these are likely only as far as an object of its own is.
+5. The suspiciousness of a given box is the probability that any of these is true.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import log_expit, logit
 
 from fiftyone_dfaulo.engine.boxes.classes import ClassFaults, by_detector
 from fiftyone_dfaulo.engine.boxes.existence import find_nothing
@@ -51,7 +53,7 @@ class BoxScores:
     Attributes:
         suspiciousness: float64 (N,), in [0, 1]: how likely anything about it is wrong.
         kinds: float64 (N, 4), in [0, 1]: how likely each of :data:`REASONS` is true,
-            but the last.
+            but the last. The last two, and either of the first, sum to at most 1.
         suggestion: int64 (N,), the class that the detector sees; the label's where it
             sees none.
         confidence: float64 (N,), in [0, 1]: how likely that class is right.
@@ -172,13 +174,15 @@ def score_boxes(
     )
     if classes is None:
         faults = class_faults or ClassFaults.none(labels)
-        # what a box shows that is misplaced, or of nothing, says nothing of its class
-        apart = kinds[:, PLACE] + gone
+        apart = kinds[:, PLACE]  # what such a box shows says nothing of its class
     else:
         faults = by_detector(labels, classes, found.partner, there, given.images, seed)
     kinds[:, CLASS] = faults.wrong * (1 - np.minimum(apart, 1.0))
     kept = (1 - kinds[:, CLASS]) * (1 - kinds[:, PLACE])
-    suspiciousness = 1 - kept * (1 - kinds[:, SPURIOUS] - kinds[:, DOUBLE])
+    single = np.clip(1 - gone - double, 0.0, 1.0)
+    suspiciousness = 1 - kept * single
+    # what has no object of its own has neither a wrong class nor a wrong place
+    kinds[:, [CLASS, PLACE]] *= single[:, None]
     return BoxScores(
         np.clip(suspiciousness, 0.0, 1.0),
         kinds,
@@ -204,11 +208,17 @@ def _features(boxes: Boxes, *others: np.ndarray) -> np.ndarray:
 def _precision(
     predicted: Boxes, classes: np.ndarray, sure: np.ndarray, found: Matching, seed: int
 ) -> Trust:
-    """How far to trust predictions, by whether each is matched."""
+    """How far to trust predictions, by whether each is matched.
+
+    What is seen where nothing is has low confidences. How steeply precision rises there
+    shall not say how it rises to its upper end: so both ends have a slope of their own
+    (Kull et al., "Beta calibration", AISTATS 2017).
+    """
     twice = _overlap_with_better(predicted, sure)
+    low, high = log_expit(sure), -log_expit(-sure)
     return learn_trust(
         (found.given >= 0).astype(float),
-        _features(predicted, sure, twice),
+        _features(predicted, low, high, twice),
         classes,
         predicted.images,
         seed,

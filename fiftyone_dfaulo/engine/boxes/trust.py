@@ -18,6 +18,12 @@ The curve is fitted by likelihood. Where the data do not tell its upper end, hal
 disagreement is put on the labels: a weak prior. It is that of learning from positive
 and unlabelled examples: Elkan and Noto, "Learning Classifiers from Only Positive and
 Unlabeled Data", KDD 2008.
+
+The slopes have a prior too, and it must be a weak one: a curve that is held flat stays
+below 1 at its upper end, and puts on the detector what is the labels'. Their standard
+deviation is the usual 2.5 (Gelman et al., "A Weakly Informative Default Prior
+Distribution for Logistic and Other Regression Models", 2008). How often the detector
+agrees on a class is given as log-odds, whose slope is about 1.
 """
 
 from __future__ import annotations
@@ -31,6 +37,8 @@ from scipy.special import expit, logit
 FOLDS = 5
 LEAST, MOST = 1e-4, 0.5
 """The share of labels that are wrong is taken to lie between these."""
+
+_SPREAD, _SPREAD_OF_CLASS = 2.5, 1.0  # of slopes, before the data are seen
 
 
 @dataclass(frozen=True)
@@ -129,11 +137,13 @@ def _agreement(
 def _fit(
     agree: np.ndarray, worth: np.ndarray, features: np.ndarray, known: float | None
 ) -> tuple[np.ndarray, float]:
-    """The curve: intercept and weights (D + 1,), and the share e."""
+    """The curve: intercept and slopes (D + 1,), the last of the class, and share e."""
     overall = float((worth * agree).sum() / max(worth.sum(), 1e-9))
     overall = float(np.clip(overall, LEAST, 1 - LEAST))
     usual = float(logit(np.clip((1 - overall) / 2, 2 * LEAST, MOST - LEAST) / MOST))
     design = np.column_stack([np.ones(len(agree)), features])
+    slopes, tight = np.zeros(features.shape[1]), np.full(features.shape[1], _SPREAD)
+    slopes[-1], tight[-1] = 1.0, _SPREAD_OF_CLASS
 
     def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
         weights, free = at[:-1], at[-1]
@@ -144,9 +154,10 @@ def _fit(
         value = -(worth * each).sum()
         slope = worth * ((1 - agree) / (1 - chance) - agree / chance)
         down = design.T @ (slope * (1 - share) * right * (1 - right))
-        down[1:] += weights[1:]
+        apart = (weights[1:] - slopes) / tight
+        down[1:] += apart / tight
         inner = -(slope * right).sum() * share * (1 - expit(free)) + (free - usual)
-        value += 0.5 * float(weights[1:] @ weights[1:]) + 0.5 * (free - usual) ** 2
+        value += 0.5 * float(apart @ apart) + 0.5 * (free - usual) ** 2
         return float(value), np.append(down, inner if known is None else 0.0)
 
     if known is not None:

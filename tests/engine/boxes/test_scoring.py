@@ -65,6 +65,28 @@ def test_each_kind_is_counted_within_a_third(case: tuple) -> None:
         assert count == pytest.approx(truth, rel=1 / 3), kind
 
 
+def test_faults_are_counted_with_a_detector_that_overlooks_some() -> None:
+    given, found, missing = planted(1500, 5, skill=1.0)
+    estimate = score(given, found).estimate()
+    planted_ones = [*np.bincount(given.kinds[given.kinds >= 0]), missing.sum()]
+
+    # it often sees another class, so that wrong labels are hard to tell from its slips
+    for kind, truth in list(zip(REASONS, planted_ones, strict=True))[1:]:
+        assert estimate[kind] == pytest.approx(truth, rel=0.2), kind
+
+
+def test_what_has_no_object_of_its_own_has_no_wrong_class_or_place(case: tuple) -> None:
+    given, _, _, scores = case
+    none = scores.kinds[:, SPURIOUS] + scores.kinds[:, DOUBLE]
+    matched = scores.partner >= 0
+    nothing = given.kinds == KINDS.index("spurious")
+
+    assert (none + scores.kinds[:, [CLASS, PLACE]].max(1) <= 1 + 1e-9).all()
+    # some are matched by chance, and overlap the prediction by little
+    assert (none[nothing & matched] > 0.5).any()
+    assert scores.kinds[nothing, PLACE].max() < 0.5
+
+
 def test_the_suspiciousness_is_no_less_than_any_kind(case: tuple) -> None:
     scores = case[3]
 
