@@ -45,9 +45,9 @@ if TYPE_CHECKING:  # what type checkers see of the names below; a test compares
     from .adapter.review.explaining import (
         explain_suspiciousness as explain_suspiciousness,
     )
-    from .adapter.review.learning import ReviewStatus as ReviewStatus
-    from .adapter.review.learning import review_status as review_status
     from .adapter.review.learning import update_suspiciousness as update_suspiciousness
+    from .adapter.review.status import ReviewStatus as ReviewStatus
+    from .adapter.review.status import review_status as review_status
     from .adapter.review.tagging import tag_suspicious as tag_suspicious
     from .adapter.review.verdicts import record_verdicts as record_verdicts
     from .adapter.review.views import suspicious_view as suspicious_view
@@ -83,7 +83,7 @@ _HOMES = {
     "Preprocessing": "config",
     "Reverted": "adapter.corrections.revert",
     "Repair": "adapter.runs.repair",
-    "ReviewStatus": "adapter.review.learning",
+    "ReviewStatus": "adapter.review.status",
     "RunError": "errors",
     "Settings": "config",
     "WeightsError": "errors",
@@ -104,7 +104,7 @@ _HOMES = {
     "repair": "adapter.runs.repair",
     "revert_faults": "adapter.injection.inject",
     "revert_suggestions": "adapter.corrections.revert",
-    "review_status": "adapter.review.learning",
+    "review_status": "adapter.review.status",
     "save_gallery": "adapter.exports.gallery",
     "suspicious_view": "adapter.review.views",
     "tag_suspicious": "adapter.review.tagging",

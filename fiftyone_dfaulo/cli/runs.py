@@ -137,7 +137,7 @@ def _find(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     dataset = load(options.dataset)
-    from fiftyone_dfaulo.adapter.review.learning import review_status
+    from fiftyone_dfaulo.adapter.review.status import review_status
 
     status = review_status(dataset, options.brain_key)
     print(json.dumps(status.to_dict(), indent=2) if options.json else status)

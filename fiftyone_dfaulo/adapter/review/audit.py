@@ -112,6 +112,23 @@ def estimate_drawn(
     return estimate_by_audit(initial, state.drawn[there], told[there], stratum)
 
 
+def audit_shift(
+    results: ComparedResults, state: ReviewState, scores: np.ndarray
+) -> float:
+    """What to add to the log-odds of scores; see :func:`.audit.shift_to_audit`.
+
+    0 without an audit, and of the paper's scores, which are no probabilities.
+    """
+    from fiftyone_dfaulo.engine.feedback.audit import shift_to_audit
+
+    audit = estimate_drawn(results, state) if state.drawn.any() else None
+    if audit is None or results.config.method == "paper":
+        return 0.0
+    told = np.where(state.verdicts == EXCLUDED, 0, state.verdicts)
+    there = state.present
+    return shift_to_audit(scores[there], told[there], audit)
+
+
 def _keep(review: ReviewSession, ids: list[str]) -> None:
     """Writes down what was drawn."""
     if not ids:

@@ -8,16 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fiftyone_dfaulo.adapter.results.compared import ComparedResults
-from fiftyone_dfaulo.adapter.review.learning import (
-    MOST,
-    adjusted_scores,
-    estimate_state,
-    learned_scores,
-    write_learned,
-)
+from fiftyone_dfaulo.adapter.review.learning import MOST, learned_scores, write_learned
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state.items import ReviewState
 from fiftyone_dfaulo.adapter.review.state.kept import read_state
+from fiftyone_dfaulo.adapter.review.status import estimate_state
 
 LOOK = 1.0
 """Seconds that a person looks at an item, at least."""
@@ -80,8 +75,7 @@ def take_batch(
         return rows[highest(scores[rows], size)]
 
     rows = first(state.scores)
-    adjusted = adjusted_scores(results, state)
-    learned = learned_scores(results, state.verdicts, adjusted)
+    learned = learned_scores(results, state, review.config.audit_shift)
     better = first(learned)
     faults = float(chances[better].sum())
     gain = faults - float(chances[rows].sum())

@@ -65,6 +65,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         label_target: :meth:`.LabelTarget.to_dict` of the labels; None is one class a
             sample.
         learned_from: the key that a run had whose review this one has learned from.
+        audit_shift: what the log-odds of its unchecked scores were moved by.
         **kwargs: anything that a later version of this package stores.
     """
 
@@ -79,6 +80,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         token: str | None = None,
         label_target: Mapping[str, Any] | None = None,
         learned_from: str | None = None,
+        audit_shift: float = 0.0,
         **kwargs: Any,
     ) -> None:
         self.label_field = label_field
@@ -90,6 +92,7 @@ class DFauLoConfig(fob.BrainMethodConfig):
         self.token = token
         self.label_target = dict(label_target or SampleTarget(label_field).to_dict())
         self.learned_from = learned_from
+        self.audit_shift = audit_shift
         super().__init__(**kwargs)
 
     @property

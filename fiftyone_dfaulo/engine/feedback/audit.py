@@ -23,7 +23,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 
 from fiftyone_dfaulo.engine.feedback.estimate import INTERVAL, chances_of_fault
 from fiftyone_dfaulo.engine.feedback.learning import log_odds
@@ -129,13 +128,10 @@ def estimate_by_audit(
     return AuditEstimate(median, low, high)
 
 
-def recalibrate(
+def shift_to_audit(
     scores: np.ndarray, verdicts: np.ndarray, audit: AuditEstimate
-) -> np.ndarray:
-    """Scores that an audit does not contradict.
-
-    Where what they add up to lies outside the interval of the audit, the log-odds of
-    the unchecked are shifted so that they add up to what it says; their order stays.
+) -> float:
+    """What to add to log-odds so that an audit does not contradict the scores.
 
     Args:
         scores: float64 (N,), in [0, 1].
@@ -143,13 +139,11 @@ def recalibrate(
         audit: what :func:`estimate_by_audit` says of these N items.
 
     Returns:
-        float64 (N,); those of the checked as they were.
+        0 where the faults found and the scores of the unchecked add up to a number in
+        the interval of the audit; else what makes them add up to its estimate.
     """
     unchecked, found = verdicts < 0, float((verdicts == 1).sum())
     total = found + float(scores[unchecked].sum())
     if audit.low <= total <= audit.high or not unchecked.any():
-        return scores
-    moved = np.array(scores, np.float64)
-    odds = log_odds(moved[unchecked])
-    moved[unchecked] = expit(odds + shift_to_sum(odds, audit.median - found))
-    return moved
+        return 0.0
+    return shift_to_sum(log_odds(scores[unchecked]), audit.median - found)

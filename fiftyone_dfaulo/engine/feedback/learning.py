@@ -121,6 +121,11 @@ def highest(scores: np.ndarray, count: int) -> np.ndarray:
     return np.asarray(rows[np.argsort(-scores[rows], kind="stable")[:count]])
 
 
+def shifted(scores: np.ndarray, shift: float) -> np.ndarray:
+    """Probabilities float64 (N,), moved by a shift of their log-odds."""
+    return expit(log_odds(scores) + shift) if shift else scores
+
+
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Log-odds of float64 probabilities, those of 0 and 1 finite."""
     return np.asarray(logit(np.clip(probabilities, LOWEST, HIGHEST)))

@@ -13,10 +13,10 @@ from fiftyone.operators.executor import ExecutionRunState
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.classes import alike_classes, class_reports
-from fiftyone_dfaulo.adapter.review.learning import describe_state, estimate_state
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state.items import EXCLUDED, ReviewState
 from fiftyone_dfaulo.adapter.review.state.kept import read_state
+from fiftyone_dfaulo.adapter.review.status import describe_state, estimate_state
 from fiftyone_dfaulo.adapter.runs.repair import look
 from fiftyone_dfaulo.engine.method.reasons import NEAR_DUPLICATE
 from fiftyone_dfaulo.plugin.app.keys import class_keys

@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from fiftyone_dfaulo.adapter.corrections import apply, revert
 from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
 from fiftyone_dfaulo.adapter.corrections.revert import revert_suggestions
-from fiftyone_dfaulo.adapter.review.learning import review_status
+from fiftyone_dfaulo.adapter.review.status import review_status
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.checks import check

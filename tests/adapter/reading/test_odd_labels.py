@@ -12,7 +12,7 @@ from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
 from fiftyone_dfaulo.adapter.corrections.revert import revert_suggestions
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.results.multi_label import Change, join_classes
-from fiftyone_dfaulo.adapter.review.learning import review_status
+from fiftyone_dfaulo.adapter.review.status import review_status
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.adapter.scoring.compute import compute_suspiciousness
 from fiftyone_dfaulo.errors import InputError

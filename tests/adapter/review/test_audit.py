@@ -12,10 +12,15 @@ from fiftyone_dfaulo import (
     InputError,
     RunError,
     audit_view,
+    compute_suspiciousness,
     record_verdicts,
     repair,
     review_status,
+    update_suspiciousness,
 )
+from fiftyone_dfaulo.adapter.review.learning import learned_scores
+from fiftyone_dfaulo.adapter.review.session import open_review
+from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 
 
@@ -129,3 +134,34 @@ def test_it_goes_with_the_run(dataset: Any) -> None:
     assert not [name for name in dataset.get_field_schema() if "audit" in name]
     with pytest.raises(RunError):
         audit_view(dataset, "other")
+
+
+def test_what_was_learned_adds_up_to_what_the_audit_says(make_dataset: Any) -> None:
+    dataset = make_dataset(["a", "b"] * 200)
+    rng = np.random.default_rng(7)
+    labels = np.arange(400) % 2
+    centres = labels[:, None] * np.full(6, 1.5)
+    dataset.set_values("emb", list(centres + rng.normal(size=(400, 6))))
+    results = compute_suspiciousness(dataset, embeddings="emb", progress=False)
+    assert results.suspiciousness.sum() < 40
+    drawn = audit_view(dataset, size=100).values("id")
+    # every second label is wrong, all over the ranking: no model could know
+    record_verdicts(dataset, faulty=drawn[::2], correct=drawn[1::2])
+    update_suspiciousness(dataset)
+    said = review_status(dataset)
+    learned = np.array(dataset.values("dfaulo_suspiciousness"))
+    assert said.by_audit
+    assert learned.sum() == pytest.approx(said.estimate, abs=0.5)
+    assert dataset.get_brain_info("dfaulo").config.audit_shift > 0
+    # what a batch writes later fits in; and the order is that of the verdicts alone
+    review = open_review(dataset, "dfaulo")
+    state = read_state(review, review.load_results())
+    again = learned_scores(review.load_results(), state, review.config.audit_shift)
+    assert again.tolist() == learned.tolist()
+    alone = learned_scores(review.load_results(), state)
+    assert (np.diff(learned[np.argsort(alone)]) >= 0).all()
+
+    record_verdicts(dataset, cleared=drawn)
+    update_suspiciousness(dataset)
+    assert dataset.values("dfaulo_suspiciousness") == results.suspiciousness.tolist()
+    assert dataset.get_brain_info("dfaulo").config.audit_shift == 0

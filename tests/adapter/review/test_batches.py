@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,8 +128,8 @@ def test_few_scores_are_written_for_a_batch_and_the_top_is_right(
     before = mixed.values("dfaulo_suspiciousness")
     review = open_review(mixed, "dfaulo")
     results = review.load_results()
-    verdicts = read_state(review, results).verdicts
-    learned = learned_scores(results, verdicts)
+    state = read_state(review, results)
+    learned = learned_scores(results, state)
     assert (learned != before).sum() > 90
     monkeypatch.setattr(batches, "MOST", 50)
 
@@ -137,7 +138,7 @@ def test_few_scores_are_written_for_a_batch_and_the_top_is_right(
     assert batch.learned
     mixed.reload()
     after = np.array(mixed.values("dfaulo_suspiciousness"))
-    checked = verdicts >= 0
+    checked = state.verdicts >= 0
     assert (after != before)[~checked].sum() == 50
     np.testing.assert_array_equal(after[checked], learned[checked])
     left = np.maximum(learned, before)[after != learned].max()
@@ -190,10 +191,8 @@ def test_unsure_is_asked_of_nobody_again_teaches_nothing_and_counts_as_unchecked
     assert take_batch(review, SIZE).ids[: SIZE - 1] == others
     assert doubtful not in suspicious_view(mixed, unreviewed=True).values("id")
     results, state = review.load_results(), read_state(review, review.load_results())
-    none = np.maximum(state.verdicts, -1)
-    assert (
-        learned_scores(results, state.verdicts) == learned_scores(results, none)
-    ).all()
+    none = replace(state, verdicts=np.maximum(state.verdicts, -1))
+    assert (learned_scores(results, state) == learned_scores(results, none)).all()
     drawn = {*audit_view(mixed, size=200).values("id")}
     assert doubtful not in drawn
     record_verdicts(mixed, unsure=drawn)
@@ -223,9 +222,9 @@ def test_what_is_excluded_is_neither_found_nor_correct_nor_to_be_found(
     assert take_batch(review, SIZE).ids[: SIZE - 1] == others
     assert alien not in suspicious_view(mixed, unreviewed=True).values("id")
     results, state = review.load_results(), read_state(review, review.load_results())
-    none = np.maximum(state.verdicts, -1)
+    none = replace(state, verdicts=np.maximum(state.verdicts, -1))
     np.testing.assert_array_equal(
-        learned_scores(results, state.verdicts), learned_scores(results, none)
+        learned_scores(results, state), learned_scores(results, none)
     )
 
     record_verdicts(mixed, cleared=[alien])

@@ -10,7 +10,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from fiftyone_dfaulo.adapter.corrections.apply import apply_suggestions
-from fiftyone_dfaulo.adapter.review.learning import review_status, update_suspiciousness
+from fiftyone_dfaulo.adapter.review.learning import update_suspiciousness
+from fiftyone_dfaulo.adapter.review.status import review_status
 from fiftyone_dfaulo.adapter.review.verdicts import record_verdicts
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import InputError, RunError

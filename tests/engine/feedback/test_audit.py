@@ -8,9 +8,10 @@ from fiftyone_dfaulo.engine.feedback.audit import (
     AuditEstimate,
     draw,
     estimate_by_audit,
-    recalibrate,
+    shift_to_audit,
     strata,
 )
+from fiftyone_dfaulo.engine.feedback.learning import shifted
 
 
 def population(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,19 +106,18 @@ def test_scores_that_the_audit_bears_out_stay_as_they_are() -> None:
     scores, verdicts = np.full(100, 0.2), np.full(100, -1, np.int8)
     verdicts[:5] = 1
     said = AuditEstimate(30.0, 23.0, 40.0)  # 5 found, and 95 of .2 make 24
-    assert recalibrate(scores, verdicts, said) is scores
+    assert shift_to_audit(scores, verdicts, said) == 0.0
 
 
 def test_scores_that_it_contradicts_add_up_to_what_it_says() -> None:
     scores = np.linspace(0.01, 0.9, 50)
     verdicts = np.full(50, -1, np.int8)
     verdicts[[0, 1, 49]] = 1, 0, -2
-    said = AuditEstimate(41.0, 36.0, 45.0)
-    moved = recalibrate(scores, verdicts, said)
     unchecked = np.flatnonzero(verdicts < 0)
-    assert moved[unchecked].sum() == pytest.approx(40.0)
-    assert moved[:2].tolist() == scores[:2].tolist()
-    shift = np.log(moved / (1 - moved)) - np.log(scores / (1 - scores))
-    assert shift[unchecked] == pytest.approx(shift[5])  # so the order stays
+    odds = np.log(scores / (1 - scores))[unchecked]
+    shift = shift_to_audit(scores, verdicts, AuditEstimate(41.0, 36.0, 45.0))
+    moved = 1 / (1 + np.exp(-odds - shift))
+    assert moved.sum() == pytest.approx(40.0)
+    assert shifted(scores, shift)[unchecked] == pytest.approx(moved)
     none = AuditEstimate(1.0, 1.0, 1.0)  # the one that was found
-    assert recalibrate(scores, verdicts, none)[unchecked].sum() < 1e-5
+    assert shifted(scores, shift_to_audit(scores, verdicts, none)).sum() < 1e-4
