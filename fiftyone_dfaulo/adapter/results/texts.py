@@ -64,21 +64,20 @@ class Rows:
 
     Attributes:
         ids: S12 (N,), the same in 12 bytes each.
-        in_order: these, ascending.
     """
 
     def __init__(self, ids: Sequence[str]) -> None:
         self.ids = _packed(ids)
         self._order = np.argsort(self.ids, kind="stable")  # quick if they are in order
-        self.in_order = self.ids[self._order]
+        self._sorted = self.ids[self._order]
 
     def of(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of items that were found, S12 (F,); and which of them have one."""
         order = np.argsort(found, kind="stable")  # in order they are found far sooner
         near = np.empty(len(found), np.int64)
-        near[order] = np.searchsorted(self.in_order, found[order])
-        near = np.minimum(near, len(self.in_order) - 1)
-        known = self.in_order[near] == found
+        near[order] = np.searchsorted(self._sorted, found[order])
+        near = np.minimum(near, len(self._sorted) - 1)
+        known = self._sorted[near] == found
         return self._order[near[known]], known
 
     def find(self, ids: Sequence[str]) -> dict[str, int]:

@@ -82,10 +82,10 @@ def trace_progress(
         return {"found": [[], []], "expected": [[], []]}
     faults = np.cumsum(found)
     steps = _spread(len(found))
-    there = state.counted
-    unchecked = (state.verdicts < 0)[there]
-    order = np.argsort(-state.scores[there][unchecked], kind="stable")
-    rest = np.cumsum(chances[unchecked][order])
+    every = np.zeros(len(state.scores))
+    every[state.counted] = chances
+    unchecked = state.counted & (state.verdicts < 0)
+    rest = np.cumsum(every[state.ranked[unchecked[state.ranked]]])
     begin = [float(len(found)), float(faults[-1])]
     ahead = [[begin[0]], [begin[1]]]
     if len(rest) and rest[-1] > 0 and left > 0:

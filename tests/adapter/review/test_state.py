@@ -204,10 +204,15 @@ def test_what_another_process_writes_is_seen_at_once(run: Any) -> None:
     assert check(run).verdicts[:5].tolist() == [1, 1, 1, 0, 0]
 
 
+def age(run: Any) -> None:
+    """Lets no sample be new: where one is, all is read."""
+    long_ago = {"$set": {"created_at": datetime(2020, 1, 1)}}
+    open_review(run, "dfaulo").items.documents.update_many({}, long_ago)
+
+
 def test_a_state_in_which_nothing_has_changed_is_the_same_one(run: Any) -> None:
     ids = open_review(run, "dfaulo").load_results().ids
-    long_ago = {"$set": {"created_at": datetime(2020, 1, 1)}}  # none of them is new
-    open_review(run, "dfaulo").items.documents.update_many({}, long_ago)
+    age(run)
     record_verdicts(run, faulty=ids[:1])
     first = read(run, recent=True)
     assert first.once("sum", lambda: 1) == 1
@@ -236,14 +241,31 @@ def test_a_sample_that_the_run_has_not_scored_makes_nobody_read_all(
     assert check_kept.same(read(run, recent=False))
 
 
-@pytest.mark.parametrize("cores", [1, 2, 7])
-def test_all_is_read_in_as_many_parts_as_there_are_cores(
-    run: Any, monkeypatch: pytest.MonkeyPatch, cores: int
+def test_where_most_was_written_all_is_read(
+    run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = open_review(run, "dfaulo").load_results()
-    record_verdicts(run, faulty=results.ids[:9])
-    whole = read(run, recent=False)
-    monkeypatch.setattr(reading, "_IN_ONE_GROUP", 5)
-    monkeypatch.setattr(reading.os, "cpu_count", lambda: cores)
-    assert len(reading._ranges(results.rows.in_order)) == cores
-    assert read(run, recent=False).same(whole)
+    ids = open_review(run, "dfaulo").load_results().ids
+    read(run, recent=True)
+    calls = []
+    monkeypatch.setattr(
+        state, "read_all", lambda *given: calls.append(1) or reading.read_all(*given)
+    )
+    monkeypatch.setattr(reading, "_IN_ONE_GROUP", 3)
+    record_verdicts(run, faulty=ids)
+    assert (read(run, recent=True).verdicts == 1).all()
+    assert calls == [1]
+
+
+def test_the_ranking_is_kept_while_the_scores_are_and_follows_them(run: Any) -> None:
+    ids = open_review(run, "dfaulo").load_results().ids
+    age(run)
+    before = check(run)
+    order = before.ranked
+    record_verdicts(run, faulty=ids[-2:], correct=ids[:2])
+    after = check(run)
+    assert after is not before
+    assert after.ranked is order
+    update_suspiciousness(run)
+    learned = check(run)
+    by_score = sorted(range(len(ids)), key=lambda n: (-learned.scores[n], n))
+    assert learned.ranked.tolist() == by_score != order.tolist()

@@ -95,6 +95,18 @@ class ReviewState:
         """The texts that the numbers stand for."""
         return [*self.numbers]
 
+    @cached_property
+    def ranked(self) -> np.ndarray:
+        """Int64 (N,), the items by their scores, highest first; those without last."""
+        return np.argsort(-self.scores, kind="stable")
+
+    def keep_ranking(self, before: ReviewState) -> None:
+        """Takes it from another state of the same scores, if that has it."""
+        if "ranked" in before.__dict__ and np.array_equal(
+            self.scores, before.scores, equal_nan=True
+        ):
+            self.__dict__["ranked"] = before.ranked
+
     def number(self, text: str | None) -> int:
         """The number of a label's text; one that no label has, if it is unknown."""
         return self.numbers.get(str(text), -2)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -28,7 +26,7 @@ _SIDES: tuple[Literal["left"], Literal["right"]] = "left", "right"
 def read_all(review: ReviewSession, results: ComparedResults) -> ReviewState:
     """The state of all items."""
     state = ReviewState.nothing(len(results.ids), results.texts.numbers)
-    _fill(review, results, state, _ranges(results.rows.in_order))
+    _fill(review, results, state, {})
     return state
 
 
@@ -40,12 +38,16 @@ def read_written(
 ) -> ReviewState | None:
     """The state once the samples that were written since then are read again.
 
-    It is the same one if nothing in it has changed. None if one of the samples is new:
-    it may have taken the place of one that was deleted.
+    It is the same one if nothing in it has changed. None if one of the samples is new,
+    as it may have taken the place of one that was deleted; or if they are so many that
+    to read all is quicker.
     """
     documents = review.items.documents
     written: Query = {WHEN: {"$gte": since}}
-    samples = [one["_id"] for one in documents.find(written, {"_id": True})]
+    found = documents.find(written, {"_id": True}).limit(_IN_ONE_GROUP + 1)
+    samples = [one["_id"] for one in found]
+    if len(samples) > _IN_ONE_GROUP:
+        return None
     rows, unknown = _rows_in(before, _packed(samples))
     if unknown.any():
         others = {"_id": {"$in": [samples[n] for n in np.flatnonzero(unknown)]}}
@@ -53,22 +55,11 @@ def read_written(
         if documents.find_one({**others, "$nor": [old]}) is not None:
             return None
     state = before.copy_without(rows)
-    _fill(review, results, state, [written])
-    return before if state.same(before) else state
-
-
-def _ranges(in_order: np.ndarray) -> list[Query]:
-    """Queries on samples, which together match all, for the database's cores.
-
-    Each matches about as many samples, as these are about as old as the items in them.
-    """
-    size = len(in_order)
-    count = min(os.cpu_count() or 1, 1 + size // _IN_ONE_GROUP)
-    inner = [in_order[size * n // count] for n in range(1, count)]
-    ends = [ObjectId(one.ljust(12, b"\0")) for one in inner]
-    above: list[Query] = [{}, *({"_id": {"$gte": end}} for end in ends)]
-    below: list[Query] = [*({"_id": {"$lt": end}} for end in ends), {}]
-    return [{"$and": [*pair]} for pair in zip(above, below)]
+    _fill(review, results, state, written)
+    if state.same(before):
+        return before
+    state.keep_ranking(before)
+    return state
 
 
 def _packed(ids: Iterable[ObjectId]) -> np.ndarray:
@@ -86,13 +77,15 @@ def _rows_in(state: ReviewState, samples: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _fill(
-    review: ReviewSession,
-    results: ComparedResults,
-    state: ReviewState,
-    queries: Sequence[Query],
+    review: ReviewSession, results: ComparedResults, state: ReviewState, query: Query
 ) -> None:
-    """Reads the items of the samples that match one of these into a new state."""
-    groups = _read_groups(review, results, queries)
+    """Reads the items of the samples that match into a new state.
+
+    The database puts those together that have the same verdict, class and so on: a
+    document for each item would take most of the time.
+    """
+    stages = _stages(review, results, query)
+    groups = [*packed.aggregate(review.items.documents, stages)]
     if not groups:
         return
     ids = [one["ids"] for one in groups]
@@ -115,22 +108,6 @@ def _fill(
     state.samples[rows] = np.concatenate(samples)[known]
     if corrected.any():
         _fill_corrected(review, results, state, rows[corrected])
-
-
-def _read_groups(
-    review: ReviewSession, results: ComparedResults, queries: Sequence[Query]
-) -> list[dict[str, Any]]:
-    """What the database says of the items, those together that are alike.
-
-    A document for each item would take most of the time.
-    """
-    documents = review.items.documents
-
-    def read(query: Query) -> list[dict[str, Any]]:
-        return [*packed.aggregate(documents, _stages(review, results, query))]
-
-    with ThreadPoolExecutor(len(queries)) as threads:
-        return [one for found in threads.map(read, queries) for one in found]
 
 
 def _filled(values: np.ndarray, size: int) -> np.ndarray:
