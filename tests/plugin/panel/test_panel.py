@@ -46,6 +46,7 @@ from fiftyone_dfaulo.plugin.panel.facts import (
 )
 from fiftyone_dfaulo.plugin.panel.panel import ReviewPanel
 from fiftyone_dfaulo.plugin.panel.prompts import of_run
+from tests.adapter.process import run_forked
 from tests.plugin.plugin_tools import context, snapshot
 
 ERROR = "Traceback\n  x\nfiftyone_dfaulo.errors.InputError: too few\n"
@@ -667,6 +668,32 @@ def test_what_is_read_is_kept_until_something_is_written(
     monkeypatch.setattr(facts_cache, "EXPIRY", 0.0)
     panel.did("on_change_view")
     assert len(reads) == 5
+
+
+def test_two_people_see_each_other_in_the_counts_of_the_panel(run: Any) -> None:
+    panel, ids = Opened(run), run.exists("dfaulo_suspiciousness").values("id")
+    panel.did("mark_selected", *ids[:2])
+    code = """
+    import sys
+    import fiftyone as fo
+    import fiftyone_dfaulo as dfaulo
+    dataset, ids = fo.load_dataset(sys.argv[1]), sys.argv[2:]
+    dfaulo.record_verdicts(dataset, faulty=ids[2:3], correct=ids[1:2], by="Bob")
+    dfaulo.apply_suggestions(dataset, ids=ids[:1], label="b" , by="Bob")
+    dataset.delete_samples(ids[3:])
+    """
+    given = run.values("ground_truth.label")[run.values("id").index(ids[0])]
+    code = code.replace('"b" ', repr("b" if given != "b" else "a"))
+    done = run_forked(code, run.name, *ids[:4])
+    assert done.returncode == 0, done.stderr
+    panel.did("on_change_view")
+    status = panel.facts["status"]
+    assert (status["found"], status["correct"], status["corrected"]) == (2, 1, 1)
+    assert status["scored"] == len(ids) - 1
+    assert panel.facts["progress"]["found"] == [[0, 1, 2, 3], [0, 1, 1, 2]]
+    panel.did("undo_marking")  # what Bob has marked otherwise stays
+    assert panel.facts["status"]["correct"] == 1
+    assert panel.facts["status"]["found"] == 1
 
 
 def test_events_at_once_share_one_reading(
