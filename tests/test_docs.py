@@ -152,7 +152,9 @@ def check_readme(names: dict[str, Any], loaded: dict[str, Any]) -> None:
 
 def check_python(names: dict[str, Any], loaded: dict[str, Any]) -> None:
     dataset = loaded["my-dataset"]
-    assert names["carried"] == 50
+    verdicts = dataset.count_values("second_verdict")
+    assert verdicts == {"faulty": 5, "correct": 45, None: 10}
+    assert dataset.get_brain_info("second").config.learned_from == "dfaulo"
     assert dataset.load_saved_view("to relabel").count() == 5
     assert Path("gallery.png").is_file()
     assert Path("review.csv").read_text().count("\n") == 51

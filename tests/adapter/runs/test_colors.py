@@ -99,7 +99,7 @@ def test_learned_scores_have_colors(
     dataset = make_dataset(["a", "b", "a"])
     write_run(make_results(dataset))
     learned = np.array([0.1234, 0.4996, 0.987])
-    monkeypatch.setattr(learning, "learned_scores", lambda results, verdicts: learned)
+    monkeypatch.setattr(learning, "learned_scores", lambda *args: learned)
     update_suspiciousness(dataset)
     assert dataset.values("dfaulo_suspiciousness") == learned.tolist()
     check_tiles(dataset, "dfaulo")
