@@ -13,7 +13,7 @@ from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.reading.labels import Labelled
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession, open_review
-from fiftyone_dfaulo.adapter.review.state.items import EXCLUDED
+from fiftyone_dfaulo.adapter.review.state.items import CODES, EXCLUDED
 from fiftyone_dfaulo.adapter.review.state.kept import read_state
 from fiftyone_dfaulo.adapter.review.verdicts import EVERY_VERDICT, write_verdicts
 from fiftyone_dfaulo.adapter.runs.lookup import list_runs
@@ -26,7 +26,6 @@ _COULD_LEARN = (
     "Run {0!r} on the same labels has been reviewed. With learn_from={0!r} the models "
     "learn from that, and what was corrected helps to tell how many labels are wrong."
 )
-_FAULTY = 1
 _NEEDED = ("suspiciousness", "verdict")
 
 
@@ -138,7 +137,7 @@ def learn_labels(
     if type(labels) is not ClassLabels or not isinstance(results, SingleLabelResults):
         return labelled, ()
     number = {name: k for k, name in enumerate(labels.classes)}
-    faulty = read_state(review, results).verdicts == _FAULTY
+    faulty = read_state(review, results).verdicts == CODES["faulty"]
     scored, suggested = results.label_texts(), results.suggestion_texts()
     taught, before = labels.numbers.copy(), labels.numbers.copy()
     row_of = results.rows.find(labelled.ids)
