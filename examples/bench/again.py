@@ -12,21 +12,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import average_precision_score
 
 from bench.counts import SEEDS, NumberCase, makers
+from bench.review import WRONG, check_until, learned
 from fiftyone_dfaulo.config import Settings
-from fiftyone_dfaulo.engine.feedback.learning import learn
 from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
 from fiftyone_dfaulo.engine.method.single_label import score_labels
 from fiftyone_dfaulo.engine.scores import Scores
 
-BATCH = 50
 CHECKED = (0.05, 0.1)
-WRONG = (0.0, 0.1)
 
 
 def score(case: NumberCase, labels: np.ndarray, before: np.ndarray) -> Scores:
@@ -42,13 +41,10 @@ def review(
     """Verdicts int8 (N,) on a share of the samples, and the score that they teach."""
     count = len(case.labels)
     told = case.faults ^ (np.random.default_rng(seed).random(count) < wrong)
-    verdicts, current = np.full(count, -1, np.int8), first.suspiciousness
-    while (left := int(share * count) - int((verdicts >= 0).sum())) > 0:
-        order = np.argsort(-np.where(verdicts < 0, current, -1.0), kind="stable")
-        batch = order[: min(BATCH, left)]
-        verdicts[batch] = told[batch]
-        current = learn(first.suspiciousness, verdicts, first.suggestion, case.labels)
-    return verdicts, current
+    verdicts = np.full(count, -1, np.int8)
+    rank = partial(learned, first, case.labels, verdicts)
+    mark, current = int(share * count), first.suspiciousness
+    return verdicts, check_until(mark, verdicts, told, current, rank)
 
 
 def measure(case: NumberCase, seed: int) -> Iterator[tuple[str, list[float]]]:

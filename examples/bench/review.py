@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from sklearn.metrics import average_precision_score
@@ -86,13 +87,37 @@ def simulate(
     verdicts, current = np.full(count, -1, np.int8), scores.suspiciousness
     states = [_look(scores, case, verdicts, current)]
     for mark in (int(count * share) for share in MARKS):
-        while (checked := int((verdicts >= 0).sum())) < mark:
-            order = np.argsort(-np.where(verdicts < 0, current, -1.0), kind="stable")
-            batch = order[: min(BATCH, mark - checked)]
-            verdicts[batch] = reported[batch]
-            current = update(scores, case.labels, verdicts)
+        rank = partial(update, scores, case.labels, verdicts)
+        current = check_until(mark, verdicts, reported, current, rank)
         states.append(_look(scores, case, verdicts, current))
     return states
+
+
+def check_until(
+    mark: int,
+    verdicts: np.ndarray,
+    reported: np.ndarray,
+    current: np.ndarray,
+    rank: Callable[[], np.ndarray],
+) -> np.ndarray:
+    """Marks the most suspicious, in batches, until so many are checked.
+
+    Args:
+        mark: how many.
+        verdicts: int8 (N,), 1 faulty, 0 correct, -1 unchecked; filled in.
+        reported: bool (N,), which the reviewer calls faulty.
+        current: (N,), the score.
+        rank: gives the score by the verdicts so far.
+
+    Returns:
+        the score at the end.
+    """
+    while (checked := int((verdicts >= 0).sum())) < mark:
+        order = np.argsort(-np.where(verdicts < 0, current, -1.0), kind="stable")
+        batch = order[: min(BATCH, mark - checked)]
+        verdicts[batch] = reported[batch]
+        current = rank()
+    return current
 
 
 def _look(

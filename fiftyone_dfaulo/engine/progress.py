@@ -24,6 +24,11 @@ def silent_stage(fraction: float) -> None:
     """A :data:`StageReport` that does nothing."""
 
 
+def report_part(report: StageReport, position: int, count: int) -> StageReport:
+    """What the part at a position calls, of a stage in ``count`` equal parts."""
+    return lambda fraction: report((position + fraction) / count)
+
+
 class Stages:
     """Turns the progress of each stage into that of the whole run, and times them.
 

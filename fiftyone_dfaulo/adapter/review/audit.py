@@ -106,10 +106,9 @@ def estimate_drawn(
     from fiftyone_dfaulo.engine.feedback.audit import estimate_by_audit
 
     there = state.present
-    told = np.where(state.verdicts == EXCLUDED, 0, state.verdicts)
     initial = results.suspiciousness[there]
     stratum = results.strata if there.all() else None
-    return estimate_by_audit(initial, state.drawn[there], told[there], stratum)
+    return estimate_by_audit(initial, state.drawn[there], _told(state), stratum)
 
 
 def audit_shift(
@@ -124,9 +123,12 @@ def audit_shift(
     audit = estimate_drawn(results, state) if state.drawn.any() else None
     if audit is None or results.config.method == "paper":
         return 0.0
-    told = np.where(state.verdicts == EXCLUDED, 0, state.verdicts)
-    there = state.present
-    return shift_to_audit(scores[there], told[there], audit)
+    return shift_to_audit(scores[state.present], _told(state), audit)
+
+
+def _told(state: ReviewState) -> np.ndarray:
+    """Int8, the verdicts on the items that exist; what is excluded is no fault."""
+    return np.where(state.verdicts == EXCLUDED, 0, state.verdicts)[state.present]
 
 
 def _keep(review: ReviewSession, ids: list[str]) -> None:

@@ -82,7 +82,8 @@ def newest_review(dataset: Dataset, target: LabelTarget, brain_key: str) -> str 
         with suppress(RunError):  # it lacks a field, or its results
             review = open_review(dataset, key, *_NEEDED, reload=False)
             checked = review.find(None, {review.fields.verdict: {"$ne": None}})
-            if any(True for _ in checked) and review.load_results():
+            if next(checked, None) is not None:
+                review.load_results()
                 return key
     return None
 

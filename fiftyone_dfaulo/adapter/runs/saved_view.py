@@ -173,12 +173,11 @@ def _find(dataset: Dataset, fields: Sequence[str]) -> foo.SavedViewDocument | No
 def _is_of(dataset: Dataset, view: foo.SavedViewDocument, score: str) -> bool:
     """Whether a view is still what a run with this score has made."""
     key = score.removesuffix(_SCORE)
-    stages = [json.loads(one) for one in _stages(dataset, score)]
-    return (
-        view.name.startswith(_NAME.format(key))
-        and view.description == _DESCRIPTION.format(key)
-        and [json.loads(one) for one in view.view_stages] == stages
-    )
+    named = view.name.startswith(_NAME.format(key))
+    if not named or view.description != _DESCRIPTION.format(key):
+        return False
+    now, made = view.view_stages, _stages(dataset, score)
+    return [*map(json.loads, now)] == [*map(json.loads, made)]
 
 
 def _free_name(dataset: Dataset, key: str, but: foo.SavedViewDocument) -> str:

@@ -17,6 +17,7 @@ from fiftyone_dfaulo.adapter.targets.labels import (
 )
 from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
+from fiftyone_dfaulo.engine.progress import report_part
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.config import Settings
@@ -147,7 +148,7 @@ class ClassLabels(Labels):
         ensembles: list[Ensemble] = []
         with stages.stage(SCORING) as report:
             for number, each in enumerate(sorted(features, key=_shows_content)):
-                part = _part(report, number, len(features))
+                part = report_part(report, number, len(features))
                 ensembles.append(fit(each, ensembles, report=part))
             scores = score(*ensembles)
         if retrain is not None:
@@ -190,10 +191,6 @@ class ClassLabels(Labels):
         return ensemble.spread(
             fitted, features.index, classes, (len(self.numbers), len(self.classes))
         )
-
-
-def _part(report: StageReport, position: int, count: int) -> StageReport:
-    return lambda fraction: report((position + fraction) / count)
 
 
 def _shows_content(features: Features) -> tuple[bool, bool]:

@@ -40,7 +40,7 @@ from fiftyone_dfaulo.engine.method.outputs import (
 )
 from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
 from fiftyone_dfaulo.engine.method.wrong_label import count_wrong
-from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
+from fiftyone_dfaulo.engine.progress import StageReport, report_part, silent_stage
 from fiftyone_dfaulo.engine.threads import blas_kernels
 
 HIGH_LOSS = 0.10  # share of the samples left out for a high loss
@@ -135,7 +135,7 @@ def fit_ensemble(
             labels,
             folds,
             left_out,
-            _part(report, len(weights)),
+            report_part(report, len(weights), len(HEADS)),
             inverse,
             along,
             weights[-1] if weights else None,
@@ -287,7 +287,3 @@ def _wrong_share(
     seen = likeliest(mutant[some], labels[some])
     trusted = foreign[some] < FOREIGN
     return count_wrong(seen, labels[some], trusted, learned=learned) / len(some)
-
-
-def _part(report: StageReport, position: int) -> StageReport:
-    return lambda fraction: report((position + fraction) / len(HEADS))
