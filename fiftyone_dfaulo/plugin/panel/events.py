@@ -46,7 +46,7 @@ class Event:
         ctx: the context that FiftyOne made for it.
 
     Attributes:
-        whole: whether all of a run is read anew, whatever was read before.
+        whole: whether all of a run is read anew, if that is quick.
     """
 
     def __init__(self, ctx: Context) -> None:

@@ -129,6 +129,11 @@ def test_only_what_was_written_is_read_again(
     assert after.verdicts[0] == 1
     assert 0 < len(found) < len(ids) / 2
     found.clear()
+    monkeypatch.setattr(state, "SHORT", 0.0)  # as if to read all took long
+    state.forget_state(open_review(run, "dfaulo", recent=True))
+    read(run, recent=True)
+    assert len(found) < len(ids) / 2
+    monkeypatch.setattr(state, "SHORT", 1e6)
     state.forget_state(open_review(run, "dfaulo", recent=True))
     read(run, recent=True)
     assert len(found) >= len(ids)

@@ -26,6 +26,9 @@ OVERLAP = timedelta(seconds=5)
 """How long after its time stamp a write may come, by a clock like ours: 100,000 scores
 have one of these, and are written in so many seconds (``docs/review.md``)."""
 
+SHORT = 1.0
+"""Seconds: a panel that opens reads all anew only where that took no longer."""
+
 _RUNS = 8
 
 
@@ -66,9 +69,11 @@ def read_state(review: ReviewSession, results: ComparedResults) -> ReviewState:
 
 
 def forget_state(review: ReviewSession) -> None:
-    """Has the next reading of this run be of everything."""
+    """Has the next reading of this run be of everything, if that is :data:`SHORT`."""
     with _lock:
-        _kept.pop(_key(review), None)
+        kept = _kept.get(_key(review))
+        if kept is not None and kept.took <= SHORT:
+            del _kept[_key(review)]
 
 
 def _entry(review: ReviewSession) -> _Kept:
