@@ -55,7 +55,8 @@ class Ensemble(NamedTuple):
     """What the models around one network say of N samples and K classes.
 
     Attributes:
-        heads: name, one of :data:`HEADS`, to out-of-sample log-probabilities (N, K).
+        heads: name, of :data:`HEADS` and in their order, to out-of-sample
+            log-probabilities (N, K): the first, the last, and maybe the one between.
         original: log-probabilities (N, K) of the network itself, or None.
         original_votes: whether these count in the vote.
         learned: whether the network has learned the labels, faulty ones too.
@@ -77,7 +78,7 @@ class Ensemble(NamedTuple):
     @property
     def mutants(self) -> list[Outputs]:
         """The mutants' log-probabilities; the last lacks the best-known subset."""
-        return [self.heads[name] for name in HEADS[1:]]
+        return [*self.heads.values()][1:]
 
     @property
     def voters(self) -> list[Outputs]:

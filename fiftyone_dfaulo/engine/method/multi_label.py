@@ -7,7 +7,8 @@
 2. The mutants are fitted without the highest losses of each of the two. The *yes* of a
    rare class have the highest losses of all: taken together, half of them would be
    left out. For the same reason the prior holds wrong and missing labels for equally
-   many, not for equally likely: otherwise no rare class would be found missing.
+   many, not for equally likely: otherwise no rare class would be found missing. The
+   first mutant chooses what the last one does without, and has no vote.
 3. Where the sample has the class, this is the probability that its label is wrong;
    elsewhere, that a label is missing.
 4. A sample is as suspicious as its most suspicious class.
@@ -32,13 +33,21 @@ from fiftyone_dfaulo.engine.method import (
     regression,
     single_label,
 )
+from fiftyone_dfaulo.engine.method.ensemble import HEADS
 from fiftyone_dfaulo.engine.method.heads import (
     FOLDS,
+    HeadOutputs,
     assign_folds,
     out_of_sample,
     standardise,
 )
-from fiftyone_dfaulo.engine.method.outputs import Outputs, in_memory, judge
+from fiftyone_dfaulo.engine.method.outputs import (
+    Outputs,
+    in_memory,
+    judge,
+    likeliest,
+)
+from fiftyone_dfaulo.engine.method.wrong_label import count_wrong
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
 REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
@@ -53,8 +62,7 @@ REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
 LIKELY = 0.5
 """Labels that are this suspicious, or more, look wrong or missing."""
 
-_LEFT_OUT = (ensemble.HIGH_LOSS, ensemble.HIGH_MUTANT_LOSS, 0.0)
-"""After each head: the share of *no*, and of *yes*, that the next is fitted without."""
+_MOST_LEFT_OUT = 0.5  # of either: most labels of a class are right
 
 _HARD = reasons.REASONS.index("hard to learn")
 
@@ -207,9 +215,9 @@ def _score(
             original = signals.log_softmax(both)
         labels = given[:, k].astype(np.int64)
         heads = _fit_heads(features, labels, seed)
-        # too few labels of a rare class are wrong to tell how sure its heads should be
+        learned = original is not None
         models = ensemble.Ensemble(
-            heads, original, True, True, foreign, no_duplicates, known
+            heads, original, True, learned, foreign, no_duplicates, known
         )
         scores = single_label.score_labels(labels, models, equal_counts_prior=True)
         yield scores.suspiciousness, scores.reasons[:, _HARD]
@@ -220,32 +228,39 @@ def _fit_heads(
 ) -> dict[str, Outputs]:
     """The heads of an :class:`.ensemble.Ensemble`, for one class against the rest."""
     folds = assign_folds(labels, np.random.default_rng(seed))
-    heads: dict[str, Outputs] = {}
     along = regression.directions(features)
-    left_out = start = None
-    for name, share in zip(ensemble.HEADS, _LEFT_OUT):
-        fitted = out_of_sample(
+
+    def fit(left_out: np.ndarray | None, start: np.ndarray | None) -> HeadOutputs:
+        return out_of_sample(
             features, labels, folds, left_out, along=along, start=start
         )
-        heads[name], start = in_memory(fitted), fitted.weights
-        left_out = high_loss(heads[name], labels, share)
-    return heads
+
+    every = fit(None, None)
+    shares = np.full(2, ensemble.HIGH_LOSS)
+    first = fit(high_loss(in_memory(every), labels, shares), every.weights)
+    seen, known = in_memory(first), np.ones(len(labels), bool)
+    # by the usual sharpness: to find it takes longer than to fit the heads
+    wrong = count_wrong(likeliest(seen, labels), labels, known, learned=True)
+    shares = wrong / 2 / np.maximum(np.bincount(labels, minlength=2), 1)
+    shares = np.clip(shares, ensemble.HIGH_MUTANT_LOSS, _MOST_LEFT_OUT)
+    last = fit(high_loss(seen, labels, shares), first.weights)
+    return {HEADS[0]: in_memory(every), HEADS[-1]: in_memory(last)}
 
 
-def high_loss(outputs: Outputs, labels: np.ndarray, share: float) -> np.ndarray:
+def high_loss(outputs: Outputs, labels: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """The subset that the next mutant is fitted without: the highest losses.
 
     Args:
         outputs: log-probabilities (N, 2), of *no* and *yes*.
         labels: int64 (N,), 0 for *no* or 1 for *yes*.
-        share: of the samples of each of the two, rounded up; none is left out of fewer
-            than ``2 * FOLDS``.
+        shares: (2,), of the samples of each of the two, rounded up; none is left out
+            of fewer than ``2 * FOLDS``.
 
     Returns:
         bool (N,), True for samples left out.
     """
-    totals = np.bincount(labels)
-    most = np.where(totals >= 2 * FOLDS, np.ceil(share * totals), 0)
+    totals = np.bincount(labels, minlength=2)
+    most = np.where(totals >= 2 * FOLDS, np.ceil(shares * totals), 0)
     return signals.rank_in_class(judge(outputs, labels).loss, labels) < most[labels]
 
 
