@@ -168,16 +168,25 @@ class _Detector:
     def look(
         self, pixels: np.ndarray, rows: np.ndarray, report: StageReport
     ) -> list[_Seen]:
-        """The predictions of the images at some rows, image by image."""
+        """The predictions of the images at some rows, image by image.
+
+        They are the mean of what is seen in the image and in its mirror image (Law and
+        Deng, "CornerNet", ECCV 2018, look at both as well).
+        """
         self.module.eval()
         parts: list[_Seen] = []
         for start in range(0, len(rows), BATCH):
             some = rows[start : start + BATCH]
             device = self.mean.device
             with torch.inference_mode(), threads_for(pixels[some].size // 3, device):
+                images = self.normalise(pixels[some])
                 with autocast(device):
-                    log_odds, distances = self.module(self.normalise(pixels[some]))
-                seen = zip(some, log_odds.sigmoid().cpu(), distances.cpu())
+                    heat, edges = self.module(images)
+                    other, turned = self.module(images.flip(-1))
+                # in the mirror, the left edge is the right one
+                turned = turned.flip(-1)[:, [2, 1, 0, 3]]
+                both = heat.sigmoid() + other.flip(-1).sigmoid(), edges + turned
+                seen = zip(some, *((each / 2).cpu() for each in both))
             for row, heat, edges in seen:
                 boxes, sure = _peaks(heat, edges)
                 parts.append((np.full(len(sure), row), boxes, sure))

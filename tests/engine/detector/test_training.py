@@ -15,6 +15,7 @@ from fiftyone_dfaulo.engine.cache.folder import Folder, RunOf
 from fiftyone_dfaulo.engine.cache.work import Keeper, Work
 from fiftyone_dfaulo.engine.detector import training
 from fiftyone_dfaulo.engine.detector.moves import draw_moves, move
+from fiftyone_dfaulo.engine.detector.network import seeded_detector
 from fiftyone_dfaulo.engine.detector.training import (
     Detected,
     choose_side,
@@ -170,6 +171,25 @@ class TestRuns:
 
         assert set(found.boxes.images.tolist()) <= {0, 1, 2}
         assert len(found.confidence) <= training.SHARE * 3_000
+
+
+def test_a_mirror_image_shows_the_same_mirrored(shapes: Case) -> None:
+    module = seeded_detector(0)
+    with torch.no_grad():
+        module.head.weight.normal_(0, 0.3)
+        module.head.bias.zero_()  # something is seen everywhere
+    detector = training._Detector(module, torch.zeros(3), torch.full((3,), 255.0))
+    image = shapes[0][:1]
+    first, second = (
+        detector.look(pixels, np.array([0]), lambda fraction: None)[0]
+        for pixels in (image, image[:, :, ::-1].copy())
+    )
+    mirrored = second[1].copy()
+    mirrored[:, 0] = 1 - mirrored[:, 0] - mirrored[:, 2]
+    orders = [np.lexsort(some.round(4).T) for some in (first[1], mirrored)]
+    assert len(orders[0]) == len(orders[1]) > 5
+    np.testing.assert_allclose(first[1][orders[0]], mirrored[orders[1]], atol=1e-4)
+    np.testing.assert_allclose(first[2][orders[0]], second[2][orders[1]], atol=1e-4)
 
 
 def test_images_and_boxes_are_moved_alike() -> None:
