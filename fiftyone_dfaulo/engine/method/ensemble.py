@@ -26,7 +26,6 @@ from fiftyone_dfaulo.engine.method.heads import (
     FOREIGN,
     Samples,
     assign_folds,
-    inverse_regularization,
     mutant_subset,
     out_of_sample,
     standardise,
@@ -38,7 +37,11 @@ from fiftyone_dfaulo.engine.method.outputs import (
     judge,
     likeliest,
 )
-from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
+from fiftyone_dfaulo.engine.method.sharpness import (
+    evenly,
+    fit_power,
+    inverse_regularization,
+)
 from fiftyone_dfaulo.engine.method.wrong_label import count_wrong
 from fiftyone_dfaulo.engine.progress import StageReport, report_part, silent_stage
 from fiftyone_dfaulo.engine.threads import blas_kernels
@@ -198,7 +201,7 @@ def _weakness(
     along: regression.Directions,
     work: Work,
 ) -> float:
-    """:func:`.heads.inverse_regularization`, if it is not kept."""
+    """:func:`.sharpness.inverse_regularization`, if it is not kept."""
     own = work.of("inverse")
     kept = own.load()
     if kept is not None:

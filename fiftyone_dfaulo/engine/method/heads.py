@@ -13,13 +13,10 @@ from fiftyone_dfaulo.engine.cache.work import UNKEPT, Work
 from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor, Shared
 from fiftyone_dfaulo.engine.method import regression
 from fiftyone_dfaulo.engine.method.outputs import (
-    LEAST_LOG,
     HeadOutputs,
     by_blocks,
     in_blocks,
-    likeliest,
 )
-from fiftyone_dfaulo.engine.method.sharpness import evenly, fit_power
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.signals import rank_in_class
 from fiftyone_dfaulo.engine.threads import one_blas_thread
@@ -29,13 +26,7 @@ INVERSE_REGULARIZATION = 30.0
 """Divided by the number of training samples, it is scikit-learn's C of each head, at
 least. The regularisation is strong on purpose: a head that is free to follow single
 samples follows faulty labels too. Many classes need it weaker: see
-:func:`inverse_regularization`."""
-WEAKER = 10**0.5  # by this factor
-UNSURE = 2.5
-"""Heads are too unsure if the labels are likelier at a greater power than this. Up to
-50 classes they hardly ever are."""
-MOST_TRIED = 7
-HELD_OUT = 400  # samples; at least so many judge, or all
+:func:`.sharpness.inverse_regularization`."""
 FOREIGN = 0.5
 """From this probability of foreign content on, no model should learn from a sample."""
 LEAST_SPREAD = 1e-6
@@ -201,67 +192,6 @@ def _fit(samples: Samples, heads: Iterable[_Head]) -> Iterator[np.ndarray]:
 
     with one_blas_thread, ThreadPoolExecutor(FOLDS) as pool:
         yield from pool.map(fit, heads)
-
-
-def inverse_regularization(
-    features: np.ndarray,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    along: regression.Directions | None = None,
-) -> float:
-    """How weakly heads are regularised: C times the number of training samples.
-
-    It is the strongest regularisation, from :data:`INVERSE_REGULARIZATION` on, that
-    does not leave heads too unsure (:data:`UNSURE`): heads that learned from four folds
-    are judged on the fifth, in as many folds as it takes.
-
-    Args:
-        features, labels, folds, along: as of :func:`out_of_sample`.
-
-    Returns:
-        30 times a power of the square root of 10, at most 30,000.
-    """
-    along = regression.directions(features) if along is None else along
-    some = evenly(labels)
-    features, labels, folds = features[some], labels[some], folds[some]
-    inverse = INVERSE_REGULARIZATION
-    with one_blas_thread:
-        for _ in range(MOST_TRIED - 1):
-            if _power(features, labels, folds, inverse, along) <= UNSURE:
-                break
-            inverse *= WEAKER
-    return inverse
-
-
-def _power(
-    features: np.ndarray,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    inverse: float,
-    along: regression.Directions,
-) -> float:
-    """The power at which heads of some folds explain the labels that they never saw."""
-    numbers = np.unique(labels, return_inverse=True)[1]
-    seen, given = [], []
-    for fold in range(FOLDS):
-        training = np.flatnonzero(folds != fold)
-        classes = np.unique(numbers[training])
-        held_out = (folds == fold) & np.isin(numbers, classes)
-        if len(classes) > 1 and held_out.any():
-            known = np.searchsorted(classes, numbers)
-            weights = regression.fit(features, known, training, inverse, along)
-            found = np.full((held_out.sum(), numbers.max() + 1), LEAST_LOG)
-            found[:, classes] = regression.log_probabilities(
-                features[held_out], weights
-            )
-            seen.append(np.maximum(found, LEAST_LOG))
-            given.append(numbers[held_out])
-        if sum(map(len, given)) >= HELD_OUT:
-            break
-    if not given:
-        return 1.0
-    labels = np.concatenate(given)
-    return fit_power(likeliest(np.concatenate(seen), labels), labels)[0]
 
 
 def mutant_subset(

@@ -12,6 +12,9 @@
 3. Where the sample has the class, this is the probability that its label is wrong;
    elsewhere, that a label is missing.
 4. A sample is as suspicious as its most suspicious class.
+
+How strongly heads are regularised is what makes labels likeliest that they never saw,
+of some classes together (:func:`.sharpness.likeliest_regularization`).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +40,6 @@ from fiftyone_dfaulo.engine.method import (
 from fiftyone_dfaulo.engine.method.ensemble import HEADS
 from fiftyone_dfaulo.engine.method.heads import (
     FOLDS,
-    HeadOutputs,
     assign_folds,
     out_of_sample,
     standardise,
@@ -47,6 +50,7 @@ from fiftyone_dfaulo.engine.method.outputs import (
     judge,
     likeliest,
 )
+from fiftyone_dfaulo.engine.method.sharpness import likeliest_regularization
 from fiftyone_dfaulo.engine.method.wrong_label import count_wrong
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 
@@ -61,6 +65,9 @@ REASONS = ("tag looks wrong", "tag looks missing", "hard to learn")
 
 LIKELY = 0.5
 """Labels that are this suspicious, or more, look wrong or missing."""
+
+ASKED = 10
+"""So many classes at most tell how strongly heads are regularised: it takes time."""
 
 _MOST_LEFT_OUT = 0.5  # of either: most labels of a class are right
 
@@ -155,8 +162,13 @@ def score(
     suspiciousness, hard = np.zeros(given.shape), np.zeros(given.shape, bool)
     counts = given.sum(0)
     scored = np.flatnonzero((counts > 0) & (counts < len(given)))
-    samples = _Samples(standardise(embeddings), given, logits, settings.seed)
-    places, missing = _places(samples, scored, work, executor), []
+    features = standardise(embeddings)
+    if work.kept:
+        how = ensemble.who_fits(executor)
+        work = work.as_kind("tags").of(features, settings.seed, how)
+    inverse = _inverse(features, given, scored, settings.seed)
+    samples = _Samples(features, given, logits, settings.seed, inverse)
+    places, missing = _places(samples, scored, work), []
     for k, place in places.items():
         kept = place.load()
         if kept is None:
@@ -183,20 +195,29 @@ class _Samples(NamedTuple):
     given: np.ndarray
     logits: np.ndarray | None
     seed: int
+    inverse: float
 
 
-def _places(
-    samples: _Samples, classes: np.ndarray, work: Work, executor: Executor
-) -> dict[int, Work]:
+def _inverse(
+    features: np.ndarray, given: np.ndarray, classes: np.ndarray, seed: int
+) -> float:
+    """How weakly heads are regularised, by some of the classes."""
+    some = np.unique(np.arange(ASKED) * len(classes) // ASKED)
+    asked = classes[some[: len(classes)]]
+    problems = [
+        (labels, assign_folds(labels, np.random.default_rng(seed)))
+        for labels in given[:, asked].T.astype(np.int64)
+    ]
+    return likeliest_regularization(features, problems, regression.directions(features))
+
+
+def _places(samples: _Samples, classes: np.ndarray, work: Work) -> dict[int, Work]:
     """Where what is found of each class is kept."""
-    features, given, logits, seed = samples
-    if work.kept:
-        how = ensemble.who_fits(executor)
-        work = work.as_kind("tags").of(features, seed, how)
+    _, given, logits, _, inverse = samples
 
     def own(k: int) -> Work:
         seen = None if logits is None else logits[:, k]
-        return work.of(given[:, k], seen) if work.kept else work
+        return work.of(given[:, k], seen, inverse) if work.kept else work
 
     return {int(k): own(int(k)) for k in classes}
 
@@ -205,7 +226,7 @@ def _score(
     samples: _Samples, classes: Iterable[int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Suspiciousness, float64 (N,), and *hard to learn*, bool (N,), of classes."""
-    features, given, logits, seed = samples
+    features, given, logits, seed, inverse = samples
     foreign, no_duplicates = np.zeros(len(given)), np.full(len(given), -1)
     known = np.ones(len(given), bool)
     for k in classes:
@@ -214,7 +235,7 @@ def _score(
             both = np.column_stack([np.zeros(len(given)), logits[:, k]])
             original = signals.log_softmax(both)
         labels = given[:, k].astype(np.int64)
-        heads = _fit_heads(features, labels, seed)
+        heads = _fit_heads(features, labels, seed, inverse)
         learned = original is not None
         models = ensemble.Ensemble(
             heads, original, True, learned, foreign, no_duplicates, known
@@ -224,26 +245,21 @@ def _score(
 
 
 def _fit_heads(
-    features: np.ndarray, labels: np.ndarray, seed: int
+    features: np.ndarray, labels: np.ndarray, seed: int, inverse: float
 ) -> dict[str, Outputs]:
     """The heads of an :class:`.ensemble.Ensemble`, for one class against the rest."""
     folds = assign_folds(labels, np.random.default_rng(seed))
     along = regression.directions(features)
-
-    def fit(left_out: np.ndarray | None, start: np.ndarray | None) -> HeadOutputs:
-        return out_of_sample(
-            features, labels, folds, left_out, along=along, start=start
-        )
-
-    every = fit(None, None)
+    fit = partial(out_of_sample, features, labels, folds, inverse=inverse, along=along)
+    every = fit()
     shares = np.full(2, ensemble.HIGH_LOSS)
-    first = fit(high_loss(in_memory(every), labels, shares), every.weights)
+    first = fit(high_loss(in_memory(every), labels, shares), start=every.weights)
     seen, known = in_memory(first), np.ones(len(labels), bool)
     # by the usual sharpness: to find it takes longer than to fit the heads
     wrong = count_wrong(likeliest(seen, labels), labels, known, learned=True)
     shares = wrong / 2 / np.maximum(np.bincount(labels, minlength=2), 1)
     shares = np.clip(shares, ensemble.HIGH_MUTANT_LOSS, _MOST_LEFT_OUT)
-    last = fit(high_loss(seen, labels, shares), first.weights)
+    last = fit(high_loss(seen, labels, shares), start=first.weights)
     return {HEADS[0]: in_memory(every), HEADS[-1]: in_memory(last)}
 
 

@@ -1,5 +1,9 @@
 """How sure should models of the true class be? As sure as explains the labels best.
 
+How strongly heads are regularised is chosen first, by labels that they never saw:
+:func:`inverse_regularization`, :func:`likeliest_regularization`. For the rest, they are
+too unsure still:
+
 Models that learned from labels of which some are wrong are unsure for two reasons:
 because samples resemble two classes, and because labels are wrong wherever one looks.
 The second lies in the label, not in the true class: taken for doubt about the class, it
@@ -16,14 +20,24 @@ explains the wrong labels away, and they are not counted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import special
 from scipy.optimize import minimize_scalar
 
-from fiftyone_dfaulo.engine.method import label_noise
-from fiftyone_dfaulo.engine.method.outputs import Likeliest
+from fiftyone_dfaulo.engine.method import label_noise, regression
+from fiftyone_dfaulo.engine.method.heads import FOLDS, INVERSE_REGULARIZATION
+from fiftyone_dfaulo.engine.method.outputs import LEAST_LOG, Likeliest, likeliest
+from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 LEAST_POWER, MOST_POWER = 0.1, 100.0
+WEAKER = 10**0.5  # by this factor
+UNSURE = 2.5
+"""Heads are too unsure if the labels are likelier at a greater power than this. Up to
+50 classes they hardly ever are."""
+MOST_TRIED = 7
+HELD_OUT = 400  # samples; at least so many judge, or all
 STEP = 0.1  # between the logarithms of the powers that are compared
 STEPS_OF_NOISE = 12  # of expectation-maximisation at each, from the power before
 FURTHEST = 1.6  # of the logarithm of a power, above the least
@@ -105,3 +119,103 @@ def explain_labels(
     likely /= likely.sum()
     logarithms = np.log(powers[: len(likely)])
     return float(np.exp(likely @ logarithms))
+
+
+def inverse_regularization(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    along: regression.Directions | None = None,
+) -> float:
+    """How weakly heads are regularised: C times the number of training samples.
+
+    It is the strongest regularisation, from :data:`INVERSE_REGULARIZATION` on, that
+    does not leave heads too unsure (:data:`UNSURE`): heads that learned from four folds
+    are judged on the fifth, in as many folds as it takes.
+
+    Args:
+        features, labels, folds, along: as of :func:`.heads.out_of_sample`.
+
+    Returns:
+        30 times a power of the square root of 10, at most 30,000.
+    """
+    along = regression.directions(features) if along is None else along
+    some = evenly(labels)
+    features, labels, folds = features[some], labels[some], folds[some]
+    inverse = INVERSE_REGULARIZATION
+    with one_blas_thread:
+        for _ in range(MOST_TRIED - 1):
+            if _explain(features, labels, folds, inverse, along)[0] <= UNSURE:
+                break
+            inverse *= WEAKER
+    return inverse
+
+
+def likeliest_regularization(
+    features: np.ndarray,
+    problems: Sequence[tuple[np.ndarray, np.ndarray]],
+    along: regression.Directions,
+) -> float:
+    """How weakly the heads of several problems are regularised, all alike.
+
+    It is the strongest regularisation, from :data:`INVERSE_REGULARIZATION` on, at which
+    a weaker one makes the labels that heads never saw no likelier. (Where there is one
+    problem of several classes, this finds fewer faults than
+    :func:`inverse_regularization`: see ``docs/benchmark.md``.)
+
+    Args:
+        features, along: as of :func:`.heads.out_of_sample`.
+        problems: of each, ``labels`` and ``folds``.
+
+    Returns:
+        as :func:`inverse_regularization`.
+    """
+
+    def loss(inverse: float) -> float:
+        found = 0.0
+        for labels, folds in problems:
+            some = evenly(labels)
+            found += _explain(
+                features[some], labels[some], folds[some], inverse, along
+            )[1]
+        return found
+
+    best, inverse = np.inf, INVERSE_REGULARIZATION
+    with one_blas_thread:
+        for _ in range(MOST_TRIED):
+            now = loss(inverse)
+            if now >= best:
+                break
+            best, inverse = now, inverse * WEAKER
+    return inverse / WEAKER
+
+
+def _explain(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    inverse: float,
+    along: regression.Directions,
+) -> tuple[float, float]:
+    """As :func:`fit_power`, of labels that heads of some folds never saw."""
+    numbers = np.unique(labels, return_inverse=True)[1]
+    seen, given = [], []
+    for fold in range(FOLDS):
+        training = np.flatnonzero(folds != fold)
+        classes = np.unique(numbers[training])
+        held_out = (folds == fold) & np.isin(numbers, classes)
+        if len(classes) > 1 and held_out.any():
+            known = np.searchsorted(classes, numbers)
+            weights = regression.fit(features, known, training, inverse, along)
+            found = np.full((held_out.sum(), numbers.max() + 1), LEAST_LOG)
+            found[:, classes] = regression.log_probabilities(
+                features[held_out], weights
+            )
+            seen.append(np.maximum(found, LEAST_LOG))
+            given.append(numbers[held_out])
+        if sum(map(len, given)) >= HELD_OUT:
+            break
+    if not given:
+        return 1.0, 0.0
+    labels = np.concatenate(given)
+    return fit_power(likeliest(np.concatenate(seen), labels), labels)

@@ -21,7 +21,6 @@ from fiftyone_dfaulo.engine.method.ensemble import fit_ensemble
 from fiftyone_dfaulo.engine.method.heads import (
     FOLDS,
     assign_folds,
-    inverse_regularization,
     mutant_subset,
     standardise,
 )
@@ -46,7 +45,7 @@ def oracle(embeddings, labels, seed):
     """Suspiciousness by plain loops; shares folds, features, strength and power."""
     features = standardise(embeddings)
     folds = assign_folds(labels, np.random.default_rng(seed))
-    inverse = inverse_regularization(features, labels, folds)
+    inverse = sharpness.inverse_regularization(features, labels, folds)
     n, k = len(labels), labels.max() + 1
 
     def heads(out):
