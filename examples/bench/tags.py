@@ -85,9 +85,8 @@ CASES: dict[str, Callable[[int], Case]] = {
 }
 
 
-def plant(truth: np.ndarray, rate: float, seed: int) -> np.ndarray:
+def plant(truth: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
     """The tags with faults, bool (N, K)."""
-    rng = np.random.default_rng(seed)
     given = truth.copy()
     for k, column in enumerate(truth.T):
         count = round(rate * column.sum())
@@ -109,7 +108,7 @@ def peer(embeddings: np.ndarray, given: np.ndarray) -> np.ndarray:
 def measure(case: Case, rate: float, seed: int) -> list[float]:
     """Of ours and the peer, AP over tags and over samples; and counted over planted."""
     embeddings, truth = case
-    given = plant(truth, rate, seed)
+    given = plant(truth, rate, np.random.default_rng(seed))
     wrong = given != truth
     found = multi_label.score(embeddings, given, settings=Settings())
     ours, theirs = found.class_suspiciousness, peer(embeddings, given)

@@ -44,12 +44,7 @@ from fiftyone_dfaulo.engine.method.heads import (
     out_of_sample,
     standardise,
 )
-from fiftyone_dfaulo.engine.method.outputs import (
-    Outputs,
-    in_memory,
-    judge,
-    likeliest,
-)
+from fiftyone_dfaulo.engine.method.outputs import Outputs, in_memory, judge, likeliest
 from fiftyone_dfaulo.engine.method.sharpness import likeliest_regularization
 from fiftyone_dfaulo.engine.method.wrong_label import count_wrong
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
@@ -166,8 +161,9 @@ def score(
     if work.kept:
         how = ensemble.who_fits(executor)
         work = work.as_kind("tags").of(features, settings.seed, how)
-    inverse = _inverse(features, given, scored, settings.seed)
-    samples = _Samples(features, given, logits, settings.seed, inverse)
+    along = regression.directions(features)
+    inverse = _inverse(features, along, given[:, scored], settings.seed)
+    samples = _Samples(features, along, given, logits, settings.seed, inverse)
     places, missing = _places(samples, scored, work), []
     for k, place in places.items():
         kept = place.load()
@@ -192,6 +188,7 @@ class _Samples(NamedTuple):
     """What is scored: standardised features, and the rest as of :func:`score`."""
 
     features: np.ndarray
+    along: regression.Directions
     given: np.ndarray
     logits: np.ndarray | None
     seed: int
@@ -199,25 +196,25 @@ class _Samples(NamedTuple):
 
 
 def _inverse(
-    features: np.ndarray, given: np.ndarray, classes: np.ndarray, seed: int
+    features: np.ndarray, along: regression.Directions, given: np.ndarray, seed: int
 ) -> float:
     """How weakly heads are regularised, by some of the classes."""
-    some = np.unique(np.arange(ASKED) * len(classes) // ASKED)
-    asked = classes[some[: len(classes)]]
+    count = given.shape[1]
+    some = np.unique(np.arange(ASKED) * count // ASKED)[:count]
     problems = [
         (labels, assign_folds(labels, np.random.default_rng(seed)))
-        for labels in given[:, asked].T.astype(np.int64)
+        for labels in given[:, some].T.astype(np.int64)
     ]
-    return likeliest_regularization(features, problems, regression.directions(features))
+    return likeliest_regularization(features, problems, along)
 
 
 def _places(samples: _Samples, classes: np.ndarray, work: Work) -> dict[int, Work]:
     """Where what is found of each class is kept."""
-    _, given, logits, _, inverse = samples
+    given, logits = samples.given, samples.logits
 
     def own(k: int) -> Work:
         seen = None if logits is None else logits[:, k]
-        return work.of(given[:, k], seen, inverse) if work.kept else work
+        return work.of(given[:, k], seen, samples.inverse) if work.kept else work
 
     return {int(k): own(int(k)) for k in classes}
 
@@ -226,7 +223,7 @@ def _score(
     samples: _Samples, classes: Iterable[int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Suspiciousness, float64 (N,), and *hard to learn*, bool (N,), of classes."""
-    features, given, logits, seed, inverse = samples
+    given, logits = samples.given, samples.logits
     foreign, no_duplicates = np.zeros(len(given)), np.full(len(given), -1)
     known = np.ones(len(given), bool)
     for k in classes:
@@ -235,27 +232,29 @@ def _score(
             both = np.column_stack([np.zeros(len(given)), logits[:, k]])
             original = signals.log_softmax(both)
         labels = given[:, k].astype(np.int64)
-        heads = _fit_heads(features, labels, seed, inverse)
-        learned = original is not None
         models = ensemble.Ensemble(
-            heads, original, True, learned, foreign, no_duplicates, known
+            heads=_fit_heads(samples, labels),
+            original=original,
+            original_votes=True,
+            learned=original is not None,
+            foreign=foreign,
+            near_duplicate_of=no_duplicates,
+            known=known,
         )
         scores = single_label.score_labels(labels, models, equal_counts_prior=True)
         yield scores.suspiciousness, scores.reasons[:, _HARD]
 
 
-def _fit_heads(
-    features: np.ndarray, labels: np.ndarray, seed: int, inverse: float
-) -> dict[str, Outputs]:
+def _fit_heads(samples: _Samples, labels: np.ndarray) -> dict[str, Outputs]:
     """The heads of an :class:`.ensemble.Ensemble`, for one class against the rest."""
-    folds = assign_folds(labels, np.random.default_rng(seed))
-    along = regression.directions(features)
+    folds = assign_folds(labels, np.random.default_rng(samples.seed))
+    features, along, inverse = samples.features, samples.along, samples.inverse
     fit = partial(out_of_sample, features, labels, folds, inverse=inverse, along=along)
     every = fit()
     shares = np.full(2, ensemble.HIGH_LOSS)
     first = fit(high_loss(in_memory(every), labels, shares), start=every.weights)
     seen, known = in_memory(first), np.ones(len(labels), bool)
-    # by the usual sharpness: to find it takes longer than to fit the heads
+    # by the usual sharpness, as this one has no vote
     wrong = count_wrong(likeliest(seen, labels), labels, known, learned=True)
     shares = wrong / 2 / np.maximum(np.bincount(labels, minlength=2), 1)
     shares = np.clip(shares, ensemble.HIGH_MUTANT_LOSS, _MOST_LEFT_OUT)

@@ -32,7 +32,7 @@ from fiftyone_dfaulo.engine.method.outputs import LEAST_LOG, Likeliest, likelies
 from fiftyone_dfaulo.engine.threads import one_blas_thread
 
 LEAST_POWER, MOST_POWER = 0.1, 100.0
-WEAKER = 10**0.5  # by this factor
+WEAKER = 10**0.5  # the factor by which a regularisation is weaker than the last one
 UNSURE = 2.5
 """Heads are too unsure if the labels are likelier at a greater power than this. Up to
 50 classes they hardly ever are."""
@@ -140,8 +140,6 @@ def inverse_regularization(
         30 times a power of the square root of 10, at most 30,000.
     """
     along = regression.directions(features) if along is None else along
-    some = evenly(labels)
-    features, labels, folds = features[some], labels[some], folds[some]
     inverse = INVERSE_REGULARIZATION
     with one_blas_thread:
         for _ in range(MOST_TRIED - 1):
@@ -171,19 +169,10 @@ def likeliest_regularization(
         as :func:`inverse_regularization`.
     """
 
-    def loss(inverse: float) -> float:
-        found = 0.0
-        for labels, folds in problems:
-            some = evenly(labels)
-            found += _explain(
-                features[some], labels[some], folds[some], inverse, along
-            )[1]
-        return found
-
     best, inverse = np.inf, INVERSE_REGULARIZATION
     with one_blas_thread:
         for _ in range(MOST_TRIED):
-            now = loss(inverse)
+            now = sum(_explain(features, *one, inverse, along)[1] for one in problems)
             if now >= best:
                 break
             best, inverse = now, inverse * WEAKER
@@ -198,6 +187,8 @@ def _explain(
     along: regression.Directions,
 ) -> tuple[float, float]:
     """As :func:`fit_power`, of labels that heads of some folds never saw."""
+    some = evenly(labels)
+    features, labels, folds = features[some], labels[some], folds[some]
     numbers = np.unique(labels, return_inverse=True)[1]
     seen, given = [], []
     for fold in range(FOLDS):
