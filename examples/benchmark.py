@@ -23,7 +23,8 @@ each seed; ``objects`` does so with the images pasted on canvases, as objects wi
 boxes. ``ways`` brings one trained network in each way that there is, and finds the
 same faults through Python and through the operator. ``embeddings`` scores synthetic
 embeddings of growing number, and ``review-scale`` times each step of a review of them.
-``busy`` times every way to score with all cores free and with one kept busy.
+``busy`` times every way to score with all cores free and with one kept busy. No run
+takes what an earlier one has kept.
 
 The images are scikit-learn's digits, or those of ``--npz`` (``images`` (N, H, W) or
 (N, H, W, 3), uint8, and labels (N,)), ``--folder`` (a folder for each class) or
@@ -37,6 +38,7 @@ networks put out is kept in ``--outputs``.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import sys
 import tempfile
@@ -389,6 +391,7 @@ def run_busy(options: argparse.Namespace) -> None:
 
 def main() -> None:
     options = read_options()
+    os.environ["DFAULO_CACHE_GB"] = "0"
     {
         "compare": run_compare,
         "review": run_review,

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine import threads as engine_threads
 from fiftyone_dfaulo.engine.network.training import train_network
 from fiftyone_dfaulo.engine.threads import (
     PIXELS_PER_THREAD,
     Shared,
     one_blas_thread,
     sharing_cores,
+    sharing_when_busy,
     threads_for,
 )
 
@@ -110,6 +117,80 @@ def test_threads_sleep_while_they_wait_for_each_other() -> None:
         for _ in range(400):
             numbers.add_(1)
         assert naps() - before > 200
+
+
+def test_threads_sleep_only_while_others_leave_too_few_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def free_cores() -> Iterator[float]:
+        wanted = torch.get_num_threads()
+        for left in (wanted, wanted - 0.4, wanted - 1.0, wanted - 0.6, wanted + 1.0):
+            yield left
+            seen.append(crowds())  # as the look before this one left it
+        looked.set()
+        ended.wait(60)
+        yield wanted
+
+    looked, ended = threading.Event(), threading.Event()
+    monkeypatch.setattr(engine_threads, "_free_cores", free_cores)
+    monkeypatch.setattr(engine_threads, "LOOK", 0.001)
+    with sharing_when_busy:
+        assert looked.wait(60)
+        ended.set()
+    assert seen == [0, 0, 1, 1, 0]
+    assert crowds() == 0
+
+
+def test_cores_are_free_that_are_idle_or_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(ours=5.0, idle=10.0, others=3.0)
+
+    class Process:
+        def cpu_affinity(self) -> list[int]:
+            return [0, 2]
+
+        def cpu_times(self) -> SimpleNamespace:
+            return SimpleNamespace(user=clock.ours, system=1.0)
+
+    class Core(tuple[float, ...]):
+        idle, iowait = property(lambda core: core[0]), 0.0
+
+    def cpu_times(percpu: bool) -> list[Core]:
+        theirs = Core((0.0, 99.0 * clock.others))  # not ours to use
+        busy = clock.ours + clock.others
+        return [Core((clock.idle, busy)), theirs, Core((0.0, 0.0))]
+
+    monkeypatch.setattr(psutil, "Process", Process)
+    monkeypatch.setattr(psutil, "cpu_times", cpu_times)
+    free = engine_threads._free_cores()
+    clock.ours, clock.idle, clock.others = 6.0, 10.5, 3.5  # two core seconds passed
+    next_free = next(free)
+    assert next_free == 0.0  # nothing had passed at the first look
+    clock.ours, clock.idle, clock.others = 7.0, 11.0, 4.0
+    assert next(free) == pytest.approx(2 * (0.5 + 1.0) / 2.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there are cores chosen")
+def test_a_busy_process_takes_the_core_that_it_runs_on() -> None:
+    core = max(os.sched_getaffinity(0))
+    program = f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
+    free = engine_threads._free_cores()
+    next(free)
+    busy = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        own = psutil.Process(busy.pid)
+        while own.cpu_times().user < 0.2:
+            time.sleep(0.01)
+        next(free)
+        before, start = own.cpu_times(), time.perf_counter()
+        while own.cpu_times().user - before.user < 0.5:
+            time.sleep(0.01)
+        taken = 0.5 / (time.perf_counter() - start)
+        assert next(free) < len(os.sched_getaffinity(0)) - taken + 0.2
+    finally:
+        busy.kill()
+        busy.wait()
 
 
 def test_the_crowd_goes_when_the_last_of_several_runs_ends() -> None:

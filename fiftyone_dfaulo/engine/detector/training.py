@@ -35,7 +35,7 @@ from fiftyone_dfaulo.engine.device import (
 from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.network.training import channel_statistics
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
-from fiftyone_dfaulo.engine.threads import sharing_cores, threads_for
+from fiftyone_dfaulo.engine.threads import sharing_when_busy, threads_for
 
 FOLDS = 3
 
@@ -97,7 +97,7 @@ class Detected:
     confidence: np.ndarray
 
 
-@sharing_cores
+@sharing_when_busy
 def detect_out_of_sample(
     pixels: np.ndarray,
     given: Boxes,

@@ -27,7 +27,7 @@ from fiftyone_dfaulo.engine.models.torch_embedder import TorchEmbedder
 from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.network.training import train_network
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
-from fiftyone_dfaulo.engine.threads import one_blas_thread, sharing_cores
+from fiftyone_dfaulo.engine.threads import one_blas_thread, sharing_when_busy
 from fiftyone_dfaulo.errors import InputError
 
 SUBSET = 0.10
@@ -90,7 +90,7 @@ def retrain_network(
     return network.outputs(pixels, views=True, batch_size=size, work=work)
 
 
-@sharing_cores
+@sharing_when_busy
 def retrain_model(
     embedder: TorchEmbedder,
     pixels: np.ndarray,
@@ -149,7 +149,7 @@ def retrain_model(
     return features, logits
 
 
-@sharing_cores
+@sharing_when_busy
 def embed_pixels(
     embedder: TorchEmbedder,
     pixels: np.ndarray,

@@ -18,7 +18,7 @@ from fiftyone_dfaulo.engine.cluster.executor import HERE, Executor
 from fiftyone_dfaulo.engine.device import autocast, pick_device, surroundings
 from fiftyone_dfaulo.engine.network import checkpoint
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
-from fiftyone_dfaulo.engine.threads import sharing_cores
+from fiftyone_dfaulo.engine.threads import sharing_when_busy
 
 _BLOCK = 256
 """Images, or one batch if that is more, whose outputs are kept together."""
@@ -55,7 +55,7 @@ class Network:
         images = (batch.to(self.device).float() - self.mean) / self.std
         return images.permute(0, 3, 1, 2)
 
-    @sharing_cores
+    @sharing_when_busy
     def outputs(
         self,
         pixels: np.ndarray,
@@ -138,7 +138,7 @@ class Network:
             "logits": np.concatenate(logits),
         }
 
-    @sharing_cores
+    @sharing_when_busy
     def appearance(self, pixels: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
         """What the first layers see in all images: float32 (N, A).
 

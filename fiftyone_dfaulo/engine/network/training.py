@@ -28,7 +28,7 @@ from fiftyone_dfaulo.engine.network.trained import (
     most_moved,
 )
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
-from fiftyone_dfaulo.engine.threads import sharing_cores, threads_for
+from fiftyone_dfaulo.engine.threads import sharing_when_busy, threads_for
 
 PEAK_RATE = 0.1  # learning rate at the peak, for batches of MAX_BATCH images
 MAX_BATCH = 128
@@ -37,7 +37,7 @@ MIN_BATCH = 8
 UP, DOWN = 1, 3  # epochs at a rising and at a falling rate, but a third at most
 
 
-@sharing_cores
+@sharing_when_busy
 def train_network(
     pixels: np.ndarray,
     labels: np.ndarray,

@@ -46,7 +46,11 @@ from fiftyone_dfaulo.engine.paper.suspiciousness import (
 from fiftyone_dfaulo.engine.paper.vae import reconstruction_errors
 from fiftyone_dfaulo.engine.progress import StageReport, Stages, silent_stage
 from fiftyone_dfaulo.engine.scores import Scores
-from fiftyone_dfaulo.engine.threads import one_blas_thread, sharing_cores, threads_for
+from fiftyone_dfaulo.engine.threads import (
+    one_blas_thread,
+    sharing_when_busy,
+    threads_for,
+)
 
 if TYPE_CHECKING:
     from fiftyone_dfaulo.engine.network.trained import Network
@@ -63,7 +67,7 @@ _WEIGHTS = {"outputs": 1.0, "subsets": 9.0, **dict.fromkeys(MUTANTS, 30.0)}
 """Rough shares of the time that the steps take."""
 
 
-@sharing_cores
+@sharing_when_busy
 @one_blas_thread
 def score(
     pixels: np.ndarray,
@@ -157,7 +161,7 @@ def _kept_errors(
 # Step 3: three mutants
 
 
-@sharing_cores
+@sharing_when_busy
 def train_mutant(
     network: Network,
     pixels: np.ndarray,
