@@ -49,7 +49,6 @@ wrong of classes that look alike pass for a pattern. Chosen on half of the cases
 SETTLED = 1e-2
 """The noise is known once no step moves this share of any number of samples or of 1."""
 
-
 _NOTHING = np.zeros((1, 1), np.float32)
 
 
@@ -176,7 +175,8 @@ def _step(noise: Noise, seen: Likeliest, labels: np.ndarray) -> Noise:
         cells = some.classes * np.int64(count) + given[:, None]
         expected = np.bincount(cells.ravel(), truth.ravel(), count * count)
         of_rest = np.bincount(given, said.rest / total, count)
-        return expected, of_rest, np.log(total).sum(), *said.learn(truth, count)
+        fit = np.log(total).sum(dtype=float)
+        return expected, of_rest, fit, *said.learn(truth, count)
 
     sums: list[np.ndarray] = []
     size = max(BLOCK, count * count // own.shape[1])
@@ -185,8 +185,7 @@ def _step(noise: Noise, seen: Likeliest, labels: np.ndarray) -> Noise:
     expected, of_rest, fit, usual, of, for_choosy = sums
     expected = expected.reshape(count, count)
     spread = of_rest / (count - 1)
-    expected += spread
-    expected[np.diag_indices(count)] -= spread
+    expected += spread - np.diag(spread)
     choosy = logit((noise.choosy.sum() + 1) / (count + 2)) - AGAINST
     return noise._replace(
         expected=expected,
@@ -207,16 +206,16 @@ class _Said(NamedTuple):
     right: tuple[np.ndarray, np.ndarray]  # the places of the labels
     usual: np.ndarray  # (n, T), how much of the rate is the usual one
     samples: np.ndarray  # (n, T), what the rate is a share of
-    if_choosy: np.ndarray  # (n, T), how much likelier the kind would be
-    if_alike: np.ndarray  # (n, T)
+    choosy: np.ndarray  # (n, T), how much likelier a choosy class makes the kind
+    mixed: np.ndarray  # (n, T), the same, as choosy as the class probably is
 
     def learn(self, truth: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
         """Sums: what makes ``alike``, and evidence (K,) that classes are choosy."""
-        evidence = np.log(1 - truth + truth * self.if_choosy)
-        evidence -= np.log(1 - truth + truth * self.if_alike)
+        not_this = self.mixed * (1 - truth)
+        evidence = np.log((not_this + truth * self.choosy) / (not_this + truth))
         return (
-            (truth * self.usual).sum(),
-            (truth / self.samples).sum(),
+            (truth * self.usual).sum(dtype=float),
+            (truth / self.samples).sum(dtype=float),
             np.bincount(self.classes.ravel(), evidence.ravel(), count),
         )
 
@@ -225,27 +224,33 @@ class _Others:
     """What all samples but the one in question say of it."""
 
     def __init__(self, noise: Noise, unkept: int) -> None:
-        self.noise, self.others = noise, len(noise.expected) - 1
-        self.kept, self.total = noise.expected.diagonal(), noise.expected.sum(1)
-        self.matrix = noise.transitions
+        self.matrix, self.others = noise.transitions, len(noise.expected) - 1
         # classes that are not kept are taken for one that is mistaken as the mean
         wrong = self.matrix.sum(0) - self.matrix.diagonal()
-        self.by_rest = wrong * (unkept / self.others)
+        kept, total = noise.expected.diagonal(), noise.expected.sum(1)
+        exact = [wrong * (unkept / self.others), kept, total, total - kept]
+        exact += [noise.expected, noise.usual, noise.choosy]
+        # half the work of double precision, and no sample's evidence is that exact
+        single = [array.astype(np.float32) for array in exact]
+        self.by_rest, self.kept, self.total, self.lost = single[:4]
+        self.expected, self.usual, self.choosy = single[4:]
+        self.alike, self.kinds = float(noise.alike), float(noise.kinds)
 
     def say(self, some: Likeliest, given: np.ndarray, own: np.ndarray) -> _Said:
         """Of samples with the labels ``given``, without their ``own`` parts."""
-        noise, classes = self.noise, some.classes
+        classes = some.classes
         right = np.arange(len(given)), some.of_label(given)
-        usual = noise.alike * noise.usual[classes]
-        usual[right] = noise.alike - usual[right]
-        so = (self.total - self.kept)[classes]
+        cells = classes * np.int64(self.others + 1) + given[:, None]
+        usual = self.alike * self.usual.take(classes)
+        usual[right] = self.alike - usual[right]
+        so = self.lost.take(classes)
         so[right] = self.kept[given]
         so = np.maximum(so - own, 0.0)
-        samples = np.maximum(self.total[classes] - own, 0.0) + noise.alike
-        kind = np.maximum(noise.expected[classes, given[:, None]] - own, 0.0)
-        choosy = (self.others * kind + noise.kinds) / (so + noise.kinds)
+        samples = np.maximum(self.total.take(classes) - own, 0.0) + self.alike
+        kind = np.maximum(self.expected.take(cells) - own, 0.0)
+        choosy = (self.others * kind + self.kinds) / (so + self.kinds)
         choosy[right] = 1.0
-        mixed = 1 + noise.choosy[classes] * (choosy - 1)
+        mixed = 1 + self.choosy.take(classes) * (choosy - 1)
         of_kind = mixed / self.others
         of_kind[right] = 1.0
         return _Said(
@@ -255,8 +260,8 @@ class _Others:
             right=right,
             usual=usual / (so + usual),
             samples=samples,
-            if_choosy=choosy / mixed,
-            if_alike=1 / mixed,
+            choosy=choosy,
+            mixed=mixed,
         )
 
 

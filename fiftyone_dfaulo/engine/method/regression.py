@@ -107,7 +107,7 @@ def _minimum(
     value, slope = objective(start)
     # In these units the first step of L-BFGS is Newton's.
     unit = max(float(np.linalg.norm(slope)), 1e-12)
-    last = (start, value, slope)
+    last = (start / unit * unit, value, slope)  # but for rounding, it is the start
 
     def scaled(point: np.ndarray) -> tuple[float, np.ndarray]:
         nonlocal last
