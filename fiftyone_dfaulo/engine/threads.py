@@ -154,7 +154,10 @@ def _free_cores() -> Iterator[float]:
 
     def spent() -> np.ndarray:
         """Seconds that passed, were idle on our cores, and were ours."""
-        cores = psutil.cpu_times(percpu=True)
+        try:
+            cores = psutil.cpu_times(percpu=True)
+        except OSError:
+            cores = []
         if allowed is not None:
             cores = [times for n, times in enumerate(cores) if n in allowed]
         idle = sum(times.idle + getattr(times, "iowait", 0.0) for times in cores)

@@ -171,6 +171,17 @@ def test_cores_are_free_that_are_idle_or_ours(monkeypatch: pytest.MonkeyPatch) -
     assert next(free) == pytest.approx(2 * (0.5 + 1.0) / 2.0)
 
 
+def test_no_core_counts_as_free_where_no_accounts_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(percpu: bool) -> None:
+        raise PermissionError("/proc/stat")
+
+    monkeypatch.setattr(psutil, "cpu_times", refused)
+    free = engine_threads._free_cores()
+    assert [next(free), next(free)] == [0.0, 0.0]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there are cores chosen")
 def test_a_busy_process_takes_the_core_that_it_runs_on() -> None:
     core = max(os.sched_getaffinity(0))
