@@ -54,7 +54,7 @@ def ways(count: int) -> dict[str, tuple[Way, int | None]]:
 
 
 @contextmanager
-def one_core_busy() -> Iterator[None]:
+def one_core_busy() -> Iterator[subprocess.Popen[bytes]]:
     """Another process counts on one core, where the system lets it choose one."""
     program = "while True: pass"
     if hasattr(os, "sched_setaffinity"):
@@ -62,7 +62,7 @@ def one_core_busy() -> Iterator[None]:
         program = f"import os; os.sched_setaffinity(0, {{{core}}})\n{program}"
     process = subprocess.Popen([sys.executable, "-c", program])
     try:
-        yield
+        yield process
     finally:
         process.kill()
         process.wait()

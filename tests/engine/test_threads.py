@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from bench.busy import one_core_busy
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 from fiftyone_dfaulo.config import Settings
@@ -184,12 +184,9 @@ def test_no_core_counts_as_free_where_no_accounts_can_be_read(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there are cores chosen")
 def test_a_busy_process_takes_the_core_that_it_runs_on() -> None:
-    core = max(os.sched_getaffinity(0))
-    program = f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
     free = engine_threads._free_cores()
     next(free)
-    busy = subprocess.Popen([sys.executable, "-c", program])
-    try:
+    with one_core_busy() as busy:
         own = psutil.Process(busy.pid)
         while own.cpu_times().user < 0.2:
             time.sleep(0.01)
@@ -199,9 +196,6 @@ def test_a_busy_process_takes_the_core_that_it_runs_on() -> None:
             time.sleep(0.01)
         taken = 0.5 / (time.perf_counter() - start)
         assert next(free) < len(os.sched_getaffinity(0)) - taken + 0.2
-    finally:
-        busy.kill()
-        busy.wait()
 
 
 def test_the_crowd_goes_when_the_last_of_several_runs_ends() -> None:

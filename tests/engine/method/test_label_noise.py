@@ -130,7 +130,7 @@ def test_near_duplicates_share_a_true_class_and_have_two_labels():
     )
     # by true class: .6 * .1 * .8 = .048, .3 * .6 * .3 = .054, .1 * .2 * .2 = .004
     expected = np.log([(0.048 + 0.004) / 0.054, (0.054 + 0.004) / 0.048, 0.08 / 0.18])
-    np.testing.assert_allclose(found, expected, rtol=1e-6)  # single precision
+    np.testing.assert_allclose(found, expected)
 
 
 def test_a_sample_that_resembles_the_leaking_class_is_more_suspicious():
