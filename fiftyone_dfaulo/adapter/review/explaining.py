@@ -138,7 +138,7 @@ def explain(review: ReviewSession, ids: Sequence[str] | None) -> dict[str, Expla
     known = _neighbours(results)
     if ids is None:
         everyone = [results.ids[row] for row in known]
-        there = review.items.by_id(everyone)
+        there = review.items.existing(everyone)
         ids = [one for one in everyone if one in there]
     review.find_scored(ids)
     rows = results.rows.find(ids)

@@ -68,7 +68,7 @@ def adopt(storage: Storage, origin: Origin) -> None:
     results, config = _load(origin)
     target = config.target
     of_run = [*results.ids, *results.unlabeled, *results.unreadable]
-    present = target.items(dataset).by_id(of_run).keys()
+    present = target.items(dataset).existing(of_run)
     if present.isdisjoint(results.ids):
         raise RunError(f"dataset {dataset.name!r} has nothing that this run has scored")
     config.fields = [rekeyed(path, key) for path in config.fields]

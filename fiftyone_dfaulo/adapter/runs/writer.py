@@ -24,9 +24,6 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
-
-import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
@@ -37,18 +34,18 @@ from fiftyone_dfaulo.adapter.runs.keys import (
 )
 from fiftyone_dfaulo.adapter.runs.lists import index_ids
 from fiftyone_dfaulo.adapter.runs.ownerless import clear_ownerless
+from fiftyone_dfaulo.adapter.runs.rows import BATCH, write_batch
 from fiftyone_dfaulo.adapter.runs.saved_view import offer
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
-    empty_values,
+    drop_values,
     missing,
 )
 from fiftyone_dfaulo.adapter.storage.frames import show
-from fiftyone_dfaulo.adapter.storage.items import Item
 from fiftyone_dfaulo.adapter.storage.lease import changing
 from fiftyone_dfaulo.adapter.storage.refresh import exists, refresh
-from fiftyone_dfaulo.adapter.storage.schema import field_names, label_maker, rekeyed
+from fiftyone_dfaulo.adapter.storage.schema import field_names, rekeyed
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.errors import RunError
 
@@ -56,8 +53,6 @@ logger = logging.getLogger(__name__)
 
 STAGE = "Writing results"
 """Name of this stage in progress reports and in the results' ``seconds``."""
-
-_BATCH = 5_000
 
 _RENAMING = 5.0
 """Seconds that FiftyOne may take to change a run's key once its fields have new names.
@@ -81,7 +76,8 @@ def write_run(
     """Writes fields, index, brain run and results; replaces a run of the same key.
 
     Items that no longer exist are moved to ``results.vanished``. Samples that are not
-    in the results have None in all fields, and objects no value.
+    in the results have None in all fields, as FiftyOne reads a field without a value,
+    and objects no value.
 
     Args:
         results: what to write, with its samples, config and key.
@@ -126,7 +122,7 @@ def _begin(results: DFauLoResults, overwrite: bool) -> str:
     results.backend.register_run(samples, key, overwrite=False)
     storage, fields = target.storage(dataset), target.run_fields(key)
     declare(storage, fields, config.token)
-    empty_values(storage, [field.path for field in fields if "." not in field.path])
+    drop_values(storage, [field.path for field in fields if "." not in field.path])
     return key
 
 
@@ -135,13 +131,13 @@ def _write_values(results: DFauLoResults, key: str, report: StageReport) -> None
     with changing(dataset):
         _check_ours(dataset, key, results)
         target.write_first(dataset, results)
-    found = target.items(dataset).by_id(results.ids)
+    found = target.items(dataset).locate(results.ids)
     results.drop_vanished(found.keys())
-    for begin in range(0, len(results.ids), _BATCH):
+    for begin in range(0, len(results.ids), BATCH):
         report(begin / len(results.ids))
         with changing(dataset):
             _check_ours(dataset, key, results)
-            _write_batch(dataset, found, results, slice(begin, begin + _BATCH))
+            write_batch(dataset, found, results, slice(begin, begin + BATCH))
 
 
 def _finish(results: DFauLoResults, key: str, start: float, overwrite: bool) -> None:
@@ -149,7 +145,7 @@ def _finish(results: DFauLoResults, key: str, start: float, overwrite: bool) -> 
     samples, config, backend = results.samples, results.config, results.backend
     dataset, target = samples._root_dataset, config.target
     _check_ours(dataset, key, results)
-    results.drop_vanished(target.items(dataset).by_id(results.ids).keys())
+    results.drop_vanished(target.items(dataset).existing(results.ids))
     if not results.ids:
         raise RunError(
             f"all {len(results.vanished)} {target.noun}s were deleted while the run "
@@ -169,41 +165,6 @@ def _finish(results: DFauLoResults, key: str, start: float, overwrite: bool) -> 
     if target.attributes_path:
         # saving a sample that is in memory would write its old labels back
         storage.reload()
-
-
-def _write_batch(
-    dataset: Dataset, items: Mapping[str, Item], results: DFauLoResults, rows: slice
-) -> None:
-    """Writes a batch with one update a sample.
-
-    ``set_values()`` would take one for each field, and three times as long.
-    """
-    names, target = results.config.run_fields, results.config.target
-    empty = {getattr(names, part): None for part in target.empty_parts}
-    make = label_maker()
-    columns = zip(
-        results.ids[rows],
-        results.suspiciousness[rows].tolist(),
-        results.suggestion_texts(rows),
-        results.confidence[rows].tolist(),
-        results.reasons[rows],
-    )
-    updates = target.items(dataset).fill(
-        (
-            items[one],
-            {
-                names.suspiciousness: score,
-                names.suggestion: target.stored_suggestion(text, confidence, make),
-                names.reasons: [
-                    results.reason_names[n] for n in np.flatnonzero(reasons)
-                ],
-                **empty,
-            },
-        )
-        for one, score, text, confidence, reasons in columns
-    )
-    target.storage(dataset).collection.bulk_write(updates, ordered=False)
-    target.write_more(dataset, items, results, rows)
 
 
 def _check_ours(dataset: Dataset, key: str, results: DFauLoResults) -> None:

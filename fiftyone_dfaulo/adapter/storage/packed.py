@@ -8,37 +8,51 @@ width: each is its type, its position as text, which has one digit up to 9, two 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 import bson
 import numpy as np
+from bson import ObjectId
 
 from fiftyone_dfaulo.adapter.host import Documents
-from fiftyone_dfaulo.adapter.storage.items import Item, Stages
 
 _DOCUMENT = 3
 _TYPES = {1: "<f8", 7: "S12", 9: "<i8"}  # numbers, ids, times
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def number(value: object) -> Item:
+def number(value: object) -> Mapping[str, Any]:
     """An expression for a number; NaN for what is none."""
     return _convert(value, "double", {"$literal": float("nan")})
 
 
-def moment(value: object) -> Item:
+def moment(value: object) -> Mapping[str, Any]:
     """An expression for a time; 1970 for what is none."""
     return _convert(value, "date", {"$literal": _EPOCH})
 
 
-def _convert(value: object, kind: str, other: object) -> Item:
+def _convert(value: object, kind: str, other: object) -> Mapping[str, Any]:
     how = {"input": value, "to": kind, "onError": other, "onNull": other}
     return {"$convert": how}
 
 
-def aggregate(documents: Documents, stages: Stages) -> Iterator[dict[str, Any]]:
+def object_ids(ids: np.ndarray) -> list[ObjectId]:
+    """Ids of S12 as the database's; bytes of zero at the end of one are kept."""
+    data = ids.tobytes()
+    return [ObjectId(data[n : n + 12]) for n in range(0, len(data), 12)]
+
+
+def id_texts(ids: np.ndarray) -> list[str]:
+    """Ids of S12 as texts of 24 digits."""
+    digits = ids.tobytes().hex()
+    return [digits[n : n + 24] for n in range(0, len(digits), 24)]
+
+
+def aggregate(
+    documents: Documents, stages: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """The documents that an aggregation yields.
 
     Args:

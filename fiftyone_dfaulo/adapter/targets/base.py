@@ -211,9 +211,6 @@ class LabelTarget(ABC):
     ) -> Any:
         """A suggestion, a class or a change or None, as FiftyOne stores it."""
 
-    empty_parts: ClassVar[tuple[str, ...]] = ()
-    """Parts of a run that are written as None: else FiftyOne does not know them."""
-
     def write_first(self, dataset: Dataset, results: ComparedResults) -> None:
         """Writes items that the run itself makes; most kinds have none."""
         return

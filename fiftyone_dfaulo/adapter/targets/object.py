@@ -14,7 +14,8 @@ from fiftyone_dfaulo.adapter.host import Dataset, Field, Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.adapter.storage.documents import unpacked
-from fiftyone_dfaulo.adapter.storage.items import Item, Items, ListedItems
+from fiftyone_dfaulo.adapter.storage.items import Item, Items
+from fiftyone_dfaulo.adapter.storage.listed_items import ListedItems
 from fiftyone_dfaulo.adapter.storage.schema import (
     SCHEMA,
     FieldSpec,
@@ -79,7 +80,6 @@ class ObjectTarget(LabelTarget):
     results_type: ClassVar[type[SingleLabelResults]] = SingleLabelResults
     unsupported: ClassVar[tuple[str, ...]] = ("predictions",)
     predictions_type = fo.Detections
-    empty_parts = ("verdict",)
 
     @classmethod
     def of_field(cls, name: str, label_type: type, frames: bool) -> Self | None:

@@ -30,7 +30,7 @@ def dataset(make_dataset: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "_BATCH", 2)
+    monkeypatch.setattr(writer, "BATCH", 2)
 
 
 def once(act: Callable[[], object]) -> Callable[[float], None]:
@@ -180,7 +180,7 @@ def test_a_run_that_is_replaced_before_it_is_renamed_or_deleted_is_the_one_meant
             write_run(make_results(dataset, key), overwrite=True)
             before(self, samples, key, *more)
 
-        monkeypatch.setattr(writer, "_BATCH", 2)
+        monkeypatch.setattr(writer, "BATCH", 2)
         monkeypatch.setattr(DFauLo, step, late)
         act()
         assert not repair(dataset)

@@ -27,7 +27,7 @@ def dataset(make_dataset: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "_BATCH", 2)
+    monkeypatch.setattr(writer, "BATCH", 2)
 
 
 def fields(dataset: Any) -> list[str]:
@@ -246,7 +246,7 @@ class TestReplacing:
 def _fail_on_call(number: int, error: BaseException) -> Callable[..., None]:
     """Stands in for a function; fails on a call and passes the others on."""
     calls = []
-    original = writer._write_batch
+    original = writer.write_batch
 
     def write_batch(*args: Any) -> None:
         calls.append(args)
@@ -274,7 +274,7 @@ class TestFailures:
         if replacing:
             write_run(make_results(dataset[:2]))
         check = unchanged(dataset)
-        monkeypatch.setattr(writer, "_write_batch", _fail_on_call(2, error))
+        monkeypatch.setattr(writer, "write_batch", _fail_on_call(2, error))
 
         with pytest.raises(type(error)):
             write_run(make_results(dataset))
@@ -371,7 +371,7 @@ from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
 from fiftyone_dfaulo.config import Settings
 
 dataset = fo.load_dataset(sys.argv[1])
-writer._BATCH = 2
+writer.BATCH = 2
 call, where = int(sys.argv[2]), sys.argv[3]
 owner = brain_run if hasattr(brain_run, where) else writer
 original = getattr(owner, where)
@@ -411,7 +411,7 @@ class TestAProcessThatDies:
         dataset.persistent = True
         check = unchanged(dataset)
 
-        process = run_forked(DIE, dataset.name, "2", "_write_batch")
+        process = run_forked(DIE, dataset.name, "2", "write_batch")
 
         assert process.returncode == -9, process.stderr
         dataset.reload()
@@ -427,7 +427,7 @@ class TestAProcessThatDies:
     ) -> None:
         write_run(make_results(dataset))
         with monkeypatch.context() as patch:
-            patch.setattr(writer, "_write_batch", _fail_on_call(2, OSError("dead")))
+            patch.setattr(writer, "write_batch", _fail_on_call(2, OSError("dead")))
             patch.setattr(writer, "_discard", lambda *_: None)
             with pytest.raises(OSError, match="dead"):
                 write_run(make_results(dataset))

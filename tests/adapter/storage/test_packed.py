@@ -41,14 +41,21 @@ def test_arrays_are_whole_at_any_length(documents: Any, count: int) -> None:
     assert len(groups) == min(count, 2)
     for one in groups:
         expected = [some for some in given if some["k"] == one["_id"]["k"]]
-        assert [ObjectId(i.ljust(12, b"\0")) for i in one["ids"].tolist()] == [
-            some["_id"] for some in expected
-        ]
+        assert packed.object_ids(one["ids"]) == [some["_id"] for some in expected]
         assert one["x"].tolist() == [some["x"] for some in expected]
         assert one["at"].tolist() == [
             round(some["at"].timestamp() * 1000) for some in expected
         ]
         assert one["none"].tolist() == []
+
+
+def test_an_id_that_ends_in_zeros_is_whole(documents: Any) -> None:
+    ids = [ObjectId(f"{n:02x}" * 9 + "000000") for n in range(1, 4)] + [ObjectId()]
+    documents.insert_many([{"_id": one} for one in ids])
+    group = {"_id": {}, "ids": {"$push": "$_id"}}
+    [found] = packed.aggregate(documents, [{"$group": group}])
+    assert packed.object_ids(found["ids"]) == ids
+    assert packed.id_texts(found["ids"]) == [str(one) for one in ids]
 
 
 def test_what_is_no_number_is_nan_and_what_is_no_time_is_1970(documents: Any) -> None:

@@ -18,7 +18,8 @@ from fiftyone_dfaulo.adapter.results.boxes import (
     MISSING_OBJECT,
     NO_OBJECT,
 )
-from fiftyone_dfaulo.adapter.storage.items import LABEL, LIST, Item, ListedItems
+from fiftyone_dfaulo.adapter.storage.items import LABEL, LIST, Item
+from fiftyone_dfaulo.adapter.storage.listed_items import ListedItems
 from fiftyone_dfaulo.adapter.targets.detector.moves import Addition, Removal
 from fiftyone_dfaulo.adapter.targets.label_edits import (
     LabelEdit,

@@ -13,14 +13,8 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from fiftyone_dfaulo.adapter.results.boxes import MISSING_OBJECT, NO_OBJECT
-from fiftyone_dfaulo.adapter.storage.items import (
-    LABEL,
-    LIST,
-    SAMPLE,
-    Item,
-    ListedItems,
-    now,
-)
+from fiftyone_dfaulo.adapter.storage.items import LABEL, LIST, SAMPLE, Item, now
+from fiftyone_dfaulo.adapter.storage.listed_items import ListedItems
 from fiftyone_dfaulo.adapter.targets.detector.writing import make_detection
 from fiftyone_dfaulo.adapter.targets.label_edits import TAG, LabelEdit, applied_id
 

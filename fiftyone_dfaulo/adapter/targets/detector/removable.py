@@ -19,7 +19,8 @@ from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.results.boxes import CountedResults
 from fiftyone_dfaulo.adapter.results.single_label import SingleLabelResults
-from fiftyone_dfaulo.adapter.storage.items import LABEL_PARTS, Items, ListedItems
+from fiftyone_dfaulo.adapter.storage.items import Items
+from fiftyone_dfaulo.adapter.storage.listed_items import LABEL_PARTS, ListedItems
 from fiftyone_dfaulo.adapter.storage.schema import (
     REMOVED,
     RunField,

@@ -18,7 +18,8 @@ from fiftyone.core.stages import ViewStage
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
 from fiftyone_dfaulo.adapter.results.boxes import BoxResults
-from fiftyone_dfaulo.adapter.storage.items import Item, Items, ListedItems
+from fiftyone_dfaulo.adapter.storage.items import Item, Items
+from fiftyone_dfaulo.adapter.storage.listed_items import ListedItems
 from fiftyone_dfaulo.adapter.storage.schema import (
     BETTER_BOX,
     BETTER_BOXES,
