@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.methods import Subject
+from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 from fiftyone_dfaulo.engine.method.reasons import REASONS
 from fiftyone_dfaulo.engine.scores import Scores
 
@@ -22,7 +23,9 @@ class Truth:
 
     Attributes:
         faults: how many there are.
-        estimated: how many were estimated.
+        estimated: how many a review shows before any verdict.
+        low: the lower end of its interval.
+        high: the upper end.
         bins: float (6, 3); by :data:`EDGES`, the sums of the suspiciousness and of the
             faults, and the number of samples.
         suggested: share of wrong labels whose suggestion is the true class; NaN where
@@ -33,7 +36,9 @@ class Truth:
     """
 
     faults: int
-    estimated: int
+    estimated: float
+    low: float
+    high: float
     bins: np.ndarray
     suggested: float
     argmax: float
@@ -53,9 +58,13 @@ def look(subject: Subject, scores: Scores) -> Truth:
         ]
         for n in range(len(EDGES))
     ]
+    unchecked = np.full(len(case.faults), -1, np.int8)
+    estimate = estimate_faults(scores.suspiciousness, unchecked)
     return Truth(
         faults=int(case.faults.sum()),
-        estimated=scores.estimated_faults,
+        estimated=estimate.count,
+        low=estimate.low,
+        high=estimate.high,
         bins=np.array(bins),
         suggested=_share(scores.suggestion == case.truth, wrong),
         argmax=_share(subject.outputs.logits.argmax(1) == case.truth, wrong),
@@ -78,10 +87,13 @@ def tables(found: Mapping[str, Sequence[Truth]]) -> Iterator[str]:
     Args:
         found: case to what came of its seeds.
     """
-    yield "| case | faults | estimated, by seed | suggestion right | argmax right |"
-    yield "|---|---|---|---|---|"
+    shown = "estimated, by seed | interval holds | suggestion right | argmax right"
+    yield f"| case | faults | {shown} |"
+    yield "|---|---|---|---|---|---|"
     for case, seeds in found.items():
-        each = ", ".join(str(seed.estimated) for seed in seeds)
+        each = ", ".join(f"{seed.estimated:.0f}" for seed in seeds)
+        held = sum(seed.low <= seed.faults <= seed.high for seed in seeds)
+        each += f" | {held} of {len(seeds)}"
         shares = [
             np.mean([getattr(seed, name) for seed in seeds])
             for name in ("suggested", "argmax")
@@ -90,11 +102,14 @@ def tables(found: Mapping[str, Sequence[Truth]]) -> Iterator[str]:
         faults = f"{np.mean([seed.faults for seed in seeds]):.0f}"
         yield f"| {case} | {faults} | {each} | " + " | ".join(cells) + " |"
     yield ""
-    yield "| case | " + " | ".join(f"from {edge}" for edge in EDGES) + " |"
-    yield "|---" * (len(EDGES) + 1) + "|"
+    yield "| case | " + " | ".join(f"from {edge}" for edge in EDGES) + " | ECE |"
+    yield "|---" * (len(EDGES) + 2) + "|"
     for case, seeds in found.items():
         total = np.sum([seed.bins for seed in seeds], axis=0)
-        cells = [_reliability(*row) for row in total]
+        cells = [
+            *(_reliability(*row) for row in total),
+            f"{calibration_error(total):.4f}",
+        ]
         yield f"| {case}: mean suspiciousness, faults | " + " | ".join(cells) + " |"
     yield ""
     yield "| reason | samples | wrong labels | foreign images |"
@@ -107,6 +122,16 @@ def tables(found: Mapping[str, Sequence[Truth]]) -> Iterator[str]:
     for name, (count, wrong, foreign) in totals.items():
         shares = [f"{part / max(count, 1):.0%}" for part in (wrong, foreign)]
         yield f"| {name} | {count} | " + " | ".join(shares) + " |"
+
+
+def calibration_error(bins: np.ndarray) -> float:
+    """Expected calibration error: how far means and shares are apart, by samples.
+
+    Args:
+        bins: (B, 3), as :attr:`Truth.bins`.
+    """
+    sums, faults, counts = bins.T
+    return float(np.abs(sums - faults).sum() / counts.sum())
 
 
 def _reliability(suspiciousness: float, faults: float, count: float) -> str:

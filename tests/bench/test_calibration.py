@@ -1,5 +1,7 @@
 """What is said of our scores' truth, on scores made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bench import calibration
@@ -7,6 +9,7 @@ from bench.cases import Case
 from bench.methods import Subject
 from bench.outputs import Outputs
 
+from fiftyone_dfaulo.engine.feedback.estimate import estimate_faults
 from fiftyone_dfaulo.engine.scores import Scores
 
 
@@ -44,7 +47,14 @@ def subject_and_scores():
 
 def test_each_figure_is_counted():
     found = calibration.look(*subject_and_scores())
-    assert (found.faults, found.estimated) == (4, 3)
+    assert found.faults == 4
+    unchecked = np.full(6, -1, np.int8)
+    shown = estimate_faults(subject_and_scores()[1].suspiciousness, unchecked)
+    assert (found.low, found.estimated, found.high) == (
+        shown.low,
+        shown.count,
+        shown.high,
+    )
     # wrong labels are the samples 1, 3 and 5; the suggestion is right for 1 and 3
     assert found.suggested == pytest.approx(2 / 3)
     assert found.argmax == pytest.approx(1 / 3)
@@ -55,8 +65,16 @@ def test_each_figure_is_counted():
 
 def test_the_tables_hold_every_case_and_reason():
     found = calibration.look(*subject_and_scores())
-    text = "\n".join(calibration.tables({"one": [found, found]}))
-    assert "| one | 4 | 3, 3 | 0.667 | 0.333 |" in text
+    found = replace(found, estimated=2.6, low=1.0, high=4.0)
+    beside = replace(found, high=3.9)
+    text = "\n".join(calibration.tables({"one": [found, beside]}))
+    assert "| one | 4 | 3, 3 | 1 of 2 | 0.667 | 0.333 |" in text
     assert "0.03, 0.50 (4)" in text
     assert "| fits no class | 2 | 0% | 100% |" in text
     assert "| near duplicate has another label | 2 | 100% | 0% |" in text
+
+
+def test_the_calibration_error_is_the_gap_weighed_by_samples():
+    # gaps .1 of 2 samples, .5 of 1, and an empty bin: (.2 + .5) / 3
+    bins = np.array([[0.2, 0.0, 2], [0.5, 1.0, 1], [0, 0, 0]])
+    assert calibration.calibration_error(bins) == pytest.approx(0.7 / 3)

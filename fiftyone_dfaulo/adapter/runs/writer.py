@@ -40,6 +40,7 @@ from fiftyone_dfaulo.adapter.runs.stored import stored_config
 from fiftyone_dfaulo.adapter.storage.declaration import (
     declare,
     drop_values,
+    empty_values,
     missing,
 )
 from fiftyone_dfaulo.adapter.storage.frames import show
@@ -76,8 +77,8 @@ def write_run(
     """Writes fields, index, brain run and results; replaces a run of the same key.
 
     Items that no longer exist are moved to ``results.vanished``. Samples that are not
-    in the results have None in all fields, as FiftyOne reads a field without a value,
-    and objects no value.
+    in the results have None in all fields, or no value, which FiftyOne reads as None;
+    objects have no value.
 
     Args:
         results: what to write, with its samples, config and key.
@@ -122,7 +123,10 @@ def _begin(results: DFauLoResults, overwrite: bool) -> str:
     results.backend.register_run(samples, key, overwrite=False)
     storage, fields = target.storage(dataset), target.run_fields(key)
     declare(storage, fields, config.token)
-    drop_values(storage, [field.path for field in fields if "." not in field.path])
+    paths = [field.path for field in fields if "." not in field.path]
+    written = [path for path in paths if path in config.run_fields]  # for each item
+    drop_values(storage, written)
+    empty_values(storage, [path for path in paths if path not in written])
     return key
 
 

@@ -125,6 +125,12 @@ def drop_values(storage: Storage, names: Sequence[str]) -> None:
         storage.collection.update_many({"$or": there}, stages)
 
 
+def empty_values(storage: Storage, names: Sequence[str]) -> None:
+    """Sets values in all documents to None, whatever is in them."""
+    if names:
+        storage.collection.update_many({}, {"$set": dict.fromkeys(names) | now()})
+
+
 def move_values(storage: Storage, moves: Mapping[str, str]) -> None:
     """Renames values in all documents; those that were moved already stay."""
     for old, new in moves.items():

@@ -84,13 +84,15 @@ class Items(ABC):
     def _packed(
         self, ids: Sequence[str]
     ) -> Iterator[tuple[Item, np.ndarray, np.ndarray]]:
-        """Where items lie, as :data:`LIST`; their ids and their samples', S12."""
+        """Items' :data:`LIST`, if they have one; their ids and their samples', S12."""
         pushed = {"ids": {"$push": "$_id"}, "samples": {"$push": f"${SAMPLE}"}}
         together = {"$group": {"_id": {LIST: f"${LIST}"}, **pushed}}
         for part in _parts(ids):
             stages = [*self.stages(part, {}), together]
             for group in packed.aggregate(self.documents, stages):
-                yield group["_id"], group["ids"], group["samples"]
+                at = group["_id"].get(LIST)
+                where = {} if at is None else {LIST: at}
+                yield where, group["ids"], group["samples"]
 
     def count(self, query: Query) -> int:
         """The number of items that match."""
