@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import fiftyone.core.brain as fob
 import fiftyone.core.utils as fou
@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+class Settled(NamedTuple):
+    """When a run was looked at once more, and its dataset said what it had written.
+
+    Attributes:
+        at: seconds since 1970, before the look.
+        documents: how many samples, or frames, the dataset had.
+        took: seconds that the look took.
+    """
+
+    at: float
+    documents: int
+    took: float
+
+
 class ComparedResults(DFauLoResults):
     """Results with the nearest neighbours of the most suspicious items.
 
@@ -26,7 +40,10 @@ class ComparedResults(DFauLoResults):
             most suspicious items, of its 10 nearest neighbours, of the 10 nearest that
             have the same label, and of those that have the suggested one; see
             :func:`.find_neighbours`. M is 0 where a run has looked for none.
+        settled: None where labels were changed while the run was computed.
     """
+
+    settled: Settled | None = None
 
     def __init__(
         self, *args: Any, neighbours: np.ndarray | None = None, **kwargs: Any
@@ -66,13 +83,17 @@ class ComparedResults(DFauLoResults):
             self.neighbours, np.where(there, np.cumsum(there) - 1, -1)
         )
         super().drop_vanished(present)
+        if not there.all():
+            self.settled = None
         for name in ("rows", "texts", "strata"):
             self.__dict__.pop(name, None)
 
     def serialize(self, reflective: bool = False) -> dict[str, object]:
         """As of any results, and the neighbours."""
         packed = fou.serialize_numpy_array(self.neighbours, ascii=True)
-        return {**super().serialize(reflective), "neighbours": packed}
+        settled = None if self.settled is None else list(self.settled)
+        own = {"neighbours": packed, "settled": settled}
+        return {**super().serialize(reflective), **own}
 
     @classmethod
     def _from_dict(
@@ -86,6 +107,8 @@ class ComparedResults(DFauLoResults):
         if "neighbours" in d:  # newer than some runs
             packed = d["neighbours"]
             results.neighbours = fou.deserialize_numpy_array(packed, ascii=True)
+        if d.get("settled"):  # newer as well
+            results.settled = Settled(*cast("list[Any]", d["settled"]))
         return results
 
 

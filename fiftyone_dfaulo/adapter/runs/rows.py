@@ -1,7 +1,8 @@
-"""Writes what a run says of its items, in batches."""
+"""Writes what a run says of its items, in batches, and looks at them once more."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,6 +11,9 @@ import numpy as np
 
 from fiftyone_dfaulo.adapter.host import Dataset
 from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults, Settled
+from fiftyone_dfaulo.adapter.results.texts import number_texts
+from fiftyone_dfaulo.adapter.storage import packed
 from fiftyone_dfaulo.adapter.storage.items import Item
 from fiftyone_dfaulo.adapter.storage.schema import label_maker
 
@@ -40,6 +44,29 @@ def write_batch(
     parts = [slice(row, min(row + size, end)) for row in range(begin, end, size)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(partial(_write_rows, dataset, items, results), parts))
+
+
+def look_again(dataset: Dataset, results: ComparedResults) -> None:
+    """Drops the items that are gone; notes whether the others are as they were scored.
+
+    Args:
+        dataset: the dataset.
+        results: what was written; gets :attr:`.ComparedResults.settled`. Of objects
+            that lie in lists that is left out: the results do not say in which sample.
+    """
+    target, start = results.config.target, time.time()
+    items = target.items(dataset)
+    classes = [*items.by_class(results.ids)]
+    results.drop_vanished({one for _, ids in classes for one in packed.id_texts(ids)})
+    if items.lists or not results.ids:
+        return
+    texts = (target.class_text(value) for value, _ in classes)
+    labels = number_texts({**results.texts.numbers}, texts)
+    now = np.repeat(labels, [len(ids) for _, ids in classes])
+    rows, known = results.rows.of(np.concatenate([ids for _, ids in classes]))
+    if np.array_equal(now[known], results.texts.labels[rows]):
+        count = items.documents.estimated_document_count()
+        results.settled = Settled(start, count, time.time() - start)
 
 
 def _write_rows(

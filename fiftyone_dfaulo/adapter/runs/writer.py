@@ -26,7 +26,7 @@ import time
 import uuid
 
 from fiftyone_dfaulo.adapter.host import Dataset
-from fiftyone_dfaulo.adapter.results.base import DFauLoResults
+from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.runs.keys import (
     check_key,
     check_no_review,
@@ -34,7 +34,7 @@ from fiftyone_dfaulo.adapter.runs.keys import (
 )
 from fiftyone_dfaulo.adapter.runs.lists import index_ids
 from fiftyone_dfaulo.adapter.runs.ownerless import clear_ownerless
-from fiftyone_dfaulo.adapter.runs.rows import BATCH, write_batch
+from fiftyone_dfaulo.adapter.runs.rows import BATCH, look_again, write_batch
 from fiftyone_dfaulo.adapter.runs.saved_view import offer
 from fiftyone_dfaulo.adapter.runs.stored import stored_config
 from fiftyone_dfaulo.adapter.storage.declaration import (
@@ -69,7 +69,7 @@ _NO_INDEX = (
 
 
 def write_run(
-    results: DFauLoResults,
+    results: ComparedResults,
     *,
     overwrite: bool = False,
     report: StageReport = silent_stage,
@@ -109,7 +109,7 @@ def write_run(
     show(results.samples, config.label_field)
 
 
-def _begin(results: DFauLoResults, overwrite: bool) -> str:
+def _begin(results: ComparedResults, overwrite: bool) -> str:
     """Registers the run, adds its fields, and returns the key that it has so far."""
     samples, config, key = results.samples, results.config, results.key
     dataset, target = samples._root_dataset, config.target
@@ -130,7 +130,7 @@ def _begin(results: DFauLoResults, overwrite: bool) -> str:
     return key
 
 
-def _write_values(results: DFauLoResults, key: str, report: StageReport) -> None:
+def _write_values(results: ComparedResults, key: str, report: StageReport) -> None:
     dataset, target = results.samples._root_dataset, results.config.target
     with changing(dataset):
         _check_ours(dataset, key, results)
@@ -144,12 +144,12 @@ def _write_values(results: DFauLoResults, key: str, report: StageReport) -> None
             write_batch(dataset, found, results, slice(begin, begin + BATCH))
 
 
-def _finish(results: DFauLoResults, key: str, start: float, overwrite: bool) -> None:
+def _finish(results: ComparedResults, key: str, start: float, overwrite: bool) -> None:
     """Makes the run whole; it is still under the key that it was begun under."""
     samples, config, backend = results.samples, results.config, results.backend
     dataset, target = samples._root_dataset, config.target
     _check_ours(dataset, key, results)
-    results.drop_vanished(target.items(dataset).existing(results.ids))
+    look_again(dataset, results)
     if not results.ids:
         raise RunError(
             f"all {len(results.vanished)} {target.noun}s were deleted while the run "
@@ -171,7 +171,7 @@ def _finish(results: DFauLoResults, key: str, start: float, overwrite: bool) -> 
         storage.reload()
 
 
-def _check_ours(dataset: Dataset, key: str, results: DFauLoResults) -> None:
+def _check_ours(dataset: Dataset, key: str, results: ComparedResults) -> None:
     """Makes sure that the run is there, and its fields: another tool's may be gone.
 
     Raises:
@@ -214,7 +214,7 @@ def _has_names_of_another_key(dataset: Dataset, key: str) -> bool:
     return any(rekeyed(path, key) != path for path in fields)
 
 
-def _discard(dataset: Dataset, results: DFauLoResults) -> None:
+def _discard(dataset: Dataset, results: ComparedResults) -> None:
     """Deletes an unfinished run; never hides the error that made it necessary."""
     keys, token = (results.key, unfinished_key(results.key)), results.config.token
     try:
@@ -257,7 +257,7 @@ def _replace(dataset: Dataset, key: str, finished: str) -> None:
     dataset.rename_brain_run(finished, key)
 
 
-def _offer(dataset: Dataset, results: DFauLoResults) -> None:
+def _offer(dataset: Dataset, results: ComparedResults) -> None:
     """Has the App offer a run: by a saved view, and on the tiles."""
     config = dataset.get_brain_info(results.key).config
     # FiftyOne saves no view of frames without copying them

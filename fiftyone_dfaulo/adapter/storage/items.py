@@ -94,6 +94,14 @@ class Items(ABC):
                 where = {} if at is None else {LIST: at}
                 yield where, group["ids"], group["samples"]
 
+    def by_class(self, ids: Sequence[str]) -> Iterator[tuple[Any, np.ndarray]]:
+        """Classes, or their lists, and ids, S12, of those of these items that exist."""
+        together = {"_id": {CLASS: f"${CLASS}"}, "ids": {"$push": "$_id"}}
+        for part in _parts(ids):
+            stages = [*self.stages(part, {}, CLASS), {"$group": together}]
+            for group in packed.aggregate(self.documents, stages):
+                yield group["_id"].get(CLASS), group["ids"]
+
     def count(self, query: Query) -> int:
         """The number of items that match."""
         stages = [*self.stages(None, query), {"$count": "items"}]

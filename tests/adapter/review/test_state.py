@@ -24,6 +24,7 @@ from fiftyone_dfaulo.adapter.review.session import open_review
 from fiftyone_dfaulo.adapter.review.state import kept as state
 from fiftyone_dfaulo.adapter.review.state import reading
 from fiftyone_dfaulo.adapter.review.state.items import ReviewState
+from fiftyone_dfaulo.adapter.runs import writer
 from fiftyone_dfaulo.adapter.storage import packed
 from tests.adapter.process import last_json, run_forked
 from tests.objects import paste_digits
@@ -106,6 +107,68 @@ def test_what_is_kept_follows_every_change(
     run.add_sample(fo.Sample("new.png"))
     check(run)
     assert read(run, recent=True).present.sum() < before
+
+
+def test_a_run_that_was_looked_at_once_more_is_not_read_when_it_is_opened(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if run.has_sample_field("boxes"):
+        assert open_review(run, "dfaulo").load_results().settled is None
+        return
+    age(run)
+    everything = read(run, recent=False)
+    monkeypatch.setattr(state, "SHORT", -1.0)  # as if to read all took long
+    monkeypatch.setattr(state, "read_all", None)
+    opened = read(run, recent=True)
+    assert opened.same(everything)
+    assert len(opened.numbers) == len(everything.numbers)
+
+
+def test_what_was_written_before_it_is_opened_is_seen(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age(run)
+    monkeypatch.setattr(state, "SHORT", -1.0)
+    ids = open_review(run, "dfaulo").load_results().ids
+
+    def check_opened() -> None:
+        state._kept.clear()  # as in a server that has just started
+        check(run)
+
+    record_verdicts(run, faulty=ids[:2], correct=ids[2:5])
+    check_opened()
+    apply_suggestions(run, ids=ids[5:9])
+    check_opened()
+    update_suspiciousness(run)
+    audit_view(run, size=5)
+    check_opened()
+    edit(run, ids[12])
+    check_opened()
+    run.delete_samples([run.last().id])
+    check_opened()
+    run.add_sample(fo.Sample("new.png"))
+    check_opened()
+    run.rename_brain_run("dfaulo", "other")
+    run.rename_brain_run("other", "dfaulo")
+    check_opened()
+
+
+def test_a_label_that_is_edited_while_the_run_is_written_is_seen(
+    make_dataset: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset([*"abc" * 20])
+    vectors = np.random.default_rng(0).random((60, 4))
+    write = writer.write_batch
+
+    def edit_before(*given: Any) -> None:
+        edit(dataset, dataset.first().id)  # its stamp is older than the run's own
+        write(*given)
+
+    monkeypatch.setattr(writer, "write_batch", edit_before)
+    compute_suspiciousness(dataset, embeddings=vectors, progress=False)
+    monkeypatch.setattr(state, "SHORT", -1.0)
+    found = check(dataset)
+    assert found.labels[0] == found.number("edited")
 
 
 def test_only_what_was_written_is_read_again(

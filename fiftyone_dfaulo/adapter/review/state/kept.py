@@ -16,7 +16,12 @@ from typing import Any
 from fiftyone_dfaulo.adapter.results.compared import ComparedResults
 from fiftyone_dfaulo.adapter.review.session import ReviewSession
 from fiftyone_dfaulo.adapter.review.state.items import ReviewState
-from fiftyone_dfaulo.adapter.review.state.reading import WHEN, read_all, read_written
+from fiftyone_dfaulo.adapter.review.state.reading import (
+    WHEN,
+    as_written,
+    read_all,
+    read_written,
+)
 
 EXPIRY = 60.0
 """Seconds after which all is read anew, for each second that it takes, and at least
@@ -33,15 +38,23 @@ _RUNS = 8
 
 
 class _Kept:
-    """A state, and what the database said when it was read."""
+    """A state, and what the database said when it was read.
 
-    def __init__(self) -> None:
+    At first it is the one that the run has left, where to read all is not :data:`SHORT`
+    and the run knows it.
+    """
+
+    def __init__(self, results: ComparedResults) -> None:
         self.lock = threading.Lock()
         self.state: ReviewState | None = None
-        self.began = float("-inf")
-        self.took = 0.0
-        self.read_at = datetime.min
-        self.count = 0
+        self.began, self.took = float("-inf"), 0.0
+        self.read_at, self.count = datetime.min, 0
+        settled = results.settled
+        if settled is not None and settled.took > SHORT:
+            self.state = as_written(results)
+            self.began, self.took = time.monotonic(), settled.took
+            self.read_at = datetime.fromtimestamp(settled.at, timezone.utc)
+            self.count = settled.documents
 
 
 _lock = threading.Lock()
@@ -52,7 +65,7 @@ def read_state(review: ReviewSession, results: ComparedResults) -> ReviewState:
     """Reads it; for a recent review only what was written since."""
     if not review.recent:
         return read_all(review, results)
-    kept = _entry(review)
+    kept = _entry(review, results)
     with kept.lock:
         began, now, count = time.monotonic(), datetime.now(timezone.utc), _count(review)
         state, kept.state = kept.state, None  # whatever fails, nothing half-read stays
@@ -76,13 +89,15 @@ def forget_state(review: ReviewSession) -> None:
             del _kept[_key(review)]
 
 
-def _entry(review: ReviewSession) -> _Kept:
+def _entry(review: ReviewSession, results: ComparedResults) -> _Kept:
+    key = _key(review)
     with _lock:
-        kept = _kept.setdefault(_key(review), _Kept())
-        _kept.move_to_end(_key(review))
+        if key not in _kept:
+            _kept[key] = _Kept(results)
+        _kept.move_to_end(key)
         while len(_kept) > _RUNS:
             _kept.popitem(last=False)
-        return kept
+        return _kept[key]
 
 
 def _key(review: ReviewSession) -> Hashable:
