@@ -9,7 +9,7 @@ import fiftyone as fo
 import pytest
 
 from fiftyone_dfaulo.adapter.review.views import suspicious_view
-from fiftyone_dfaulo.adapter.runs import brain_run, writer
+from fiftyone_dfaulo.adapter.runs import brain_run, rows, writer
 from fiftyone_dfaulo.adapter.runs.lookup import load_config
 from fiftyone_dfaulo.adapter.runs.writer import write_run
 from fiftyone_dfaulo.errors import Cancelled, RunError
@@ -277,6 +277,27 @@ class TestFailures:
         monkeypatch.setattr(writer, "write_batch", _fail_on_call(2, error))
 
         with pytest.raises(type(error)):
+            write_run(make_results(dataset))
+
+        check()
+
+    def test_a_failure_of_one_of_two_requests_at_once_leaves_all_as_it_was(
+        self,
+        dataset: Any,
+        make_results: Any,
+        unchanged: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        check = unchanged(dataset)
+        write_rows = rows._write_rows
+
+        def write(*given: Any) -> None:
+            if given[-1].start > 0:
+                raise OSError("disk full")
+            write_rows(*given)
+
+        monkeypatch.setattr(rows, "_write_rows", write)
+        with pytest.raises(OSError, match="disk full"):
             write_run(make_results(dataset))
 
         check()
