@@ -68,39 +68,35 @@ class Items(ABC):
 
     def by_id(self, ids: Sequence[str]) -> dict[str, Item]:
         """Those of these items that exist, by their ids."""
+        pushed = {"ids": {"$push": "$_id"}, "samples": {"$push": f"${SAMPLE}"}}
+        together = {"_id": {LIST: f"${LIST}"}, **pushed}
         found: dict[str, Item] = {}
-        for where, ours, samples in self._packed(ids):
-            both = zip(packed.object_ids(ours), packed.object_ids(samples))
-            for one, sample in both:
+        for group in self._grouped(ids, together):
+            at = group["_id"].get(LIST)
+            where = {} if at is None else {LIST: at}
+            both = (packed.object_ids(group[name]) for name in pushed)
+            for one, sample in zip(*both):
                 found[str(one)] = {"_id": one, SAMPLE: sample, **where}
         return found
-
-    def existing(self, ids: Sequence[str]) -> set[str]:
-        """The ids of those of these items that exist."""
-        return {
-            one for _, ours, _ in self._packed(ids) for one in packed.id_texts(ours)
-        }
-
-    def _packed(
-        self, ids: Sequence[str]
-    ) -> Iterator[tuple[Item, np.ndarray, np.ndarray]]:
-        """Items' :data:`LIST`, if they have one; their ids and their samples', S12."""
-        pushed = {"ids": {"$push": "$_id"}, "samples": {"$push": f"${SAMPLE}"}}
-        together = {"$group": {"_id": {LIST: f"${LIST}"}, **pushed}}
-        for part in _parts(ids):
-            stages = [*self.stages(part, {}), together]
-            for group in packed.aggregate(self.documents, stages):
-                at = group["_id"].get(LIST)
-                where = {} if at is None else {LIST: at}
-                yield where, group["ids"], group["samples"]
 
     def by_class(self, ids: Sequence[str]) -> Iterator[tuple[Any, np.ndarray]]:
         """Classes, or their lists, and ids, S12, of those of these items that exist."""
         together = {"_id": {CLASS: f"${CLASS}"}, "ids": {"$push": "$_id"}}
+        for group in self._grouped(ids, together, CLASS):
+            yield group["_id"].get(CLASS), group["ids"]
+
+    def existing(self, ids: Sequence[str]) -> set[str]:
+        """The ids of those of these items that exist."""
+        found = self._grouped(ids, {"_id": {}, "ids": {"$push": "$_id"}})
+        return {one for group in found for one in packed.id_texts(group["ids"])}
+
+    def _grouped(
+        self, ids: Sequence[str], together: Item, *names: str
+    ) -> Iterator[dict[str, Any]]:
+        """What :func:`.packed.aggregate` makes of these items, put together so."""
         for part in _parts(ids):
-            stages = [*self.stages(part, {}, CLASS), {"$group": together}]
-            for group in packed.aggregate(self.documents, stages):
-                yield group["_id"].get(CLASS), group["ids"]
+            stages = [*self.stages(part, {}, *names), {"$group": together}]
+            yield from packed.aggregate(self.documents, stages)
 
     def count(self, query: Query) -> int:
         """The number of items that match."""
