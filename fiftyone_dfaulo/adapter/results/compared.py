@@ -40,7 +40,8 @@ class ComparedResults(DFauLoResults):
             most suspicious items, of its 10 nearest neighbours, of the 10 nearest that
             have the same label, and of those that have the suggested one; see
             :func:`.find_neighbours`. M is 0 where a run has looked for none.
-        settled: None where labels were changed while the run was computed.
+        settled: None where labels changed while the run was computed, and for objects
+            in lists, as the results do not say which sample each lies in.
     """
 
     settled: Settled | None = None
