@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fiftyone_dfaulo.engine.boxes.elsewhere import OVERLAP, place_anywhere
 from fiftyone_dfaulo.engine.boxes.overlaps import intersection_over_union
 from fiftyone_dfaulo.engine.injection.box_plans import (
     BOX_KINDS,
     DOUBLED,
     MISSING,
-    OVERLAP,
-    place_anywhere,
     plan_boxes,
 )
 
@@ -128,7 +127,7 @@ def detect(
     boxes = _jitter(objects.boxes[of], noise, rng)
     count = rng.poisson(0.25 * len(size) / skill)
     like = rng.integers(0, len(size), count)
-    ghosts = place_anywhere(objects.boxes[like], rng)
+    ghosts = place_anywhere(objects.boxes[like, 2:], rng)
     return Predictions(
         np.concatenate(
             [objects.images[of], rng.integers(0, len(objects.paths), count)]

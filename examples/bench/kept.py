@@ -13,7 +13,11 @@ from fiftyone_dfaulo.adapter.scoring.boxes import trained
 from fiftyone_dfaulo.adapter.scoring.model_sources import TrainedNetwork
 from fiftyone_dfaulo.engine.boxes.classes import ClassFaults
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
+from fiftyone_dfaulo.engine.boxes.probes import CloserLook
 from fiftyone_dfaulo.engine.images.decoding import Crop
+
+ANY, CLOSER = "any.", "closer."
+"""What the names of arrays begin with: boxes anywhere, and what else a look has."""
 
 
 @contextmanager
@@ -27,21 +31,29 @@ def keeping(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    detect, judge = trained._detect, trained.DetectorMethod._judge_classes
+    see, judge = trained._see, trained.DetectorMethod._judge_classes
     classify = TrainedNetwork.classify
     kept: dict[str, np.ndarray] = dict(np.load(path)) if path.exists() else {}
     known = bool(kept)
     every: list[Crop] = []
 
-    def detected(context: Any, files: Sequence[str], given: Any) -> Any:
+    def seen(*args: Any) -> trained._Seen:
         if not known:
-            there, confidence, damaged = detect(context, files, given)
-            assert not damaged
-            kept.update(images=there.images, boxes=there.boxes, confidence=confidence)
+            found = see(*args)
+            assert not found.damaged
+            kept.update(found.there._asdict(), confidence=found.confidence)
+            closer = found.closer._asdict()
+            for start, parts in (
+                (ANY, closer.pop("empty")._asdict()),
+                (CLOSER, closer),
+            ):
+                kept.update({start + name: part for name, part in parts.items()})
         there = Boxes(kept["images"], kept["boxes"])
         places = zip(there.images, there.boxes.tolist())
-        every[:] = [Crop(files[image], tuple(box)) for image, box in places]
-        return there, kept["confidence"], {}
+        every[:] = [Crop(args[1][image], tuple(box)) for image, box in places]
+        empty = Boxes(**_parts(kept, ANY))
+        looked = CloserLook(empty=empty, **_parts(kept, CLOSER))
+        return trained._Seen(there, kept["confidence"], looked, {})
 
     def judged(self: Any, *args: Any) -> Any:
         if not known:
@@ -57,15 +69,23 @@ def keeping(path: Path | None) -> Iterator[None]:
         row = {one: n for n, one in enumerate(every)}
         return kept["classes"][[row[one] for one in crops]]
 
-    trained._detect = detected
+    trained._see = seen  # type: ignore[assignment]
     trained.DetectorMethod._judge_classes = judged  # type: ignore
     TrainedNetwork.classify = classified  # type: ignore
     try:
         yield
     finally:
-        trained._detect = detect
+        trained._see = see
         trained.DetectorMethod._judge_classes = judge  # type: ignore[method-assign]
         TrainedNetwork.classify = classify  # type: ignore[method-assign]
     if not known:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **kept)  # type: ignore[arg-type]
+
+
+def _parts(kept: dict[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(start): part
+        for name, part in kept.items()
+        if name.startswith(start)
+    }

@@ -42,7 +42,7 @@ from fiftyone_dfaulo.adapter.reading.injection_record import find_record
 from fiftyone_dfaulo.adapter.reading.labels import Labelled, read_labels
 from fiftyone_dfaulo.adapter.storage.lease import changing, unbroken
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
-from fiftyone_dfaulo.engine.injection.box_plans import OVERLAP
+from fiftyone_dfaulo.engine.boxes.elsewhere import OVERLAP
 from fiftyone_dfaulo.engine.injection.painting import read_shapes
 from fiftyone_dfaulo.engine.injection.plans import PAIRED, plan_faults
 from fiftyone_dfaulo.engine.progress import Report, Stages, silent

@@ -36,7 +36,7 @@ from fiftyone_dfaulo.adapter.reading.embeddings import read_embeddings
 from fiftyone_dfaulo.adapter.reading.labels import read_labels
 from fiftyone_dfaulo.adapter.scoring import checks, compute
 from fiftyone_dfaulo.adapter.scoring.request import (
-    AUTO,
+    MADE_HERE,
     Request,
     SourceOptions,
     as_sources,
@@ -188,7 +188,7 @@ def run(
     check(samples, request, embeddings, settings)
     with unfinished_name() as name:
         images = Path(tempfile.gettempdir()) / name
-        used = {request.label_field, settings.predictions} - {AUTO}
+        used = {request.label_field, settings.predictions} - {*MADE_HERE}
         only = tuple(sorted(filter(None, used)))
         there = replace(request, name=name, folder=images, only=only)
         try:

@@ -18,9 +18,9 @@ from fiftyone_dfaulo.adapter.reading.media import check_samples
 from fiftyone_dfaulo.adapter.storage.frames import shows_frames
 from fiftyone_dfaulo.adapter.storage.refresh import refresh
 from fiftyone_dfaulo.config import Settings
+from fiftyone_dfaulo.engine.boxes.elsewhere import OVERLAP
 from fiftyone_dfaulo.engine.injection.box_plans import (
     BOX_KINDS,
-    OVERLAP,
     WRONG_CLASS,
 )
 from fiftyone_dfaulo.engine.injection.plans import KINDS, LEAK, PAIRED

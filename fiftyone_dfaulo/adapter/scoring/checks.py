@@ -22,7 +22,7 @@ from fiftyone_dfaulo.adapter.runs.keys import check_key
 from fiftyone_dfaulo.adapter.scoring.auto import resolve
 from fiftyone_dfaulo.adapter.scoring.models import check_model
 from fiftyone_dfaulo.adapter.scoring.request import (
-    AUTO,
+    MADE_HERE,
     Request,
     as_sources,
     is_auto,
@@ -65,7 +65,7 @@ def check(request: Request) -> None:
         check_embeddings(samples, one, target)
     given = [*vectors, request.original, settings.predictions, settings.train or None]
     if sum(one is not None for one in given) > 1:
-        trained = settings.predictions == AUTO
+        trained = settings.predictions in MADE_HERE
         _check_several_allowed(by_classes(target) if trained else target)
     check_model(request.original, settings)
     if settings.predictions is not None:
@@ -83,9 +83,10 @@ def check_kind(target: LabelTarget, settings: Settings) -> None:
         InputError: if they are not.
     """
     target.check_settings(settings)
-    if settings.predictions == AUTO and not isinstance(target, BoxTarget):
+    made = settings.predictions
+    if made in MADE_HERE and not isinstance(target, BoxTarget):
         raise InputError(
-            f"predictions={AUTO!r} trains a detector on boxes, and "
+            f"predictions={made!r} trains networks on boxes, and "
             f"{target.label_field!r} holds labels of whole images; leave predictions "
             "out, or pass a field"
         )
@@ -96,13 +97,13 @@ def check_prediction_field(samples: Samples, field: str, target: LabelTarget) ->
 
     Args:
         samples: a dataset or view.
-        field: name of the field; :data:`AUTO` if a detector is to make them.
+        field: name of the field, or one of :data:`MADE_HERE`.
         target: the labels.
 
     Raises:
         InputError: if it does not.
     """
-    if field == AUTO:
+    if field in MADE_HERE:
         check_no_patches(samples)
         return
     checks = {fo.Classification: check_predictions, fo.Detections: check_detections}

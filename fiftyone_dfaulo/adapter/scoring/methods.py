@@ -24,6 +24,7 @@ from fiftyone_dfaulo.adapter.scoring.model_sources import (
 )
 from fiftyone_dfaulo.adapter.scoring.request import (
     AUTO,
+    MADE_HERE,
     Request,
     as_sources,
     is_auto,
@@ -66,18 +67,21 @@ def pick_method(request: Request, target: LabelTarget) -> Method:
 
 def _pick_box_method(request: Request, target: BoxTarget) -> Method:
     predictions = str(request.settings.predictions)
-    if predictions != AUTO:
+    if predictions not in MADE_HERE:
         from fiftyone_dfaulo.adapter.scoring.boxes.method import BoxMethod
 
         return BoxMethod(target, predictions)
     from fiftyone_dfaulo.adapter.scoring.boxes.trained import DetectorMethod
 
     network = TrainedNetwork(full=False)
+    classes: Method
     if is_auto(request.embeddings):
         names = find_embeddings(request.samples, target.objects)
-        return DetectorMethod(target, AutoMethod(names, {}, network), network)
-    vectors = map(ExistingEmbeddings, as_sources(request.embeddings))
-    return DetectorMethod(target, FeatureMethod([*vectors, network], {}), network)
+        classes = AutoMethod(names, {}, network)
+    else:
+        vectors = map(ExistingEmbeddings, as_sources(request.embeddings))
+        classes = FeatureMethod([*vectors, network], {})
+    return DetectorMethod(target, classes, network, detects=predictions == AUTO)
 
 
 class FeatureMethod(Method):

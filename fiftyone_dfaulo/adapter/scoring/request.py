@@ -19,6 +19,12 @@ AUTO = "auto"
 """As ``embeddings``: whatever the dataset has; see :mod:`.auto`. As ``predictions``:
 those of a detector that is trained here."""
 
+BOXES = "boxes"
+"""As ``predictions``: none; boxes are looked at, by a network that is trained here."""
+
+MADE_HERE = (AUTO, BOXES)
+"""What may be passed as ``predictions`` and is no field."""
+
 
 @dataclass(frozen=True)
 class Request:

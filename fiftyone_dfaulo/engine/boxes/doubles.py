@@ -36,8 +36,8 @@ def find_doubles(
     Args:
         given: N boxes.
         labels: int64 (N,), their classes.
-        support: float (N,), in [0, 1]: how much of its prediction each overlaps; 0 if
-            none matches it.
+        support: float (N,), at least 0: how much each overlaps where the object is
+            seen; 0 where none is.
         ratio: float (N,), above 0: how much likelier it is that each box is matched, or
             is not, as it is, if it has no object of its own than if it has.
 

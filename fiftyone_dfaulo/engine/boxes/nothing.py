@@ -1,18 +1,8 @@
 """Boxes of nothing, as boxes that are put anywhere show what such ones look like.
 
 As many boxes as are given, of their sizes, are put at random places of the images. What
-the predictions say of these *probes* is what they say of boxes of nothing, by chance
-too. A logistic curve on what they say tells how much likelier a probe looks so than a
-given box,
-
-    r(x) = P(x | probe) / P(x | given),
-
-and if a share e of the given boxes are around nothing, each is with probability e r(x),
-at most 1. No box that is around something looks emptier than the median probe, as far
-as can be told, and half of those do that are around nothing: so e is at most twice the
-share of given boxes that do. Objects that the detector does not see at all count too.
-
-It is learning from positive and unlabelled examples, of which the positive are made.
+the predictions, and a closer look, say of these :mod:`.probes` is what they say of
+boxes of nothing, by chance too. Objects that neither sees at all count as nothing.
 """
 
 from __future__ import annotations
@@ -20,16 +10,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
-from fiftyone_dfaulo.engine.boxes.trust import FOLDS, LEAST, MOST
+from fiftyone_dfaulo.engine.boxes.probes import (
+    CloserLook,
+    below_one,
+    odds_of_probes,
+    put_anywhere,
+    wrong_as_probes,
+)
+from fiftyone_dfaulo.engine.boxes.trust import LEAST, MOST
 
 _WHERE = slice(-3, None)
 """What :func:`_evidence` says without the predictions: other given boxes, and size."""
-
-LEAST_PROBES = 1_000
-"""So many probes at least, where few boxes are given: they cost nothing."""
 
 
 class Empty(NamedTuple):
@@ -49,7 +42,11 @@ class Empty(NamedTuple):
 
 
 def find_empty(
-    given: Boxes, predicted: Boxes, confidence: np.ndarray, seed: int
+    given: Boxes,
+    predicted: Boxes,
+    confidence: np.ndarray,
+    seed: int,
+    closer: CloserLook | None = None,
 ) -> Empty:
     """How likely each given box is around nothing, doubles left aside.
 
@@ -58,34 +55,31 @@ def find_empty(
         predicted: M boxes.
         confidence: float64 (M,), in [0, 1].
         seed: puts the probes, and deals the images over the folds.
+        closer: what else is seen at the boxes, and at its own probes.
     """
     rng = np.random.default_rng(seed)
     count = len(given.images)
-    probes = _put(given, np.union1d(given.images, predicted.images), rng)
+    if closer is None:
+        every = np.union1d(given.images, predicted.images)
+        probes = put_anywhere(given, every, rng)
+    else:
+        probes = closer.empty
+    none = np.full(len(probes.images), -1)
     says = np.concatenate(
         [
             _evidence(given, np.arange(count), given, predicted, confidence),
-            _evidence(
-                probes, np.full(len(probes.images), -1), given, predicted, confidence
-            ),
+            _evidence(probes, none, given, predicted, confidence),
         ]
     )
+    if closer is not None:
+        says = np.column_stack([np.append(closer.there, closer.empty_there), says])
     probe = np.arange(len(says)) >= count
     images = np.append(given.images, probes.images)
-    even = count / (len(says) - count)
-    odds = even * _odds(says, probe, images, rng)
-    share = 2 * float((odds[:count] >= np.median(odds[count:])).mean())
-    likely = np.minimum(share * odds[:count], 1.0)
-    beside = even * _odds(says[:, _WHERE], probe, images, rng)[:count]
+    odds = odds_of_probes(says, probe, images, rng)
+    likely = wrong_as_probes(odds[:count], odds[count:], np.ones(count))
+    likely = np.minimum(likely, 1.0) if closer is None else below_one(likely)
+    beside = odds_of_probes(says[:, _WHERE], probe, images, rng)[:count]
     return Empty(likely, float(np.clip(likely.mean(), LEAST, MOST)), beside)
-
-
-def _put(given: Boxes, images: np.ndarray, rng: np.random.Generator) -> Boxes:
-    """Boxes of the given sizes anywhere in the images, each size equally often."""
-    times = -(-LEAST_PROBES // len(given.images))
-    sizes = np.tile(given.boxes[:, 2:], (times, 1))
-    corners = rng.random(sizes.shape) * np.maximum(1 - sizes, 0)
-    return Boxes(rng.choice(images, len(sizes)), np.column_stack([corners, sizes]))
 
 
 def _evidence(
@@ -146,26 +140,3 @@ def _claims(
         overlaps[rank, pairs.first[some]] = pairs.iou[some]
     owner[pairs.first[place == 0]] = pairs.second[place == 0]
     return overlaps[0], overlaps[1], owner
-
-
-def _odds(
-    says: np.ndarray,
-    probe: np.ndarray,
-    images: np.ndarray,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Float64 (Q,): the odds that each is a probe; no curve has seen its image."""
-    known, at = np.unique(images, return_inverse=True)
-    folds = rng.permutation(len(known))[at] % FOLDS
-    spread = says.std(0)
-    says = (says - says.mean(0)) / np.where(spread > 1e-9, spread, 1.0)
-    odds = np.ones(len(says))
-    for fold in range(FOLDS):
-        held = folds == fold
-        rest = ~held
-        if not (rest & ~probe).any():  # one image alone vouches for itself
-            rest = np.ones(len(says), bool)
-        if held.any():
-            curve = LogisticRegression(max_iter=1_000).fit(says[rest], probe[rest])
-            odds[held] = np.exp(curve.decision_function(says[held]))
-    return odds

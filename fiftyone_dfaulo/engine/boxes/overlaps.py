@@ -117,6 +117,16 @@ def find_pairs(first: Boxes, second: Boxes) -> Pairs:
     return _nearest(Pairs(*(np.concatenate(columns) for columns in zip(*parts))))
 
 
+def overlap_with_better(boxes: Boxes, worth: np.ndarray) -> np.ndarray:
+    """Float64 (N,): the largest overlap with a box of the image that is worth more."""
+    pairs = find_pairs(boxes, boxes)
+    one, other = pairs.first, pairs.second
+    more = (worth[other] > worth[one]) | ((worth[other] == worth[one]) & (other < one))
+    overlap = np.zeros(len(worth))
+    np.maximum.at(overlap, one[more], pairs.iou[more])
+    return overlap
+
+
 class _Spread(NamedTuple):
     """In which cells of their images boxes lie, box by box.
 

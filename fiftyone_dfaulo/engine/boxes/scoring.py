@@ -8,13 +8,14 @@
    matches of one class or of two.
 3. A given box that looks like boxes anywhere is *no such object*, and one that nothing
    matches was *counted twice*, or the detector has overlooked it (:mod:`.existence`). A
-   matched one *looks like
-   another class* if the detector says so, and is *misplaced* if it overlaps its
-   prediction less than is usual (:mod:`.places`). A prediction that nothing matches is
-   a *missing* object, or the detector's own fault.
+   matched one *looks like another class* if the detector says so, and is *misplaced* if
+   it overlaps its prediction less than is usual (:mod:`.places`). A prediction that
+   nothing matches is a *missing* object, or the detector's own fault.
 4. A box around nothing, or the second one around a thing, has neither a class nor a
    place that could be wrong: these are likely only as far as an object of its own is.
-5. The suspiciousness of a given box is the probability that any of these is true.
+5. A network may have taken a closer look at each box (:class:`.CloserLook`): whether
+   anything is in it, and where. Then no predictions are needed, but for missing ones.
+6. The suspiciousness of a given box is the probability that any of these is true.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from scipy.special import log_expit, logit
 from fiftyone_dfaulo.engine.boxes.classes import ClassFaults, by_detector
 from fiftyone_dfaulo.engine.boxes.existence import find_nothing
 from fiftyone_dfaulo.engine.boxes.matching import Matching, match
-from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, find_pairs
-from fiftyone_dfaulo.engine.boxes.places import find_misplaced
+from fiftyone_dfaulo.engine.boxes.overlaps import Boxes, overlap_with_better
+from fiftyone_dfaulo.engine.boxes.places import find_displaced, find_misplaced
+from fiftyone_dfaulo.engine.boxes.probes import CloserLook
 from fiftyone_dfaulo.engine.boxes.reasons import (
     ANOTHER_CLASS,
     CLASS,
@@ -57,7 +59,8 @@ class BoxScores:
         suggestion: int64 (N,), the class that the detector sees; the label's where it
             sees none.
         confidence: float64 (N,), in [0, 1]: how likely that class is right.
-        partner: int64 (N,), the prediction with the better box; -1 for none.
+        partner: int64 (N,), the prediction that each is matched with; -1 for none.
+        better: float64 (N, 4), where the object is seen; NaN where it is not.
         first: int64 (N,), the other box around the same thing; -1 for none.
         missing: float64 (M,), in [0, 1]: how likely an object is missing there; 0 for
             predictions that are matched.
@@ -69,6 +72,7 @@ class BoxScores:
     suggestion: np.ndarray
     confidence: np.ndarray
     partner: np.ndarray
+    better: np.ndarray
     first: np.ndarray
     missing: np.ndarray
     notes: tuple[str, ...] = ()
@@ -128,6 +132,7 @@ def score_boxes(
     confidence: np.ndarray,
     *,
     class_faults: ClassFaults | None = None,
+    closer: CloserLook | None = None,
     seed: int = 51,
 ) -> BoxScores:
     """Scores given boxes by predicted ones.
@@ -135,13 +140,15 @@ def score_boxes(
     Args:
         given: N boxes, at least 1.
         labels: int64 (N,), their classes, at least 0.
-        predicted: M boxes, at least 1, in the same images; of images without any given
-            box too, if these are known to be empty.
+        predicted: M boxes, at least 1 without a closer look, in the same images; of
+            images without any given box too, if these are known to be empty.
         classes: int64 (M,), of the same numbers; one that no label has is allowed. None
             if the detector tells no classes.
         confidence: float64 (M,), in [0, 1].
         class_faults: what else tells of the classes of the N boxes, if the detector
             tells none; None is nothing.
+        closer: what a closer look at the N boxes has seen, if the detector tells no
+            classes; None if there was none.
         seed: deals the images over the folds.
 
     Raises:
@@ -151,27 +158,40 @@ def score_boxes(
     called = np.zeros_like(labels) if one else labels
     seen = np.zeros(len(confidence), np.int64) if classes is None else classes
     found = match(given, predicted, called, seen)
-    if not len(found.pairs.iou):
+    if closer is None and not len(found.pairs.iou):
         raise InputError(
             f"none of the {len(labels)} boxes overlaps any of the {len(seen)} "
             "predictions; are they of the same images, and both fractions of the "
             "image's size?"
         )
     sure = logit(np.clip(confidence, 1e-4, 1 - 1e-4))
-    precision = _precision(predicted, seen, sure, found, seed)
-    crowd = _overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
+    crowd = overlap_with_better(given, np.prod(given.boxes[:, 2:], 1))
     gone, double, first = find_nothing(
-        given, labels, _features(given, crowd), found, predicted, confidence, seed
+        given,
+        labels,
+        _features(given, crowd),
+        found,
+        predicted,
+        confidence,
+        seed,
+        closer,
     )
+    single = np.clip(1 - gone - double, 0.0, 1.0)
     kinds = np.zeros((len(labels), MISSING))
     kinds[:, SPURIOUS], kinds[:, DOUBLE] = gone, double
     rows = np.flatnonzero(found.partner >= 0)
     # what the detector says, not what may be wrong itself
     there = _features(predicted.take(found.partner[rows]), sure[found.partner[rows]])
+    better = np.full((len(labels), 4), np.nan)
+    better[rows] = predicted.boxes[found.partner[rows]]
     apart = np.zeros(len(labels))  # boxes apart may be of two objects
-    apart[rows], kinds[rows, PLACE] = _place(
-        found.iou[rows], there, given.images[rows], seed
-    )
+    if closer is None:
+        apart[rows], kinds[rows, PLACE] = _place(
+            found.iou[rows], there, given.images[rows], seed
+        )
+    else:
+        kinds[:, PLACE] = find_displaced(given, closer, better, single, seed)
+        better = np.where(np.isnan(better), closer.boxes, better)
     if classes is None:
         faults = class_faults or ClassFaults.none(labels)
         apart = kinds[:, PLACE]  # what such a box shows says nothing of its class
@@ -179,7 +199,6 @@ def score_boxes(
         faults = by_detector(labels, classes, found.partner, there, given.images, seed)
     kinds[:, CLASS] = faults.wrong * (1 - np.minimum(apart, 1.0))
     kept = (1 - kinds[:, CLASS]) * (1 - kinds[:, PLACE])
-    single = np.clip(1 - gone - double, 0.0, 1.0)
     suspiciousness = 1 - kept * single
     # what has no object of its own has neither a wrong class nor a wrong place
     kinds[:, [CLASS, PLACE]] *= single[:, None]
@@ -189,9 +208,10 @@ def score_boxes(
         faults.seen,
         faults.right,
         found.partner,
+        better,
         first,
-        _missing(found, precision),
-        tuple(_notes(called, seen, confidence, found)),
+        _missing(predicted, seen, sure, found, seed),
+        tuple(_notes(called, seen, confidence, found)) if len(seen) else (),
     )
 
 
@@ -214,7 +234,7 @@ def _precision(
     shall not say how it rises to its upper end: so both ends have a slope of their own
     (Kull et al., "Beta calibration", AISTATS 2017).
     """
-    twice = _overlap_with_better(predicted, sure)
+    twice = overlap_with_better(predicted, sure)
     low, high = log_expit(sure), -log_expit(-sure)
     return learn_trust(
         (found.given >= 0).astype(float),
@@ -225,25 +245,20 @@ def _precision(
     )
 
 
-def _missing(found: Matching, precision: Trust) -> np.ndarray:
+def _missing(
+    predicted: Boxes, classes: np.ndarray, sure: np.ndarray, found: Matching, seed: int
+) -> np.ndarray:
     """How likely an object without a box is where each prediction is.
 
     Not where an object that has a box is seen twice: as likely as the square of the
     overlap, as of two given boxes.
     """
+    if not len(sure):
+        return np.zeros(0)
+    precision = _precision(predicted, classes, sure, found, seed)
     overlap = np.zeros(len(found.given))
     np.maximum.at(overlap, found.pairs.second, found.pairs.iou)
     return np.where(found.given < 0, precision.credit() * (1 - overlap**2), 0.0)
-
-
-def _overlap_with_better(boxes: Boxes, worth: np.ndarray) -> np.ndarray:
-    """Float64 (N,): the largest overlap with a box of the image that is worth more."""
-    pairs = find_pairs(boxes, boxes)
-    one, other = pairs.first, pairs.second
-    more = (worth[other] > worth[one]) | ((worth[other] == worth[one]) & (other < one))
-    overlap = np.zeros(len(worth))
-    np.maximum.at(overlap, one[more], pairs.iou[more])
-    return overlap
 
 
 def _place(

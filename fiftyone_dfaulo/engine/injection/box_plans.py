@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fiftyone_dfaulo.engine.boxes.overlaps import intersection_over_union
+from fiftyone_dfaulo.engine.boxes.elsewhere import misplace, place_anywhere
 
 WRONG_CLASS, MISPLACED, SPURIOUS, DOUBLED, MISSING = BOX_KINDS = (
     "wrong class",
@@ -26,9 +26,6 @@ WRONG_CLASS, MISPLACED, SPURIOUS, DOUBLED, MISSING = BOX_KINDS = (
     "missing",
 )
 """What can be wrong with a box, or with there being none."""
-
-OVERLAP = (0.3, 0.7)
-"""How much misplaced boxes overlap the right ones, unless it is said."""
 
 _DOUBLED = (0.6, 0.95)
 
@@ -104,40 +101,6 @@ def plan_boxes(
         kinds,
         np.append(double, like),
         np.append(images[double], anywhere),
-        np.concatenate([copies, place_anywhere(boxes[like], rng)]),
+        np.concatenate([copies, place_anywhere(boxes[like, 2:], rng)]),
         np.array([DOUBLED] * len(double) + [SPURIOUS] * len(like), object),
     )
-
-
-def place_anywhere(boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Boxes of these sizes anywhere in the image."""
-    corner = rng.random((len(boxes), 2)) * np.maximum(1 - boxes[:, 2:], 0)
-    return np.column_stack([corner, boxes[:, 2:]])
-
-
-def misplace(
-    boxes: np.ndarray, rng: np.random.Generator, low: float, high: float
-) -> np.ndarray:
-    """Boxes shifted and scaled so far that they overlap the old ones by so much.
-
-    Args:
-        boxes: float64 (N, 4).
-        rng: what is drawn from.
-        low, high: the overlap, IoU, is drawn evenly between these.
-    """
-    wanted = rng.uniform(low, high, len(boxes))
-    angle = rng.uniform(0, 2 * np.pi, len(boxes))
-    scale = rng.normal(size=(len(boxes), 2))
-    move = np.column_stack([np.cos(angle), np.sin(angle)])
-
-    def moved(far: np.ndarray) -> np.ndarray:
-        size = boxes[:, 2:] * np.exp(far[:, None] * scale / 2)
-        corner = boxes[:, :2] + (boxes[:, 2:] - size) / 2
-        return np.column_stack([corner + far[:, None] * move * boxes[:, 2:], size])
-
-    near, far = np.zeros(len(boxes)), np.full(len(boxes), 2.0)
-    for _ in range(40):
-        middle = (near + far) / 2
-        close = intersection_over_union(boxes, moved(middle)) > wanted
-        near, far = np.where(close, middle, near), np.where(close, far, middle)
-    return moved(near)

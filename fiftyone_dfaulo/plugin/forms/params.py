@@ -13,7 +13,7 @@ from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_emb
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.scoring import auto, models
 from fiftyone_dfaulo.adapter.scoring.checks import list_prediction_fields
-from fiftyone_dfaulo.adapter.scoring.request import AUTO, Request
+from fiftyone_dfaulo.adapter.scoring.request import AUTO, BOXES, Request
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import by_predictions, find_target
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
@@ -27,8 +27,11 @@ NETWORK, EMBEDDINGS, BACKBONE = "network", "embeddings", "backbone"
 PREDICTIONS, ZOO, FILE, DETECTOR = "predictions", "zoo", "file", "detector"
 """Ways to score: a network trained here, embeddings that exist, pretrained weights;
 predictions that exist, a model of FiftyOne's zoo, a model's file, a detector trained
-here. And ``AUTO``: all embeddings that exist, and a network trained here where that is
-quick."""
+here. And ``AUTO``: all embeddings that exist, and a network where that is quick; and
+``BOXES``: networks that look at given boxes."""
+
+MADE_HERE = {AUTO: DETECTOR, BOXES: BOXES}
+"""Setting ``predictions`` that is no field to the way to judge boxes."""
 
 BACKBONES = {
     "resnet18": 45,
@@ -88,10 +91,10 @@ def read_request(ctx: Context) -> Request:
         settings["trust_model_file"] = file and trust.is_trusted(model(ctx))
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
-    elif chosen == DETECTOR:
-        settings["predictions"] = AUTO
+    elif chosen in MADE_HERE.values():
+        settings["predictions"] = AUTO if chosen == DETECTOR else BOXES
     sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
-    vectors = {AUTO: AUTO, DETECTOR: AUTO, EMBEDDINGS: embeddings(ctx)}
+    vectors = {AUTO: AUTO, DETECTOR: AUTO, BOXES: AUTO, EMBEDDINGS: embeddings(ctx)}
     return Request(
         samples(ctx),
         label_field(ctx),
@@ -144,8 +147,8 @@ def given_source(ctx: Context) -> str | None:
         return str(params["source"])
     if params.get("embeddings") == AUTO:
         return AUTO
-    if params.get("predictions") == AUTO:
-        return DETECTOR
+    if params.get("predictions") in MADE_HERE:
+        return MADE_HERE[params["predictions"]]
     for name, way in (
         ("embeddings", EMBEDDINGS),
         ("predictions", PREDICTIONS),
@@ -180,7 +183,7 @@ def target(ctx: Context) -> LabelTarget:
     if field not in label_fields(ctx):
         return SampleTarget(str(field))
     found = find_target(samples(ctx), field)
-    compared = given_source(ctx) in (PREDICTIONS, DETECTOR)
+    compared = given_source(ctx) in (PREDICTIONS, *MADE_HERE.values())
     return by_predictions(found) if compared else found
 
 
@@ -286,15 +289,11 @@ def method(ctx: Context) -> str:
 
 def numbers(ctx: Context) -> JsonDict:
     """The numeric settings that were given and matter; an emptied one is not given."""
-    return {
-        name: ctx.params[name]
-        for name in NUMBERS
-        if ctx.params.get(name) is not None
-        and (name not in TRAINING_ONLY or trains(ctx))
-    }
+    asked = [n for n in NUMBERS if n not in TRAINING_ONLY or trains(ctx)]
+    return {n: ctx.params[n] for n in asked if ctx.params.get(n) is not None}
 
 
 def trains(ctx: Context) -> bool:
     """Whether a network is trained here, alone or beside something else."""
     beside = bool(model_settings(ctx).get("train"))
-    return beside or source(ctx) in (AUTO, NETWORK, DETECTOR)
+    return beside or source(ctx) in (AUTO, NETWORK, *MADE_HERE.values())

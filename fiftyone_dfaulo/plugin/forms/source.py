@@ -19,6 +19,7 @@ from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
     AUTO,
     BACKBONE,
+    BOXES,
     DETECTOR,
     EMBEDDINGS,
     FILE,
@@ -46,9 +47,14 @@ _SOURCES = {
         "Use predictions that are there",
         "A model's logits, probabilities or confidences in a field",
     ),
+    BOXES: (
+        "Look at the boxes, too",
+        "Finds misplaced, doubled and spurious boxes as well, but nothing missing; "
+        "takes a minute or two for some thousand boxes",
+    ),
     DETECTOR: (
         "Train a detector here",
-        "Finds all faults of boxes; takes minutes for some hundred images",
+        "Finds missing objects as well; takes minutes for some hundred images",
     ),
     BACKBONE: (
         "Use a pretrained torchvision network",
@@ -70,6 +76,7 @@ _SOURCES_OF_BOXES = {
         "Use a detector's predictions",
         "Finds misplaced, doubled, spurious and missing boxes as well",
     ),
+    BOXES: _SOURCES[BOXES],
     DETECTOR: _SOURCES[DETECTOR],
 }
 """What predictions are of boxes, and the ways that see all of their faults."""
@@ -108,6 +115,7 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
             (AUTO, auto and params.offers_auto(ctx)),
             (EMBEDDINGS, params.embedding_sources(ctx)),
             (PREDICTIONS, params.prediction_fields(ctx)),
+            (BOXES, boxes),
             (DETECTOR, boxes),
         )
         if not found and chosen != name

@@ -7,6 +7,7 @@ import pytest
 
 from fiftyone_dfaulo.engine.boxes.nothing import _claims, _evidence, find_empty
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
+from fiftyone_dfaulo.engine.boxes.probes import CloserLook
 
 
 def one_image(*boxes: list[float]) -> Boxes:
@@ -61,3 +62,21 @@ def test_one_box_that_is_seen() -> None:
     empty = find_empty(box, box, np.array([0.9]), 51)
     assert 0 <= empty.likely[0] < 0.01
     assert 0 < empty.share < 0.01
+
+
+def test_a_closer_look_finds_what_predictions_do_not() -> None:
+    rng = np.random.default_rng(51)
+    real, none, probes = (scattered(rng, count) for count in (800, 60, 860))
+    given = Boxes(*(np.concatenate(parts) for parts in zip(real, none)))
+    there = rng.normal(np.append(np.full(800, 3.0), np.full(60, -3.0)))
+    closer = CloserLook(
+        there, given.boxes, probes, rng.normal(size=860) - 3, given.boxes, given.boxes
+    )
+    nothing = Boxes(np.zeros(0, np.int64), np.zeros((0, 4)))
+    empty = find_empty(given, nothing, np.zeros(0), 51, closer)
+
+    assert empty.likely[800:].mean() > 0.8
+    assert empty.likely[:800].mean() < 0.03
+    assert empty.share * 860 == pytest.approx(60, rel=1 / 3)
+    order = np.argsort(-empty.likely[800:])
+    assert len(np.unique(empty.likely[800:][order])) == 60  # none is as likely as 1

@@ -174,9 +174,7 @@ def make_scores(
     given = [labelled.classes[k] for k in labelled.labels.training_labels[kept]]
     gaps, seen = scores.gaps, judged.predicted
     names = [*given, *(str(seen.labels[n]) for n in gaps)]
-    partner = np.append(scores.partner[rows], gaps)
-    better = np.full((len(names), 4), np.nan)
-    better[partner >= 0] = seen.boxes[partner[partner >= 0]]
+    better = np.concatenate([scores.better[rows], seen.boxes[gaps]])
     listed = {int(n): str(applied_id(seen.ids[n], MISSING)) for n in gaps}
     missing = [
         MissingObject(

@@ -1,9 +1,12 @@
-"""Boxes judged by a detector that is trained on them here.
+"""Boxes judged by networks that are trained on them here.
 
-1. A detector is trained on some of the images, and looks at the others, in turn: is
-   something there, and where? No box vouches for itself.
-2. The classes are judged as without a detector, by what is in the boxes.
-3. Both are compared with what is given, as a detector's predictions are.
+1. Unless the boxes alone are to be judged, a detector is trained on some of the images,
+   and looks at the others, in turn: is something there, and where? No box vouches for
+   itself.
+2. A second network learns from given boxes how an object lies in its box, and looks at
+   each box, in turn as well: is something in it, and where exactly?
+3. The classes are judged as without a detector, by what is in the boxes.
+4. All of it is compared with what is given. Without a detector, nothing is missing.
 """
 
 from __future__ import annotations
@@ -29,39 +32,50 @@ from fiftyone_dfaulo.adapter.scoring.features import (
     ScoringContext,
 )
 from fiftyone_dfaulo.adapter.scoring.model_sources import TrainedNetwork
+from fiftyone_dfaulo.adapter.scoring.request import BOXES
 from fiftyone_dfaulo.adapter.targets.detector.labels import ClassesInBoxes
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.label_edits import applied_id
 from fiftyone_dfaulo.engine.boxes.classes import ClassFaults
 from fiftyone_dfaulo.engine.boxes.overlaps import Boxes
+from fiftyone_dfaulo.engine.boxes.probes import CloserLook
 from fiftyone_dfaulo.engine.boxes.scoring import score_boxes
 from fiftyone_dfaulo.engine.images.decoding import Crop
 from fiftyone_dfaulo.engine.scores import Scores
 from fiftyone_dfaulo.errors import InputError
 
+READING = "Reading images"
 DETECTING = "Training detectors"
+LOOKING = "Looking at boxes"
 COMPARING = "Comparing boxes"
-
-_READING = 0.05  # share of the time that decoding takes
 
 LEAST_IMAGES = 3
 """With fewer, there is nothing that a detector could be trained on for each of them."""
 
 
 class DetectorMethod(Method):
-    """A detector trained here, and what judges classes without one.
+    """Networks trained here, and what judges classes without a detector.
 
     Args:
         target: the objects.
         classes: judges their classes.
         network: the network in it.
+        detects: whether a detector looks for objects, those without a box too.
     """
 
     def __init__(
-        self, target: BoxTarget, classes: Method, network: TrainedNetwork
+        self,
+        target: BoxTarget,
+        classes: Method,
+        network: TrainedNetwork,
+        *,
+        detects: bool,
     ) -> None:
         self._target, self._classes, self._network = target, classes, network
-        self.stages = {DETECTING: 800, **classes.stages, COMPARING: 20}
+        self._detects = detects
+        detecting = {DETECTING: 800} if detects else {}
+        seeing = {READING: 40, **detecting, LOOKING: 200}
+        self.stages = {**seeing, **classes.stages, COMPARING: 20}
 
     def score(self, context: ScoringContext) -> tuple[ScoredItems, Scores]:
         samples, every = read_given(self._target, context.samples)
@@ -69,13 +83,12 @@ class DetectorMethod(Method):
         if len(samples) < LEAST_IMAGES:
             raise InputError(
                 f"{len(samples)} images have labels in {self._target.label_field!r}, "
-                f"too few to train a detector on; it takes {LEAST_IMAGES}, and some "
-                "hundred to be of use. Without predictions, the classes alone are "
-                "judged"
+                f"too few to train on; it takes {LEAST_IMAGES}, and some hundred to be "
+                "of use. Without predictions, the classes alone are judged"
             )
         paths = dict(zip(*context.samples.values(["id", "filepath"])))
         files = [paths[one] for one in samples]
-        there, confidence, damaged = _detect(context, files, given)
+        there, confidence, closer, damaged = _see(context, files, given, self._detects)
         unreadable = {
             one: damaged[image]
             for one, image in zip(given.ids, given.images.tolist())
@@ -93,6 +106,7 @@ class DetectorMethod(Method):
                 None,
                 confidence,
                 class_faults=faults,
+                closer=closer,
                 seed=context.settings.seed,
             )
             scores = without_crowds(scores, there, crowds)
@@ -169,55 +183,95 @@ class _ClassesJudged(NamedTuple):
         return renumbered(self.neighbours, number)
 
 
-def _detect(
-    context: ScoringContext, files: Sequence[str], given: Found
-) -> tuple[Boxes, np.ndarray, dict[int, str]]:
-    """Where detectors see objects in files, with confidences; and damaged files.
+class _Seen(NamedTuple):
+    """What networks see in images that they were not trained on.
+
+    Attributes:
+        there: M boxes, by position of the file.
+        confidence: float64 (M,), of these.
+        closer: what is seen at the given boxes in files that can be read.
+        damaged: position of the other files to the reason.
+    """
+
+    there: Boxes
+    confidence: np.ndarray
+    closer: CloserLook
+    damaged: dict[int, str]
+
+
+def _see(
+    context: ScoringContext, files: Sequence[str], given: Found, detects: bool
+) -> _Seen:
+    """Trains networks on files and their boxes, and looks at them.
+
+    Args:
+        context: what is scored.
+        files: all of them.
+        given: their boxes, by position of the file.
+        detects: whether a detector is trained as well; without one, M is 0.
 
     Raises:
-        InputError: if too few can be read, or nothing is seen.
+        InputError: if too few can be read, or a detector sees nothing.
     """
+    from fiftyone_dfaulo.engine.closeup.training import look_closer
     from fiftyone_dfaulo.engine.detector.training import (
+        Detected,
         choose_side,
         detect_out_of_sample,
     )
     from fiftyone_dfaulo.engine.images.batches import decode_images
 
     settings = context.settings
-    with context.stages.stage(DETECTING) as report:
+    with context.stages.stage(READING) as report:
         images = decode_images(
             files,
             size=choose_side(given.boxes),
             workers=settings.workers,
             memory_budget=settings.memory_budget,
-            report=lambda fraction: report(_READING * fraction),
+            report=report,
         )
         if len(images.index) < LEAST_IMAGES:
             first, reason = next(iter(images.unreadable.items()))
             raise InputError(
                 f"{len(images.unreadable)} of {len(files)} labelled images could not "
-                f"be read, and {len(images.index)} are too few to train a detector on. "
-                f"The first is {files[first]}: {reason}"
+                f"be read, and {len(images.index)} are too few to train on. The first "
+                f"is {files[first]}: {reason}"
             )
         rows = np.flatnonzero(np.isin(given.images, images.index))
         if not len(rows):
             raise InputError("no image that can be read has a box")
-        at = np.searchsorted(images.index, given.images[rows])
-        found = detect_out_of_sample(
-            images.pixels,
-            Boxes(at, given.boxes[rows]),
-            settings=settings,
-            work=context.work,
-            report=lambda fraction: report(_READING + (1 - _READING) * fraction),
-        )
+    at = np.searchsorted(images.index, given.images[rows])
+    boxes = Boxes(at, given.boxes[rows])
+    found = Detected(Boxes(at[:0], given.boxes[:0]), np.zeros(0))
+    if detects:
+        with context.stages.stage(DETECTING) as report:
+            found = detect_out_of_sample(
+                images.pixels,
+                boxes,
+                settings=settings,
+                work=context.work,
+                report=report,
+            )
         if not len(found.confidence):
             raise InputError(
                 f"the detector that was trained here sees none of the {len(rows)} "
-                f"objects: {len(images.index)} images are too few for it. Without "
-                "predictions, the classes alone are judged"
+                f"objects: {len(images.index)} images are too few for it. With "
+                f"predictions={BOXES!r}, the boxes alone are judged"
             )
-    there = Boxes(images.index[found.boxes.images], found.boxes.boxes)
-    return there, found.confidence, images.unreadable
+    with context.stages.stage(LOOKING) as report:
+        closer = look_closer(
+            images.pixels, boxes, settings=settings, work=context.work, report=report
+        )
+
+    def in_files(some: Boxes) -> Boxes:
+        return some._replace(images=images.index[some.images])
+
+    return _Seen(
+        in_files(found.boxes),
+        found.confidence,
+        closer._replace(empty=in_files(closer.empty)),
+        images.unreadable,
+    )
 
 
 def _as_found(

@@ -24,6 +24,7 @@ from fiftyone_dfaulo.adapter.scoring import compute
 from fiftyone_dfaulo.adapter.scoring.request import Request
 from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.engine.boxes.reasons import REASONS
+from fiftyone_dfaulo.engine.closeup import training as closeup
 from fiftyone_dfaulo.engine.detector import training
 from fiftyone_dfaulo.errors import Cancelled
 from tests.shapes import draw_shapes, write_shapes
@@ -85,6 +86,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     ids = plant(dataset, shapes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "PASSES", 400)
+        patch.setattr(closeup, "PASSES", 8_000)
         results = score(dataset)
     yield dataset, ids, results
     dataset.delete()
@@ -94,6 +96,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A dozen images, for a detector that hardly learns."""
     monkeypatch.setattr(training, "PASSES", 8)
+    monkeypatch.setattr(closeup, "PASSES", 64)
     monkeypatch.setattr(training, "LEAST", 0.0)
     dataset, _ = make(tmp_path, 12)
     yield dataset
@@ -101,9 +104,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def score(dataset: Any, **changes: Any) -> Any:
-    return compute_suspiciousness(
-        dataset, "boxes", predictions="auto", progress=False, **changes
-    )
+    settings = {"predictions": "auto", "progress": False, **changes}
+    return compute_suspiciousness(dataset, "boxes", **settings)
 
 
 class TestFaults:
@@ -147,6 +149,46 @@ class TestFaults:
         assert tuple(results.estimate_by_kind()) == REASONS
         assert results.config.settings["predictions"] == "auto"
         assert dataset.load_brain_results("dfaulo").missing == results.missing
+
+
+class TestBoxesAlone:
+    """``predictions="boxes"``: the same, without a detector."""
+
+    @pytest.fixture(scope="class")
+    def alone(self, scored: Any) -> Any:
+        dataset = scored[0]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(closeup, "PASSES", 8_000)
+            return score(dataset, predictions="boxes", brain_key="alone")
+
+    @pytest.mark.parametrize("column", range(3), ids=KINDS[:3])
+    def test_those_of_each_kind_come_first(
+        self, scored: Any, alone: Any, column: int
+    ) -> None:
+        first = np.argsort(-alone.signals[:, column])[:EACH]
+
+        assert {alone.ids[n] for n in first} == {*scored[1][KINDS[column]]}
+
+    def test_nothing_is_missing(self, scored: Any, alone: Any) -> None:
+        assert alone.missing == []
+        assert alone.estimate_by_kind()[REASONS[-1]] == 0
+        assert alone.config.settings["predictions"] == "boxes"
+        assert "Training detectors" not in alone.config.seconds
+
+    def test_better_boxes_are_nearer_to_where_the_objects_are(
+        self, scored: Any, alone: Any, tmp_path: Path
+    ) -> None:
+        dataset, ids, _ = scored
+        right, _ = make(tmp_path)
+        truth = dict(zip(dataset.values("id"), right.values("boxes.detections")))
+        right.delete()
+        rows = {one: row for row, one in enumerate(alone.ids)}
+        for sample in dataset.select_labels(ids=ids["misplaced"]):
+            (given,) = sample.boxes.detections
+            better = alone.better_boxes[rows[given.id]]
+            meant = np.array(truth[sample.id][0].bounding_box)
+            off = np.abs(np.array(given.bounding_box) - meant).max()
+            assert np.abs(better - meant).max() < off / 2
 
 
 class TestRuns:
