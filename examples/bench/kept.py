@@ -22,8 +22,8 @@ ANY, CLOSER = "any.", "closer."
 
 @contextmanager
 def keeping(path: Path | None) -> Iterator[None]:
-    """Runs with ``predictions="auto"`` take from a file what the detector and the
-    network see, or write it.
+    """Runs with ``predictions="auto"`` take from a file what the networks see, or write
+    it; those with ``"look"`` take it.
 
     Args:
         path: the npz file of the case and its seed; None keeps nothing.
@@ -53,7 +53,9 @@ def keeping(path: Path | None) -> Iterator[None]:
         every[:] = [Crop(args[1][image], tuple(box)) for image, box in places]
         empty = Boxes(**_parts(kept, ANY))
         looked = CloserLook(empty=empty, **_parts(kept, CLOSER))
-        return trained._Seen(there, kept["confidence"], looked, {})
+        if not args[3]:  # no detector
+            there = there.take(np.zeros(0, int))
+        return trained._Seen(there, kept["confidence"][: len(there.images)], looked, {})
 
     def judged(self: Any, *args: Any) -> Any:
         if not known:

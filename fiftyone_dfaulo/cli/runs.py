@@ -68,7 +68,8 @@ def add_find(commands: Subparsers) -> None:
     parser.add_argument(
         "--predictions",
         metavar="FIELD",
-        help="a model's predictions; auto trains a detector, for boxes",
+        help="a model's predictions; of boxes also: look looks at each, auto trains a "
+        "detector as well",
     )
     parser.add_argument(
         "--learn-from",

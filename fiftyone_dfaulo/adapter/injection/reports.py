@@ -11,7 +11,7 @@ from fiftyone_dfaulo.adapter.doors import public
 from fiftyone_dfaulo.adapter.host import Dataset, Samples
 from fiftyone_dfaulo.adapter.injection.evaluation import Evaluation
 from fiftyone_dfaulo.adapter.injection.request import Injection
-from fiftyone_dfaulo.adapter.scoring.request import AUTO, BOXES
+from fiftyone_dfaulo.adapter.scoring.request import AUTO, LOOK
 from fiftyone_dfaulo.adapter.storage.documents import JOURNALLED
 from fiftyone_dfaulo.adapter.storage.refresh import (
     dataset_document,
@@ -85,7 +85,7 @@ def name_source(embeddings: Any, settings: Settings) -> str:
     """What was scored with, in words."""
     if settings.predictions == AUTO:
         return "a detector trained here"
-    if settings.predictions == BOXES:
+    if settings.predictions == LOOK:
         return "networks that look at the boxes"
     if embeddings is not None:
         given = isinstance(embeddings, str)

@@ -131,9 +131,12 @@ def compute_suspiciousness(
             ``<key>_better_boxes`` shows misplaced boxes where they should be, and
             ``<key>_removed`` keeps the objects that corrections remove. ``"auto"``
             trains a detector on the boxes here, whose predictions of each image come
-            from training on others; of 3 images or more, better some hundred. Classes
-            are then judged by what is in the boxes, as without predictions, and by
-            ``embeddings``, which are not taken beside a field of predictions.
+            from training on others; of 3 images or more, better some hundred. A second
+            network learns how objects lie in their boxes, and looks at each box.
+            ``"look"`` is the same without the detector: faster, but no object is
+            missing then. Classes are judged by what is in the boxes, as without
+            predictions, and by ``embeddings``, which are not taken beside a field of
+            predictions.
             Not with ``classes``, ``depth`` or ``method="paper"``.
         method: ``"dfaulo"``, or ``"paper"`` for the method of Yin et al., "Dynamic
             Data Fault Localization for Deep Neural Networks", ESEC/FSE 2023, step by

@@ -19,10 +19,10 @@ AUTO = "auto"
 """As ``embeddings``: whatever the dataset has; see :mod:`.auto`. As ``predictions``:
 those of a detector that is trained here."""
 
-BOXES = "boxes"
-"""As ``predictions``: none; boxes are looked at, by a network that is trained here."""
+LOOK = "look"
+"""As ``predictions``: none; networks that are trained here look at each box."""
 
-MADE_HERE = (AUTO, BOXES)
+MADE_HERE = (AUTO, LOOK)
 """What may be passed as ``predictions`` and is no field."""
 
 

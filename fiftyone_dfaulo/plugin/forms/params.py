@@ -13,7 +13,7 @@ from fiftyone_dfaulo.adapter.reading.embeddings import EmbeddingSource, list_emb
 from fiftyone_dfaulo.adapter.reading.label_fields import list_label_fields
 from fiftyone_dfaulo.adapter.scoring import auto, models
 from fiftyone_dfaulo.adapter.scoring.checks import list_prediction_fields
-from fiftyone_dfaulo.adapter.scoring.request import AUTO, BOXES, Request
+from fiftyone_dfaulo.adapter.scoring.request import AUTO, LOOK, Request
 from fiftyone_dfaulo.adapter.targets.base import LabelTarget
 from fiftyone_dfaulo.adapter.targets.kinds import by_predictions, find_target
 from fiftyone_dfaulo.adapter.targets.sample import SampleTarget
@@ -28,9 +28,9 @@ PREDICTIONS, ZOO, FILE, DETECTOR = "predictions", "zoo", "file", "detector"
 """Ways to score: a network trained here, embeddings that exist, pretrained weights;
 predictions that exist, a model of FiftyOne's zoo, a model's file, a detector trained
 here. And ``AUTO``: all embeddings that exist, and a network where that is quick; and
-``BOXES``: networks that look at given boxes."""
+``LOOK``: networks that look at given boxes."""
 
-MADE_HERE = {AUTO: DETECTOR, BOXES: BOXES}
+MADE_HERE = {LOOK: LOOK, AUTO: DETECTOR}
 """Setting ``predictions`` that is no field to the way to judge boxes."""
 
 BACKBONES = {
@@ -92,9 +92,9 @@ def read_request(ctx: Context) -> Request:
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
     elif chosen in MADE_HERE.values():
-        settings["predictions"] = AUTO if chosen == DETECTOR else BOXES
+        settings["predictions"] = AUTO if chosen == DETECTOR else LOOK
     sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
-    vectors = {AUTO: AUTO, DETECTOR: AUTO, BOXES: AUTO, EMBEDDINGS: embeddings(ctx)}
+    vectors = {AUTO: AUTO, DETECTOR: AUTO, LOOK: AUTO, EMBEDDINGS: embeddings(ctx)}
     return Request(
         samples(ctx),
         label_field(ctx),

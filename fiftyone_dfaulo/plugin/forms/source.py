@@ -19,10 +19,10 @@ from fiftyone_dfaulo.plugin.forms.fields import dropdown, radio_group
 from fiftyone_dfaulo.plugin.forms.params import (
     AUTO,
     BACKBONE,
-    BOXES,
     DETECTOR,
     EMBEDDINGS,
     FILE,
+    LOOK,
     NETWORK,
     PREDICTIONS,
     ZOO,
@@ -47,10 +47,9 @@ _SOURCES = {
         "Use predictions that are there",
         "A model's logits, probabilities or confidences in a field",
     ),
-    BOXES: (
-        "Look at the boxes, too",
-        "Finds misplaced, doubled and spurious boxes as well, but nothing missing; "
-        "takes a minute or two for some thousand boxes",
+    LOOK: (
+        "Look at each box as well",
+        "Finds misplaced, doubled and spurious ones; minutes for some thousand boxes",
     ),
     DETECTOR: (
         "Train a detector here",
@@ -76,8 +75,7 @@ _SOURCES_OF_BOXES = {
         "Use a detector's predictions",
         "Finds misplaced, doubled, spurious and missing boxes as well",
     ),
-    BOXES: _SOURCES[BOXES],
-    DETECTOR: _SOURCES[DETECTOR],
+    **{way: _SOURCES[way] for way in params.MADE_HERE.values()},
 }
 """What predictions are of boxes, and the ways that see all of their faults."""
 
@@ -115,8 +113,7 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
             (AUTO, auto and params.offers_auto(ctx)),
             (EMBEDDINGS, params.embedding_sources(ctx)),
             (PREDICTIONS, params.prediction_fields(ctx)),
-            (BOXES, boxes),
-            (DETECTOR, boxes),
+            *((way, boxes) for way in params.MADE_HERE.values()),
         )
         if not found and chosen != name
     }
@@ -169,8 +166,7 @@ def _add_embeddings(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     found = params.embedding_sources(ctx)
     choices = {one.name: f"{one.name} ({one.kind})" for one in found}
     name = params.embeddings(ctx)
-    label = "Embeddings"
-    prop = dropdown(inputs, "embeddings", choices, default=name, label=label)
+    prop = dropdown(inputs, "embeddings", choices, default=name, label="Embeddings")
     target = params.target(ctx)
     mark_invalid(
         prop, problem_message(embeddings.check_embeddings, samples, name or "", target)
@@ -181,11 +177,9 @@ def _add_predictions(inputs: Inputs, ctx: Context, samples: Samples) -> None:
     found = params.prediction_fields(ctx)
     choices = {field: f"{field} ({holds})" for field, holds in found.items()}
     name = params.predictions(ctx)
-    label = "Predictions"
-    prop = dropdown(inputs, "predictions", choices, default=name, label=label)
-    target = params.target(ctx)
-    check = checks.check_prediction_field
-    mark_invalid(prop, problem_message(check, samples, name or "", target))
+    prop = dropdown(inputs, "predictions", choices, default=name, label="Predictions")
+    given = samples, name or "", params.target(ctx)
+    mark_invalid(prop, problem_message(checks.check_prediction_field, *given))
     _add_out_of_sample(inputs, ctx)
 
 
@@ -216,9 +210,8 @@ def _add_backbone(inputs: Inputs, ctx: Context, samples: Samples) -> None:
         description="Weights that torch has not cached yet are downloaded, once",
     )
     if not offered:
-        mark_invalid(
-            prop, problem_message(Settings, model=model) or _model_problem(ctx)
-        )
+        problem = problem_message(Settings, model=model) or _model_problem(ctx)
+        mark_invalid(prop, problem)
 
 
 def _add_zoo(inputs: Inputs, ctx: Context, samples: Samples) -> None:
@@ -278,9 +271,8 @@ def add_model_settings(inputs: Inputs, ctx: Context, problems: dict[str, str]) -
     for name in ("layer", "classes"):
         if name in settings:
             label, description = _ADVANCED[name]
-            mark_invalid(
-                inputs.str(name, label=label, description=description), problems[name]
-            )
+            prop = inputs.str(name, label=label, description=description)
+            mark_invalid(prop, problems[name])
     if "preprocessing" in settings:
         _add_input(inputs, problems["preprocessing"])
 

@@ -72,7 +72,7 @@ def test_displaced_boxes_are_found_and_counted(detected: float) -> None:
 
     assert wrong.min() >= 0
     assert wrong.max() < 1
-    assert average_precision_score(np.arange(2000) < 100, wrong) > 0.95
+    assert average_precision_score(np.arange(2000) < 100, wrong) > 0.9
     assert wrong.sum() == pytest.approx(100, rel=1 / 3)
 
 

@@ -68,24 +68,32 @@ def test_predictions_are_offered_where_there_are_some(predicted: Any) -> None:
     assert settings == Settings(predictions="guesses", out_of_sample=True)
 
 
-def test_a_detector_is_trained_for_boxes_alone(scored: Any) -> None:
+@pytest.mark.parametrize(
+    ("way", "predictions", "label"),
+    [
+        ("detector", "auto", "Train a detector here"),
+        ("look", "look", "Look at each box as well"),
+    ],
+)
+def test_networks_are_trained_for_boxes_alone(
+    scored: Any, way: str, predictions: str, label: str
+) -> None:
     def choices(**given: Any) -> dict[str, str]:
         shown = form(scored, **given)["source"].view.choices
         return {one.value: one.label for one in shown}
 
-    assert "detector" not in choices()
+    assert way not in choices()
     boxes = fo.Detections(
         detections=[fo.Detection(label="a", bounding_box=[0, 0, 1, 1])]
     )
     scored.set_values("boxes", [boxes.copy() for _ in scored])
-    asked = {"label_field": "boxes", "source": "detector"}
-    assert choices(label_field="boxes")["detector"] == "Train a detector here"
+    asked = {"label_field": "boxes", "source": way}
+    assert choices(label_field="boxes")[way] == label
     assert problems(scored, **asked) == {}  # one class is enough
-    assert request(scored, seed=3, **asked) == Settings(predictions="auto", seed=3)
-    assert (
-        request(scored, label_field="boxes", predictions="auto").predictions == "auto"
-    )
-    said = problems(scored, source="detector", label_field="ground_truth")
+    assert request(scored, seed=3, **asked) == Settings(predictions=predictions, seed=3)
+    given = request(scored, label_field="boxes", predictions=predictions)
+    assert given.predictions == predictions
+    said = problems(scored, source=way, label_field="ground_truth")
     assert "holds labels of whole images" in said["source"]
 
 

@@ -840,6 +840,7 @@ RUNS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         | {"input_mode": "RGB", "input_std": "0.229, 0.224, 0.225", "advanced": True},
     ),
     ({"predictions": "auto"}, {"source": "detector"}),
+    ({"predictions": "look"}, {"source": "look"}),
     ({"model": "resnet18"}, {"source": "backbone", "model": "resnet18"}),
     ({"depth": "full"}, {"depth": "full", "advanced": True}),
     (

@@ -32,7 +32,7 @@ from fiftyone_dfaulo.adapter.scoring.features import (
     ScoringContext,
 )
 from fiftyone_dfaulo.adapter.scoring.model_sources import TrainedNetwork
-from fiftyone_dfaulo.adapter.scoring.request import BOXES
+from fiftyone_dfaulo.adapter.scoring.request import LOOK
 from fiftyone_dfaulo.adapter.targets.detector.labels import ClassesInBoxes
 from fiftyone_dfaulo.adapter.targets.detector.target import BoxTarget
 from fiftyone_dfaulo.adapter.targets.label_edits import applied_id
@@ -256,7 +256,7 @@ def _see(
             raise InputError(
                 f"the detector that was trained here sees none of the {len(rows)} "
                 f"objects: {len(images.index)} images are too few for it. With "
-                f"predictions={BOXES!r}, the boxes alone are judged"
+                f"predictions={LOOK!r}, the boxes alone are judged"
             )
     with context.stages.stage(LOOKING) as report:
         closer = look_closer(
