@@ -136,8 +136,7 @@ class Settings:
         depth: ``"head"`` leaves the network as it is; ``"full"`` also trains it again
             without the most suspicious samples.
         predictions: name of a field of predictions that serve as the original model;
-            ``"auto"`` trains a detector on boxes here, which makes them; ``"look"``
-            needs none, as each box is looked at.
+            ``"auto"`` trains a detector on boxes; ``"look"`` looks at each box alone.
         train: whether a network is trained here beside what else is scored from.
         out_of_sample: whether the model, or whoever made the predictions, never saw
             these samples' labels, so that it votes beside the heads.

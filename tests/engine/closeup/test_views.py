@@ -30,7 +30,8 @@ def one_white(left: int, top: int, right: int, bottom: int) -> np.ndarray:
 
 def bright(picture: torch.Tensor) -> list[float]:
     """Where the bright part is, from -.5 to .5: left, top, right, bottom."""
-    high = picture.numpy() > (picture.max() + picture.min()).item() / 2
+    values = picture.float().numpy()
+    high = values > (values.max() + values.min()) / 2
     edges = []
     for axis in (0, 1):
         (found,) = np.nonzero(high.any(axis))
