@@ -115,3 +115,23 @@ def test_each_kind_is_found_corrected_and_undone(app: App, digits: Any) -> None:
     app.button("Execute").click()
     expect(app.tab.get_by_text("Brought back: the label of 4 objects")).to_be_visible()
     assert raw(digits) == before
+
+
+def test_each_box_is_looked_at_without_a_detector(app: App, digits: Any) -> None:
+    app.open_form()
+    app.form.get_by_text("Look at each box as well").click()
+    app.photograph("form to look at each box")
+    app.button("Execute").click()
+    app.works_until("No such object")
+    app.photograph("summary of a look at each box")
+    app.tab.get_by_role("button", name="Done").click()
+    app.settle()
+    digits.reload()
+    results = digits.load_brain_results("dfaulo")
+    assert results.missing == []
+    expect(app.tab.get_by_text(f"{len(results.ids)} patches")).to_be_visible()
+    app.photograph("boxes that were looked at")
+
+    review = Review(app)
+    review.says("0 found")
+    app.photograph("review of boxes that were looked at")
