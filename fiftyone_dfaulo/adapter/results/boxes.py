@@ -59,8 +59,9 @@ class BoxResults(SingleLabelResults):
         suggestions: int64 (N,), index into the classes and :data:`DEEDS`, one list.
         signals: float32 (N, 5), in [0, 1]: how likely each kind of fault is; the
             ``signal_names`` are the reasons.
-        better_boxes: float64 (N, 4), where the detector sees the object: left, top,
-            width and height, fractions of the image; NaN where it sees none.
+        better_boxes: float64 (N, 4), where the detector sees the object, or else a
+            network that looks at each box: left, top, width and height, fractions of
+            the image; NaN where neither does.
         missing: every place where the detector sees an object and no box is, however
             unlikely.
     """

@@ -122,7 +122,7 @@ def compute_suspiciousness(
             confidences serve as the original model. Of objects: of a Detections field
             with a detector's predictions, of any confidence. Then the suspiciousness
             is the probability that the class, the box or the existence of an object is
-            wrong, one class is enough, ``<key>_better_box`` is the detector's box
+            wrong, one class is enough, ``<key>_better_box`` is where the object is seen
             (left, top, width, height; fractions of the image), and the samples' field
             ``<key>_missing`` holds Detections that look missing, with a probability of
             0.2 or more as their confidence. These are objects of the run as well, in

@@ -45,6 +45,7 @@ from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_when_busy, threads_for
 
 FOLDS = 3
+"""As many as detectors are trained on."""
 
 PASSES = 30_000
 """So many views a network looks at while it learns; of more boxes, at each once. With

@@ -21,8 +21,7 @@ from fiftyone_dfaulo.engine.network.training import channel_statistics
 AROUND, SEEN = 3.0, 2.0
 
 SIDE = 72
-"""Of surroundings, in pixels, so that a view of the box itself has as many as a view
-has."""
+"""Of surroundings, in pixels: those of the box itself make a view of it."""
 
 MOVED, SCALED = 0.35, 0.45
 """How far boxes are moved, in sides, and scaled, as the logarithm, at most: they then
@@ -63,7 +62,7 @@ class Cutter:
         order = np.argsort(boxes.images, kind="stable")
         images, starts = np.unique(boxes.images[order], return_index=True)
         for image, rows in zip(images, np.split(order, starts[1:])):
-            colours = torch.from_numpy(self._pixels[image]).float()
+            colours = torch.from_numpy(np.array(self._pixels[image]))
             normal = ((colours - self._mean) / self._std).permute(2, 0, 1)[None]
             cut = roi_align(normal, [edges[rows]], SIDE, aligned=True)
             found[rows] = (cut * _STEP + _GREY).round().clamp(0, 255).byte().numpy()

@@ -121,7 +121,7 @@ def test_of_boxes_a_trial_asks_a_detector(boxes: Any) -> None:
     assert asked.scoring.settings.predictions == "auto"
     assert asked.scoring.embeddings is None
     offered = fields(EstimateQuality(), boxes, label_field="boxes")["source"]
-    assert offered.type.values == ["detector"]
+    assert offered.type.values == ["look", "detector"]
     said = problems(EstimateQuality(), boxes, label_field="boxes", source="network")
     assert "pass predictions" in said["problem"]
 

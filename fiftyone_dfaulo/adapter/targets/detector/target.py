@@ -44,7 +44,7 @@ from fiftyone_dfaulo.adapter.targets.object import ObjectTarget
 _BETTER_BOX: FieldSpec = {
     "ftype": fo.ListField,
     "subfield": fo.FloatField,
-    "description": "Where the detector sees the object: left, top, width and height, "
+    "description": "Where the object is seen: left, top, width and height, "
     "fractions of the image (DFauLo)",
 }
 _ABOUT_BETTER_BOXES = "Where misplaced boxes should be"
