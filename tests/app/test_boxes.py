@@ -59,18 +59,23 @@ def raw(dataset: Any) -> list[bytes]:
     return [bson.encode(document["ground_truth"]) for document in found]
 
 
+def execute(app: App, dataset: Any, photograph: str) -> Any:
+    """Runs what the form asks for, and gives the results."""
+    app.button("Execute").click()
+    app.works_until("No such object")
+    app.photograph(photograph)
+    app.tab.get_by_role("button", name="Done").click()
+    app.settle()
+    dataset.reload()
+    return dataset.load_brain_results("dfaulo")
+
+
 def test_each_kind_is_found_corrected_and_undone(app: App, digits: Any) -> None:
     app.open_form()
     app.form.get_by_text("Use a detector's predictions").click()
     expect(app.form.get_by_text("predictions (boxes)")).to_be_visible()
     app.photograph("form for a detector")
-    app.button("Execute").click()
-    app.works_until("No such object")
-    app.photograph("summary of boxes")
-    app.tab.get_by_role("button", name="Done").click()
-    app.settle()
-    digits.reload()
-    results = digits.load_brain_results("dfaulo")
+    results = execute(app, digits, "summary of boxes")
     count = len(results.ids)
     gaps = digits.values("dfaulo_missing.detections.id", unwind=True)
     assert gaps
@@ -121,13 +126,7 @@ def test_each_box_is_looked_at_without_a_detector(app: App, digits: Any) -> None
     app.open_form()
     app.form.get_by_text("Look at each box as well").click()
     app.photograph("form to look at each box")
-    app.button("Execute").click()
-    app.works_until("No such object")
-    app.photograph("summary of a look at each box")
-    app.tab.get_by_role("button", name="Done").click()
-    app.settle()
-    digits.reload()
-    results = digits.load_brain_results("dfaulo")
+    results = execute(app, digits, "summary of a look at each box")
     assert results.missing == []
     expect(app.tab.get_by_text(f"{len(results.ids)} patches")).to_be_visible()
     app.photograph("boxes that were looked at")

@@ -79,7 +79,7 @@ def find_nothing(
     )
     doubled = pair / np.maximum(1 - pair, _LEAST) * ratio
     odds = empty.likely / np.maximum(1 - empty.likely, _LEAST)
-    if closer is None:
+    if empty.beside is not None:
         # where nothing matches, an object may have been overlooked as well
         against = np.where(matched, 0.0, (1 - recall.blame()) / recall.blame())
         odds = odds / (1 + odds * against / empty.beside)

@@ -33,12 +33,13 @@ class Empty(NamedTuple):
             image.
         share: in [0, 1], of all boxes.
         beside: float64 (N,), above 0: how much likelier a probe has such a size and is
-            so near to given boxes than a given box, whatever the predictions say.
+            so near to given boxes than a given box, whatever the predictions say. None
+            after a closer look, which overlooks no object.
     """
 
     likely: np.ndarray
     share: float
-    beside: np.ndarray
+    beside: np.ndarray | None
 
 
 def find_empty(
@@ -77,8 +78,11 @@ def find_empty(
     images = np.append(given.images, probes.images)
     odds = odds_of_probes(says, probe, images, rng)
     likely = wrong_as_probes(odds[:count], odds[count:], np.ones(count))
-    likely = np.minimum(likely, 1.0) if closer is None else below_one(likely)
-    beside = odds_of_probes(says[:, _WHERE], probe, images, rng)[:count]
+    if closer is None:
+        likely = np.minimum(likely, 1.0)
+        beside = odds_of_probes(says[:, _WHERE], probe, images, rng)[:count]
+    else:
+        likely, beside = below_one(likely), None
     return Empty(likely, float(np.clip(likely.mean(), LEAST, MOST)), beside)
 
 

@@ -41,6 +41,7 @@ from fiftyone_dfaulo.engine.device import (
     repeatable,
     surroundings,
 )
+from fiftyone_dfaulo.engine.network.schedule import share_of_rate
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_when_busy, threads_for
 
@@ -56,9 +57,6 @@ MOST = 15_000
 """Boxes of each kind that one network learns from, at most; it bounds the memory."""
 
 BATCH, RATE, DECAY = 64, 2e-3, 1e-2
-
-WARM_UP = 0.1
-"""Share of the steps at a rising rate; it falls afterwards."""
 
 APART = 0.3
 """A box anywhere that overlaps a given one by less shows no object."""
@@ -99,6 +97,9 @@ def look_closer(
     empty = put_anywhere(given, np.arange(len(pixels)), rng)
     moved = given._replace(boxes=misplace(given.boxes, rng, *OVERLAP))
     every = (given, empty, moved)
+    pairs = find_pairs(empty, given)
+    nearest = np.zeros(len(empty.images))
+    np.maximum.at(nearest, pairs.first, pairs.iou)
     cutter = Cutter(pixels)
     if work.kept:
         how = settings.seed, surroundings(pick_device(settings.device))
@@ -114,7 +115,9 @@ def look_closer(
         own = work.of("fold", fold)
         kept = own.load()
         if kept is None:
-            found = _look_at(cutter, every, folds, fold, settings, done)
+            found = _look_at(
+                cutter, every, nearest < APART, folds, fold, settings, done
+            )
             kept = {
                 f"{name}{n}": part
                 for n, seen in enumerate(found)
@@ -131,19 +134,20 @@ def look_closer(
 def _look_at(
     cutter: Cutter,
     every: tuple[Boxes, Boxes, Boxes],
+    apart: np.ndarray,
     folds: np.ndarray,
     fold: int,
     settings: Settings,
     report: StageReport,
 ) -> list[_Seen]:
-    """What a network sees in the images of a fold, of each lot of boxes, in order."""
+    """What a network sees in the images of a fold, of each lot of boxes, in order.
+
+    It learns nothing from boxes of nothing that do not lie ``apart`` from given ones.
+    """
     given, empty, _ = every
     rng = np.random.default_rng(settings.seed + fold)
-    pairs = find_pairs(empty, given)
-    nearest = np.zeros(len(empty.images))
-    np.maximum.at(nearest, pairs.first, pairs.iou)
     objects = _some(folds[given.images] != fold, rng)
-    nothing = _some((folds[empty.images] != fold) & (nearest < APART), rng)
+    nothing = _some((folds[empty.images] != fold) & apart, rng)
     shown = np.concatenate(
         [cutter.cut(given.take(objects)), cutter.cut(empty.take(nothing))]
     )
@@ -181,9 +185,8 @@ def _train(
         while len(queue) < BATCH:
             queue = np.append(queue, rng.permutation(len(shown)))
         some, queue = queue[:BATCH], queue[BATCH:]
-        done = (step + 0.5) / steps
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
+            group["lr"] = RATE * share_of_rate((step + 0.5) / steps)
         boxes, mirrored = draw_boxes(BATCH, rng), rng.random(BATCH) < 0.5
         right = torch.from_numpy(offsets(boxes, mirrored)).float().to(device)
         real = torch.from_numpy(there[some]).float().to(device)

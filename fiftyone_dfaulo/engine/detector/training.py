@@ -33,6 +33,7 @@ from fiftyone_dfaulo.engine.device import (
     surroundings,
 )
 from fiftyone_dfaulo.engine.network import checkpoint
+from fiftyone_dfaulo.engine.network.schedule import share_of_rate
 from fiftyone_dfaulo.engine.network.training import channel_statistics
 from fiftyone_dfaulo.engine.progress import StageReport, silent_stage
 from fiftyone_dfaulo.engine.threads import sharing_when_busy, threads_for
@@ -57,9 +58,6 @@ _LEARNING = 0.9  # share of the time that learning takes
 
 _Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Of predictions: the image, the box and the confidence."""
-
-WARM_UP = 0.1
-"""Share of the steps at a rising rate; it falls afterwards."""
 
 LEAST = RARE
 """Predictions are at least as sure as a network that has learned nothing."""
@@ -241,7 +239,7 @@ def _train(
             queue = np.append(queue, rng.permutation(rows))
         some, queue = queue[:batch], queue[batch:]
         for group in optimizer.param_groups:
-            group["lr"] = RATE * _share((step + 0.5) / steps)
+            group["lr"] = RATE * share_of_rate((step + 0.5) / steps)
         moves = draw_moves(batch, rng)
         lesson = lessons.of(some, moves, device)
         with threads_for(pixels[some].size // 3, device), repeatable():
@@ -258,11 +256,6 @@ def _train(
                 work.save(done=np.array(step + 1), queue=queue, **kept)
         report((step + 1) / steps)
     return detector
-
-
-def _share(done: float) -> float:
-    """Share of the peak rate after a share of the steps."""
-    return min(done / WARM_UP, (1 - done) / (1 - WARM_UP))
 
 
 class _Lessons:

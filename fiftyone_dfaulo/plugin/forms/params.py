@@ -30,7 +30,7 @@ predictions that exist, a model of FiftyOne's zoo, a model's file, a detector tr
 here. And ``AUTO``: all embeddings that exist, and a network where that is quick; and
 ``LOOK``: networks that look at given boxes."""
 
-MADE_HERE = {LOOK: LOOK, AUTO: DETECTOR}
+BOX_WAYS = {LOOK: LOOK, AUTO: DETECTOR}
 """Setting ``predictions`` that is no field to the way to judge boxes."""
 
 BACKBONES = {
@@ -91,7 +91,7 @@ def read_request(ctx: Context) -> Request:
         settings["trust_model_file"] = file and trust.is_trusted(model(ctx))
     elif chosen == PREDICTIONS:
         settings["predictions"] = predictions(ctx)
-    elif chosen in MADE_HERE.values():
+    elif chosen in BOX_WAYS.values():
         settings["predictions"] = AUTO if chosen == DETECTOR else LOOK
     sure = trust.overwrite_name(ctx.dataset, brain_key(ctx))
     vectors = {AUTO: AUTO, DETECTOR: AUTO, LOOK: AUTO, EMBEDDINGS: embeddings(ctx)}
@@ -147,8 +147,8 @@ def given_source(ctx: Context) -> str | None:
         return str(params["source"])
     if params.get("embeddings") == AUTO:
         return AUTO
-    if params.get("predictions") in MADE_HERE:
-        return MADE_HERE[params["predictions"]]
+    if params.get("predictions") in BOX_WAYS:
+        return BOX_WAYS[params["predictions"]]
     for name, way in (
         ("embeddings", EMBEDDINGS),
         ("predictions", PREDICTIONS),
@@ -183,7 +183,7 @@ def target(ctx: Context) -> LabelTarget:
     if field not in label_fields(ctx):
         return SampleTarget(str(field))
     found = find_target(samples(ctx), field)
-    compared = given_source(ctx) in (PREDICTIONS, *MADE_HERE.values())
+    compared = given_source(ctx) in (PREDICTIONS, *BOX_WAYS.values())
     return by_predictions(found) if compared else found
 
 
@@ -296,4 +296,4 @@ def numbers(ctx: Context) -> JsonDict:
 def trains(ctx: Context) -> bool:
     """Whether a network is trained here, alone or beside something else."""
     beside = bool(model_settings(ctx).get("train"))
-    return beside or source(ctx) in (AUTO, NETWORK, *MADE_HERE.values())
+    return beside or source(ctx) in (AUTO, NETWORK, *BOX_WAYS.values())

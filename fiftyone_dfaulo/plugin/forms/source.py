@@ -75,7 +75,7 @@ _SOURCES_OF_BOXES = {
         "Use a detector's predictions",
         "Finds misplaced, doubled, spurious and missing boxes as well",
     ),
-    **{way: _SOURCES[way] for way in params.MADE_HERE.values()},
+    **{way: _SOURCES[way] for way in params.BOX_WAYS.values()},
 }
 """What predictions are of boxes, and the ways that see all of their faults."""
 
@@ -113,7 +113,7 @@ def add_source(inputs: Inputs, ctx: Context, samples: Samples, *, auto: bool) ->
             (AUTO, auto and params.offers_auto(ctx)),
             (EMBEDDINGS, params.embedding_sources(ctx)),
             (PREDICTIONS, params.prediction_fields(ctx)),
-            *((way, boxes) for way in params.MADE_HERE.values()),
+            *((way, boxes) for way in params.BOX_WAYS.values()),
         )
         if not found and chosen != name
     }

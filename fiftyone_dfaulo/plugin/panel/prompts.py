@@ -7,9 +7,9 @@ from fiftyone_dfaulo.config import Settings
 from fiftyone_dfaulo.plugin.app.review_target import whole_target
 from fiftyone_dfaulo.plugin.forms.params import (
     AUTO,
+    BOX_WAYS,
     EMBEDDINGS,
     FILE,
-    MADE_HERE,
     MODEL_SETTINGS,
     NUMBERS,
     PREDICTIONS,
@@ -130,8 +130,8 @@ def _source_of(config: DFauLoConfig) -> JsonDict:
     stored = config.settings
     found = config.embeddings
     names = [found] if found is None or isinstance(found, str) else found
-    if stored.get("predictions") in MADE_HERE:
-        return {"source": MADE_HERE[stored["predictions"]]}
+    if stored.get("predictions") in BOX_WAYS:
+        return {"source": BOX_WAYS[stored["predictions"]]}
     if names[0] == AUTO:
         return {"source": AUTO}
     if names[0] not in (None, "array"):
